@@ -1,0 +1,321 @@
+"""What a model and a training run are, as data: frozen dataclasses, their JSON form and the named presets.
+
+A network is a tuple of layer strings, read by `parse_layer`:
+
+    C3,1,1>128 bn relu      convolution: kernel 3, stride 1, padding 1, 128 channels, batch norm, ReLU
+    T4,2,1>64 bn relu       transposed convolution, the same way
+    up                      bilinear upsampling by two;  up-corners: the same with align_corners=True
+
+In a preset the channels may be multiples of the hidden width: `2h`. Norms are `bn` (batch) and `ln` (per sample),
+activations `relu`, `lrelu` (slope 0.2) and `tanh`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from .errors import UserError
+
+SCHEMA = 1
+MAX_RESOLUTION = 1024
+MAX_CHANNELS = 4096
+MAX_CLASSES = 1000
+NORMS = ("none", "ln", "bn")
+OBJECTIVES = ("wgan-gp", "wgan-clip", "bce")
+
+_CONV = re.compile(r"([CT])(\d+),(\d+),(\d+)>(\d+)((?: (?:bn|ln))?)((?: (?:relu|lrelu|tanh))?)")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block of a network: an upsampling, or a (transposed) convolution with its norm and activation."""
+
+    op: str  # "C", "T", "up" or "up-corners"
+    kernel: int = 0
+    stride: int = 0
+    padding: int = 0
+    channels: int = 0
+    norm: str = ""  # "", "bn" or "ln"
+    activation: str = ""  # "", "relu", "lrelu" or "tanh"
+
+    def size_after(self, size: int) -> int:
+        """Side of the output in pixels for an input of side `size`."""
+        if self.op == "C":
+            return (size + 2 * self.padding - self.kernel) // self.stride + 1
+        if self.op == "T":
+            return (size - 1) * self.stride - 2 * self.padding + self.kernel
+        return 2 * size
+
+
+def parse_layer(text: str) -> Layer:
+    """Read one layer string (grammar above). Raises UserError when it is not one."""
+    if text in ("up", "up-corners"):
+        return Layer(text)
+    found = _CONV.fullmatch(text)
+    if not found:
+        raise UserError(f"'{text}' is not a layer; write for example 'C3,1,1>64 bn relu', 'T4,2,1>64 bn relu' or 'up'.")
+    op, kernel, stride, padding, channels, norm, activation = found.groups()
+    layer = Layer(op, int(kernel), int(stride), int(padding), int(channels), norm.strip(), activation.strip())
+    if not (1 <= layer.kernel <= 16 and 1 <= layer.stride <= 8 and 0 <= layer.padding <= 16):
+        raise UserError(f"layer '{text}' is out of range; keep the kernel in 1–16, the stride in 1–8, the padding in 0–16.")
+    if not 1 <= layer.channels <= MAX_CHANNELS:
+        raise UserError(f"layer '{text}' has {layer.channels} channels; use 1 to {MAX_CHANNELS}.")
+    return layer
+
+
+def sizes(layers: tuple[str, ...], start: int) -> list[int]:
+    """Side in pixels before the first layer and after each one."""
+    result = [start]
+    for text in layers:
+        result.append(parse_layer(text).size_after(result[-1]))
+    return result
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A generator and what it draws: all that is needed to rebuild the network before its weights are read.
+
+    `classes` names what the selector offers; with a single class the generator takes noise alone, otherwise the noise
+    (`z_dim` numbers) is concatenated with a one-hot code of `len(classes)` (paper, section 4, stage 2).
+    """
+
+    preset: str
+    resolution: int
+    classes: tuple[str, ...]
+    generator: tuple[str, ...]
+    z_dim: int = 64
+    trained: dict[str, Any] = field(default_factory=dict)  # how it was trained: images, seed, photos, command, …
+    scores: dict[str, Any] = field(default_factory=dict)  # filled by the evaluation
+    schema: int = SCHEMA
+
+    @property
+    def code_dim(self) -> int:
+        """Width of the one-hot code: K for K > 1 classes, 0 for a plain model."""
+        return len(self.classes) if len(self.classes) > 1 else 0
+
+    def validate(self) -> ModelConfig:
+        """Return self, or raise UserError for a configuration no generator can be built from."""
+        if self.schema != SCHEMA:
+            raise UserError(
+                f"this model's config.json has schema {self.schema!r}, and this version reads schema {SCHEMA}; "
+                "use the release that wrote it, or convert it."
+            )
+        if not 1 <= len(self.classes) <= MAX_CLASSES or len(set(self.classes)) != len(self.classes):
+            raise UserError(f"a model needs 1 to {MAX_CLASSES} different class names, and this one has {len(self.classes)}.")
+        if any(not isinstance(name, str) or not name for name in self.classes):
+            raise UserError("every class of a model needs a name that is not empty.")
+        if not isinstance(self.z_dim, int) or not 1 <= self.z_dim <= MAX_CHANNELS:
+            raise UserError(f"z_dim is {self.z_dim!r}; use a whole number from 1 to {MAX_CHANNELS}.")
+        if not isinstance(self.resolution, int) or not 8 <= self.resolution <= MAX_RESOLUTION:
+            raise UserError(f"the resolution is {self.resolution!r}; use a whole number from 8 to {MAX_RESOLUTION}.")
+        if not 1 <= len(self.generator) <= 64:
+            raise UserError(f"the generator has {len(self.generator)} layers; use 1 to 64.")
+        reached = sizes(self.generator, 1)
+        if min(reached) < 1 or max(reached) > 2 * MAX_RESOLUTION or reached[-1] != self.resolution:
+            raise UserError(f"the generator's layers give pictures of {reached[-1]} pixels, not {self.resolution}.")
+        if parse_layer(self.generator[-1]).channels != 3:
+            raise UserError("the generator's last layer must have 3 channels (red, green, blue).")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `config.json`."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Any) -> ModelConfig:
+        """Read the content of `config.json` and validate it. Raises UserError."""
+        return _from_json(cls, data, "config.json").validate()
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a generator is trained. Counts are in photos shown to the critic (`images`), never in epochs.
+
+    Defaults are those of the paper's ladder: WGAN-GP with weight 10 and target norm 1, five critic steps to one of the
+    generator, Adam 2e-4 with betas (0.5, 0.999) (an inference where the paper is silent).
+    """
+
+    critic: tuple[str, ...]
+    images: int = 500_000
+    batch: int = 64
+    lr: float = 2e-4
+    critic_lr: float = 0.0  # 0: the same as `lr`; another one makes two time scales (Heusel et al. 2017)
+    beta1: float = 0.5
+    beta2: float = 0.999
+    critic_steps: int = 5
+    objective: str = "wgan-gp"
+    penalty_weight: float = 10.0  # λ of the gradient penalty
+    clip: float = 0.01  # bound on the critic's weights, wgan-clip only
+    label_smoothing: float = 0.0  # bce only
+    noisy_labels: bool = False  # bce only: labels in [0, 0.3] and [0.7, 1.2] (slides)
+    ema_images: int = 10_000  # half-life of the weight average, in images
+    transpose: bool = True
+    flip_horizontal: bool = True
+    flip_vertical: bool = True
+    rotate: bool = True
+    seed: int = 0
+    start_from: str = ""  # the model whose first layers the generator began with
+    precision: str = "fp32"  # "fp32" or "bf16" (autocast; the penalty always stays in fp32)
+
+    def validate(self) -> TrainConfig:
+        """Return self, or raise UserError for a run that cannot be started."""
+        for name, low, high in (
+            ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0), ("beta1", 0.0, 0.9999),
+            ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0), ("label_smoothing", 0.0, 0.9),
+            ("ema_images", 0, 10**9), ("seed", 0, 2**32 - 1),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+                raise UserError(f"--{name.replace('_', '-')} is {value}; use a value from {low:g} to {high:g}.")
+        if self.objective not in OBJECTIVES:
+            raise UserError(f"--objective is '{self.objective}'; choose one of {', '.join(OBJECTIVES)}.")
+        if self.precision not in ("fp32", "bf16"):
+            raise UserError(f"--precision is '{self.precision}'; choose fp32 or bf16.")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `run.json`."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Any) -> TrainConfig:
+        """Read the content of `run.json` and validate it. Raises UserError."""
+        return _from_json(cls, data, "run.json").validate()
+
+
+def _from_json(cls: type, data: Any, where: str) -> Any:
+    """Build a dataclass from JSON strictly: no unknown keys, no missing ones, tuples where tuples belong."""
+    if not isinstance(data, dict):
+        raise UserError(f"{where} does not hold a JSON object; is it the file of a model folder?")
+    known = {item.name: item for item in fields(cls)}
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise UserError(f"{where} has keys this version does not know: {', '.join(map(str, unknown))}.")
+    values = {}
+    for name, value in data.items():
+        if str(known[name].type).startswith("tuple"):
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise UserError(f"'{name}' in {where} must be a list of strings.")
+            value = tuple(value)
+        elif str(known[name].type).startswith("dict") and not isinstance(value, dict):
+            raise UserError(f"'{name}' in {where} must be a JSON object.")
+        values[name] = value
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise UserError(f"{where} is incomplete: {error}.") from None
+
+
+# ----------------------------------------------------------------------------------------------------------- presets
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named model and the settings it is trained with by default."""
+
+    stage: str  # where it comes from, for help texts and cards
+    resolution: int
+    generator: tuple[str, ...]
+    critic: tuple[str, ...]
+    conditional: bool = True
+    width: int = 64  # the hidden width h
+    z_dim: int = 64
+    training: dict[str, Any] = field(default_factory=dict)  # TrainConfig fields that differ from its defaults
+
+
+def _blocks(text: str, tail: str) -> tuple[str, ...]:
+    """Expand 'T3,2,0>4h · up · …': every convolution but the last gets `tail`, the last one tanh."""
+    items = [item.strip() for item in text.split("·")]
+    return tuple(item if item.startswith("up") else f"{item} {tail}" for item in items[:-1]) + (f"{items[-1]} tanh",)
+
+
+_RELU = "bn relu"
+_LRELU = "bn lrelu"
+# `norm` stands for the run's choice of critic norm. Its default is none: the penalty bounds the critic's slope at each
+# sample, and batch norm makes a score depend on the rest of the batch (Gulrajani et al. 2017, section 4), so `bn` is kept
+# only as the paper's variant; a per-sample norm (`ln`) is sound, but on the CPU costs more time than it gains.
+_CRITIC_28 = ("C4,2,0>h norm lrelu", "C4,2,0>2h norm lrelu", "C4,2,0>1")
+_CRITIC_64 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C4,2,1>4h norm lrelu", "C4,2,1>8h norm lrelu", "C4,1,0>1")
+_CRITIC_128 = _CRITIC_64[:4] + ("C4,2,1>8h norm lrelu", "C4,1,0>1")
+_CRITIC_DCGAN = ("C5,2,2>h bn lrelu", "C5,2,2>2h bn lrelu", "C5,2,2>4h bn lrelu", "C5,2,2>8h bn lrelu", "C4,1,0>1")
+
+_GENERATOR_28 = _blocks("T3,2,0>4h · T4,1,0>2h · T3,2,0>h · T4,2,0>3", _RELU)
+_GENERATOR_64 = _blocks(
+    "C4,1,3>4h · up · C3,1,1>2h · up · C3,1,1>2h · C3,1,1>2h · up · C3,1,1>h · C3,1,1>h · up · C3,1,1>h · C3,1,1>h · C3,1,1>3",
+    _RELU,
+)
+_GENERATOR_128 = _blocks(
+    "C4,1,3>4h · up · C3,1,1>2h · up · C3,1,1>2h · C3,1,1>2h · up · C3,1,1>h · C3,1,1>h · up · C3,1,1>h · C3,1,1>h · up · "
+    "C3,1,1>h · C3,1,1>h · C3,1,1>3",
+    _RELU,
+)
+
+PRESETS: dict[str, Preset] = {
+    "wgan-gp-28": Preset("stage 1 of the paper", 28, _GENERATOR_28, _CRITIC_28, conditional=False),
+    "cwgan-gp-28": Preset("stage 2 of the paper", 28, _GENERATOR_28, _CRITIC_28),
+    "cwgan-gp-64-k3": Preset(
+        "stage 3 of the paper", 64, _blocks("T3,2,0>4h · T3,2,0>2h · T3,2,0>2h · T3,2,0>h · T4,2,0>3", _RELU), _CRITIC_64
+    ),
+    "cwgan-gp-64-k4": Preset(
+        "stage 4 of the paper", 64, _blocks("T4,1,0>4h · T4,2,1>2h · T4,2,1>2h · T4,2,1>h · T4,2,1>3", _RELU), _CRITIC_64
+    ),
+    "cwgan-gp-64": Preset("stage 5 of the paper", 64, _GENERATOR_64, _CRITIC_64),
+    "cwgan-gp-128": Preset("stage 6 of the paper", 128, _GENERATOR_128, _CRITIC_128),
+    "dcgan-64": Preset(
+        "the lecture slides' DCGAN", 64,
+        ("T4,1,0>16h lrelu",) + _blocks("T4,2,1>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>3", _LRELU), _CRITIC_DCGAN, z_dim=128,
+        training={"objective": "bce", "critic_steps": 1, "label_smoothing": 0.4, "noisy_labels": True},
+    ),
+}  # fmt: skip
+
+
+def resolve(layers: tuple[str, ...], width: int, norm: str = "none") -> tuple[str, ...]:
+    """Turn a preset's layers into plain ones: `2h` becomes a number, `norm` the chosen norm or nothing."""
+    result = []
+    for text in layers:
+        text = re.sub(r">(\d*)h\b", lambda found: f">{int(found[1] or 1) * width}", text)
+        result.append(text.replace(" norm", "" if norm == "none" else f" {norm}"))
+    return tuple(result)
+
+
+def find_preset(name: str) -> Preset:
+    """The preset called `name`. Raises UserError that lists the names there are."""
+    if name not in PRESETS:
+        raise UserError(f"there is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def from_preset(
+    name: str,
+    classes: tuple[str, ...],
+    *,
+    width: int | None = None,
+    critic_width: int | None = None,
+    critic_norm: str = "none",
+    **training: Any,
+) -> tuple[ModelConfig, TrainConfig]:
+    """Model and training run of a preset, for these classes.
+
+    `width` overrides the generator's hidden width h, `critic_width` the critic's (by default the same), `training` any
+    field of TrainConfig. Classes are merged into one where the preset is unconditional. Raises UserError.
+    """
+    preset = find_preset(name)
+    if critic_norm not in NORMS:
+        raise UserError(f"--critic-norm is '{critic_norm}'; choose one of {', '.join(NORMS)}.")
+    width = preset.width if width is None else width
+    critic_width = width if critic_width is None else critic_width
+    for flag, value in (("--width", width), ("--critic-width", critic_width)):
+        if not 1 <= value <= 256:
+            raise UserError(f"{flag} is {value}; use a value from 1 to 256.")
+    if not preset.conditional:
+        classes = merged(classes)
+    model = ModelConfig(name, preset.resolution, classes, resolve(preset.generator, width), preset.z_dim)
+    train = replace(TrainConfig(critic=resolve(preset.critic, critic_width, critic_norm)), **{**preset.training, **training})
+    return model.validate(), train.validate()
+
+
+def merged(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The single class of a plain model trained on photos of all of `classes`."""
+    return classes if len(classes) == 1 else ("all",)

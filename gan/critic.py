@@ -1,0 +1,31 @@
+"""The critic: a picture and its class → one score."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .config import ModelConfig
+from .layers import build
+
+
+class Critic(nn.Module):
+    """Strided convolutions down to a 1×1 score (paper, section 4), conditioned through K constant class planes.
+
+    The paper does not publish its critics; `layers` says which one this is.
+    """
+
+    def __init__(self, config: ModelConfig, layers: tuple[str, ...]) -> None:
+        super().__init__()
+        self.critic = build(layers, 3 + config.code_dim)
+
+    def forward(self, images: Tensor, code: Tensor) -> Tensor:
+        """Pictures N×3×S×S in [−1, 1] and class codes N×K → scores N, unbounded; higher means more like a photo."""
+        return self.critic(with_planes(images, code)).flatten()
+
+
+def with_planes(images: Tensor, code: Tensor) -> Tensor:
+    """Append to N×3×S×S one plane S×S for each of the K classes, filled with its entry of the code (stage 2)."""
+    n, _, height, width = images.shape
+    planes = code.to(images.dtype)[:, :, None, None].expand(n, code.shape[1], height, width)
+    return torch.cat([images, planes], dim=1).contiguous(memory_format=torch.channels_last)

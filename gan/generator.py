@@ -1,0 +1,37 @@
+"""The generator: noise and class code → pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .config import ModelConfig
+from .layers import build
+
+
+class Generator(nn.Module):
+    """All generators of the paper's ladder, built from `config.generator` (paper, section 4).
+
+    Keys of the state dict are `gen.<i>.0.weight`, `gen.<i>.1.running_mean`, …, those of the paper authors' files.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.gen = build(config.generator, config.z_dim + config.code_dim)
+
+    def forward(self, z: Tensor, code: Tensor) -> Tensor:
+        """Noise N×z_dim and class code N×K (N×0 for a plain model) → pictures N×3×S×S in [−1, 1].
+
+        A code row is one-hot for a pure class and any convex mix of rows for a mix of classes.
+        """
+        x = torch.cat([z, code.to(z.dtype)], dim=1)
+        # Channels-last from the first layer on is what the convolutions are fastest in, on CPU and GPU alike.
+        return self.gen(x[:, :, None, None].contiguous(memory_format=torch.channels_last))
+
+
+def one_hot(labels: Tensor, config: ModelConfig) -> Tensor:
+    """Class indices N → codes N×K in float32 (N×0 for a plain model), as the generator takes them."""
+    if not config.code_dim:
+        return torch.zeros(len(labels), 0, device=labels.device)
+    return nn.functional.one_hot(labels, config.code_dim).float()
