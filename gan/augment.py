@@ -1,0 +1,77 @@
+"""The four augmentations of the paper, on batches: transpose, the two flips, and a turn of up to 90 degrees.
+
+The paper (section 4) trains every model with them. They are those of a well-known library with its defaults: each is
+applied to a sample with probability 1/2, in this order, and a turn fills the corners by reflection without repeating the
+edge pixel ("reflect 101").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MAX_DEGREES = 90.0
+
+
+def transpose(images: Tensor) -> Tensor:
+    """Swap rows and columns of N×C×S×S (any range): mirror at the diagonal through the upper left corner. Exact."""
+    return images.transpose(-1, -2)
+
+
+def flip_horizontal(images: Tensor) -> Tensor:
+    """Swap left and right of N×C×H×W (any range). Exact."""
+    return images.flip(-1)
+
+
+def flip_vertical(images: Tensor) -> Tensor:
+    """Swap top and bottom of N×C×H×W (any range). Exact."""
+    return images.flip(-2)
+
+
+def rotate(images: Tensor, degrees: Tensor | float) -> Tensor:
+    """Turn N×C×S×S (any range) counter-clockwise about its centre by `degrees`, one number or one a sample (N).
+
+    Bilinear, in fp32 whatever the type of `images`, which is also the type of the result; what lies outside is the
+    picture reflected at its edge pixels.
+    """
+    radians = torch.deg2rad(torch.as_tensor(degrees, dtype=torch.float64, device="cpu")).expand(len(images))
+    cos, sin, zero = radians.cos(), radians.sin(), torch.zeros_like(radians)
+    # Rows of the map from where a pixel lands to where it is fetched; y points down.
+    fetch = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+    with torch.autocast(images.device.type, enabled=False):
+        grid = F.affine_grid(fetch.float().to(images.device), list(images.shape), align_corners=True)
+        turned = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=True)
+    return turned.to(images.dtype)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The augmentations that are switched on, as a function of a batch. All on is the paper's recipe."""
+
+    transpose: bool = True
+    flip_horizontal: bool = True
+    flip_vertical: bool = True
+    rotate: bool = True
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Augment each of N×3×S×S in [−1, 1], on any device; the result has the same shape, range, type and device.
+
+        Chance comes from the CPU `generator` alone: five numbers a sample, drawn whatever is switched on, so that one
+        switch changes nothing about the others. The input itself is never written to; with everything off it is returned.
+        """
+        draws = torch.rand(len(images), 5, generator=generator)
+        heads = draws[:, :4] < 0.5
+        degrees = (2 * draws[:, 4] - 1) * MAX_DEGREES
+        flips = ((self.transpose, transpose), (self.flip_horizontal, flip_horizontal), (self.flip_vertical, flip_vertical))
+        for column, (on, flip) in enumerate(flips):
+            if on:
+                chosen = heads[:, column, None, None, None].to(images.device)
+                images = torch.where(chosen, flip(images), images)
+        if self.rotate and heads[:, 3].any():
+            chosen = heads[:, 3].nonzero()[:, 0]  # found on the CPU: a GPU need not be waited for
+            index = chosen.to(images.device)
+            images = images.index_copy(0, index, rotate(images[index], degrees[chosen]))
+        return images

@@ -1,0 +1,374 @@
+"""A folder of photos, with a sub-folder a class, as tensors; files that cannot be used are listed, never a crash.
+
+    photos/roses/1.jpg, photos/roses/garden/2.png, photos/tulips/3.webp   ->   classes roses (2) and tulips (1)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import stat
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .errors import UserError
+
+MIN_PHOTOS = 8
+MIN_SIDE = 16  # pixels; smaller ones are icons
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 256 * 2**20
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # all others stay closed: fewer decoders, fewer surprises
+
+_NAME_ONE = "name the folder that has a sub-folder of photos for each class"
+_LOOP = "a link to a folder it lies in"
+_IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
+_PICTURE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|II[*+]\0|MM\0[*+]|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
+    re.DOTALL,
+)  # how files of FORMATS begin
+_HEIF = re.compile(rb"....ftyp(hei|hev|mif|msf|avi)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file (or folder) that was not used: its path below the photo folder, and why in a few words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Prepared photos, in the order of their classes and paths."""
+
+    images: torch.Tensor  # uint8 N×3×S×S, RGB
+    labels: torch.Tensor  # int64 N, index into `classes`
+    classes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    digest: str  # SHA-256 of pixels, labels and class names: a resumed run can tell that its photos changed
+
+    def counts(self) -> dict[str, int]:
+        """Number of photos a class."""
+        return dict(zip(self.classes, torch.bincount(self.labels, minlength=len(self.classes)).tolist()))
+
+    def merged(self, name: str) -> Photos:
+        """The same photos as the single class `name`, for plain models. Shares the pixels."""
+        labels = torch.zeros_like(self.labels)
+        return Photos(self.images, labels, (name,), self.skipped, _digest(self.images, labels, (name,)))
+
+
+def find_photos(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> dict[str, list[Path]]:
+    """Class -> its files, both sorted by name; nothing is opened, so a file need not be a photo.
+
+    A class is a sub-folder with all that lies below it. Without sub-folders that hold files, the folder itself is the one
+    class. Links are followed. `only` chooses classes by name. Raises UserError when `folder` is missing, no folder or not
+    readable, or has no class of a name in `only`.
+    """
+    return _choose(_scan(folder)[0], only, folder)
+
+
+def load_photos(
+    folder: str | os.PathLike[str],
+    size: int,
+    *,
+    only: Sequence[str] = (),
+    progress: Callable[[int, int], object] | None = None,
+) -> Photos:
+    """Decode the photos of `folder`, cropped to the central square and resized to `size` pixels a side.
+
+    `only` chooses classes by name, all by default. `progress` is called in this thread with (files done, files in all).
+    Raises UserError when the folder cannot be used,
+    a class has no usable photo, there are fewer than MIN_PHOTOS in all, or they would not fit in memory.
+    """
+    found, skipped = _scan(folder)
+    found = _choose(found, only, folder)
+    files = [(label, path) for label, paths in enumerate(found.values()) for path in paths]
+    _check_memory(len(files), size)
+    images = np.empty((len(files), 3, size, size), np.uint8)
+
+    def prepare(number: int) -> str:
+        return _prepare(files[number][1], images[number])
+
+    kept = []
+    Image.init()  # here, not by several threads at once
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    with _quiet_pillow():
+        try:
+            for number, reason in enumerate(pool.map(prepare, range(len(files)))):
+                if reason:
+                    skipped.append(Skipped(_shown(files[number][1], folder), reason))
+                else:
+                    images[len(kept)] = images[number]  # close the gaps in place: no second copy of everything
+                    kept.append(files[number][0])
+                if progress:
+                    progress(number + 1, len(files))
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for what is queued
+
+    classes, labels = tuple(found), torch.tensor(kept, dtype=torch.int64)
+    pixels = torch.from_numpy(images[: len(kept)])
+    skipped.sort(key=lambda item: item.path)
+    photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes))
+    _check_counts(photos, found, folder)
+    return photos
+
+
+# ------------------------------------------------------------------------------------------------------ finding files
+
+
+def _scan(folder: str | os.PathLike[str]) -> tuple[dict[str, list[Path]], list[Skipped]]:
+    """The files of each class, and what is known to be unusable before anything is decoded."""
+    root, skipped = Path(folder), []
+    try:
+        if not stat.S_ISDIR(os.stat(root).st_mode):
+            raise UserError(f"'{root}' is a file, not a folder; {_NAME_ONE}.")
+        entries = _entries(root)
+    except PermissionError:
+        raise UserError(f"the folder '{root}' may not be read; change its permissions, or name another one.") from None
+    except (OSError, ValueError):
+        raise UserError(f"there is no folder '{root}'; {_NAME_ONE}.") from None
+
+    found: dict[str, list[Path]] = {}
+    loose: dict[str, Path] = {}
+    for path in entries:
+        if not os.path.isdir(path):
+            loose.setdefault(os.path.realpath(path), path)
+        elif _around(path, root):
+            skipped.append(Skipped(_shown(path, root), _LOOP))
+        else:
+            found[_printable(path.name)] = _walk(path, root, skipped)
+    if not any(found.values()):
+        return {_printable(os.path.basename(os.path.abspath(root))) or "photos": list(loose.values())}, skipped
+    for path in loose.values():
+        skipped.append(Skipped(_shown(path, root), _refuse(path) or "lies beside the class folders; move it into one of them"))
+    return found, skipped
+
+
+def _choose(found: dict[str, list[Path]], only: Sequence[str], root: str | os.PathLike[str]) -> dict[str, list[Path]]:
+    """The classes of `found` that are named in `only`, or all of them when it is empty."""
+    missing = [name for name in only if name not in found]
+    if missing:
+        raise UserError(f"'{root}' has no class '{missing[0]}'; its classes are {', '.join(found)}.")
+    return {name: files for name, files in found.items() if not only or name in only}
+
+
+def _walk(top: Path, root: Path, skipped: list[Skipped]) -> list[Path]:
+    """All files below `top`, each real file and folder once, sorted by path."""
+    files: dict[str, Path] = {}
+    seen = {os.path.realpath(root)}
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = _entries(folder)
+        except OSError as error:
+            skipped.append(Skipped(_shown(folder, root), _cannot_read(error)))
+            continue
+        for path in entries:
+            if not os.path.isdir(path):
+                files.setdefault(os.path.realpath(path), path)
+            elif _around(path, folder):
+                skipped.append(Skipped(_shown(path, root), _LOOP))
+            else:
+                waiting.append(path)
+    return sorted(files.values())
+
+
+def _around(path: Path, folder: Path) -> bool:
+    """Whether `path` is a link to `folder` or to one that `folder` lies in: following it would never end."""
+    outer = os.path.join(os.path.realpath(path), "")
+    return os.path.join(os.path.realpath(folder), "").startswith(outer)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in `folder`, sorted, without hidden files and what file managers leave behind."""
+    names = sorted(os.listdir(folder))
+    return [folder / name for name in names if not name.startswith(".") and name.lower() not in _IGNORED]
+
+
+def _shown(path: Path, root: str | os.PathLike[str]) -> str:
+    """`path` below `root`, as it can be printed."""
+    return _printable(os.path.relpath(path, root))
+
+
+def _printable(name: str) -> str:
+    """A file name that was not written in UTF-8, with its odd bytes escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+# ------------------------------------------------------------------------------------------------------ one photo
+
+
+def _prepare(path: Path, out: np.ndarray) -> str:
+    """Decode `path` into `out`, uint8 3×S×S. Returns why that was not possible, or an empty string."""
+    reason = _refuse(path)
+    if reason:
+        return reason
+    try:
+        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                return f"too large: {width}×{height} pixels"
+            if min(width, height) < MIN_SIDE:
+                return f"too small: {width}×{height} pixels"
+            out[:] = np.asarray(_square(image, out.shape[-1])).transpose(2, 0, 1)
+        return ""
+    except Image.DecompressionBombError:
+        return f"too large: over {MAX_PIXELS // 10**6} megapixels"
+    except UnidentifiedImageError:
+        return "damaged or truncated"  # it begins like a picture, or _refuse would have said so
+    except MemoryError:
+        return "too large for the memory there is"
+    except _Unsupported as error:
+        return str(error)
+    except Exception as error:  # decoders raise nearly everything on hostile files
+        if isinstance(error, OSError) and error.errno is not None:
+            return _cannot_read(error)
+        return "truncated" if "truncated" in str(error).lower() else "damaged or truncated"
+
+
+class _Unsupported(Exception):
+    """A sound picture of a kind that is not read."""
+
+
+def _refuse(path: Path) -> str:
+    """Why `path` is no picture file, judged by its kind, its size and its first bytes; an empty string if it may be one."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return "not a file"  # a pipe or device: opening it could wait for ever
+        if status.st_size == 0:
+            return "empty file"
+        if status.st_size > MAX_BYTES:
+            return f"too large: {status.st_size / 2**20:.0f} MiB"
+        with open(path, "rb") as file:
+            start = file.read(32)
+    except FileNotFoundError:
+        return "broken link"
+    except OSError as error:
+        return _cannot_read(error)
+    if _HEIF.match(start):
+        return "HEIC and AVIF are not read; save it as JPEG or PNG"
+    return "" if _PICTURE.match(start) else "not a picture"
+
+
+def _cannot_read(error: OSError) -> str:
+    return f"cannot be read: {(error.strerror or 'unknown error').lower()}"
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """The central square of an opened picture, upright, on white, as RGB of `size` pixels a side."""
+    image.draft(None, (2 * size, 2 * size))  # JPEG only: decode at a fraction of the size, at least twice what is needed
+    image.load()
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    # Where an odd number of pixels goes, keep one more and let the resize start in its middle: the same for every rotation.
+    odd_x, odd_y = (width - side) % 2, (height - side) % 2
+    image = image.crop((left, top, left + side + odd_x, top + side + odd_y))
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:
+        pass  # EXIF that cannot be read says nothing: take the picture as it is
+    image = _eight_bit(image)
+    x, y = (image.width - side) / 2, (image.height - side) / 2
+    box = (x, y, x + side, y + side)
+    image = image.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Any mode as RGB, or RGBA where something is transparent."""
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255
+        grey = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise _Unsupported("floating-point pixels are not read; save it with 8 bits a channel")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Keep Pillow's warnings about odd files away from the user; the list of skipped files says what matters.
+
+    What libtiff itself writes to stderr about a damaged compressed TIFF still comes through.
+    """
+    logger = logging.getLogger("PIL")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+# ------------------------------------------------------------------------------------------------------ the whole set
+
+
+def _check_memory(count: int, size: int) -> None:
+    """Raise UserError when `count` photos of `size` pixels a side take more than half of the available memory."""
+    need, available = count * 3 * size * size, _available_memory()
+    if available is not None and need > available // 2:
+        raise UserError(
+            f"{count} photos at {size}×{size} need {need / 2**30:.1f} GiB of memory, and half of what is available is "
+            f"{available / 2**31:.1f} GiB; use a smaller resolution or fewer photos."
+        )
+
+
+def _available_memory() -> int | None:
+    """Bytes that can be used without swapping; None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # counts the file cache as available, sysconf does not
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os.PathLike[str]) -> None:
+    """Raise UserError when there is too little to train on."""
+    total, counts, why = len(photos.labels), photos.counts(), ""
+    if photos.skipped:
+        first = photos.skipped[0]
+        why = f" ({len(photos.skipped)} skipped, the first is '{first.path}': {first.reason})"
+    if total == 0:
+        raise UserError(f"no usable photo in '{folder}'{why}; put JPEG or PNG files there, in a sub-folder for each class.")
+    empty = [name for name in photos.classes if counts[name] == 0]
+    if empty:
+        others = f", nor have {len(empty) - 1} other class folders" if len(empty) > 1 else ""
+        raise UserError(
+            f"the class folder '{empty[0]}' in '{folder}' has no usable photo ({len(found[empty[0]])} skipped there){others}; "
+            "add photos or remove the folder."
+        )
+    if total < MIN_PHOTOS:
+        raise UserError(f"only {total} usable photos in '{folder}'{why}; add photos until there are {MIN_PHOTOS} or more.")
+
+
+def _digest(images: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> str:
+    """SHA-256 of the prepared contents. Another release of Pillow may round a pixel differently and so change it."""
+    digest = hashlib.sha256(json.dumps([list(images.shape), list(classes)]).encode())
+    digest.update(labels.numpy().tobytes())
+    digest.update(images.numpy())
+    return digest.hexdigest()
