@@ -1,0 +1,72 @@
+"""The model card: what `README.md` of a model folder says, as the Hub reads it."""
+
+from __future__ import annotations
+
+from .config import ModelConfig
+
+REPOSITORY_TAGS = ("gan", "wgan-gp", "image-generation", "unconditional-image-generation")
+
+
+def model_card(config: ModelConfig, parameters: int) -> str:
+    """Markdown with the Hub's front matter, filled from `config.json` alone, so that card and weights never disagree."""
+    trained = config.trained
+    lines = ["---", "library_name: pytorch", "pipeline_tag: unconditional-image-generation", "tags:"]
+    lines += [f"- {tag}" for tag in REPOSITORY_TAGS] + ["---", "", f"# {config.preset}", ""]
+    lines += [
+        f"A generator of {config.resolution}×{config.resolution} pictures that do not exist, of the project "
+        "This Flower Does Not Exist.",
+        "",
+        "![Sixty-four uncurated pictures: seeds 0–63, truncation 1.5](samples.png)" if trained else "",
+        "",
+    ]
+    if trained.get("notes"):
+        lines += ["## What the pictures show", "", trained["notes"], ""]
+    lines += ["## The model", "", *_table(_model_rows(config, parameters)), ""]
+    if trained:
+        lines += ["## Training", "", *_table(_training_rows(trained)), "", "```", trained["command"], "```", ""]
+    lines += ["## Use", "", "```python", "import gan", 'model = gan.load("path/of/this/folder")', "```", ""]
+    lines += [
+        "The generator takes noise from a normal distribution"
+        + (f" and a one-hot code of the classes, in the order {', '.join(config.classes)}." if config.code_dim else "."),
+        "",
+        "## Limits",
+        "",
+        "The pictures are not photographs of real things and carry no botanical knowledge. The model knows only the photos it "
+        "was trained on; with a few hundred of them it repeats colours and layouts. The photos are not part of this "
+        "repository, and what rights rest on them is for whoever trained the model to say.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _model_rows(config: ModelConfig, parameters: int) -> list[tuple[str, str]]:
+    return [
+        ("preset", config.preset),
+        ("resolution", f"{config.resolution}×{config.resolution}"),
+        ("classes", ", ".join(config.classes) if config.code_dim else "none: a plain model"),
+        ("noise", f"{config.z_dim} numbers"),
+        ("parameters", f"{parameters:,}"),
+        ("layers", " · ".join(f"`{layer}`" for layer in config.generator)),
+    ]
+
+
+def _training_rows(trained: dict) -> list[tuple[str, str]]:
+    photos = trained["photos"]
+    return [
+        ("photos", f"{sum(photos.values()):,} (" + ", ".join(f"{count:,} {name}" for name, count in photos.items()) + ")"),
+        ("images shown to the critic", f"{trained['images']:,} ({trained['images'] / sum(photos.values()):,.0f} epochs)"),
+        ("generator steps", f"{trained['steps']:,}"),
+        ("time", f"{trained['hours']:.2f} hours"),
+        ("hardware", trained["hardware"]),
+        ("precision", f"{trained['precision']} (the penalty in fp32)" if trained["precision"] == "bf16" else trained["precision"]),
+        ("objective", trained["objective"]),
+        ("critic", " · ".join(f"`{layer}`" for layer in trained["critic"])),
+        ("critic steps", str(trained["critic_steps"])),
+        ("batch", str(trained["batch"])),
+        ("Adam", f"learning rate {trained['lr']:g}, betas ({trained['beta1']:g}, {trained['beta2']:g})"),
+        ("seed", str(trained["seed"])),
+    ]
+
+
+def _table(rows: list[tuple[str, str]]) -> list[str]:
+    return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)]

@@ -1,0 +1,156 @@
+"""What is on disk. A model to share: `config.json`, `model.safetensors`, `README.md`. A run to resume adds `snapshot.pt`.
+
+Both are judged by their content, read strictly, and written atomically; nothing that is read is ever executed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from .config import ModelConfig
+from .errors import UserError
+from .files import write_atomic
+from .generator import Generator
+
+CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
+MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
+SNAPSHOT = "snapshot.pt"
+MAX_CONFIG_BYTES = 1 << 20
+MAX_WEIGHT_BYTES = 1 << 30
+
+
+# ------------------------------------------------------------------------------------------------------------- models
+
+
+def save_model(folder: Path, generator: Generator, config: ModelConfig, *, half: bool = False) -> None:
+    """Write `config.json` and `model.safetensors` into `folder`; `half` stores weights of two axes or more in float16.
+
+    Raises OSError.
+    """
+    state = {
+        key: (value.half() if half and value.ndim > 1 else value).detach().cpu().contiguous()
+        for key, value in generator.state_dict().items()
+    }
+    write_atomic(folder / WEIGHTS, save(state, metadata={"format": "pt"}))
+    write_atomic(folder / CONFIG, (json.dumps(config.to_json(), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def load_model(folder: Path) -> Generator:
+    """Read a model folder: the generator in float32, evaluation mode, on the CPU; its `config` says what it is.
+
+    Raises UserError when a file is missing, damaged, not what its name says, or does not fit `config.json` exactly.
+    """
+    config = read_config(folder)
+    path = folder / WEIGHTS
+    with torch.device("meta"):  # costs no memory: a config that lies about its size is found out before any is taken
+        generator = Generator(config)
+    state = fit(read_weights(path), generator.state_dict(), str(path))
+    generator.load_state_dict(state, strict=True, assign=True)
+    return generator.requires_grad_(False).eval()
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read and check `config.json` of a model folder. Raises UserError."""
+    path = folder / CONFIG
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise UserError(f"{path} is over {MAX_CONFIG_BYTES >> 20} MiB; a model's configuration is a few kilobytes.")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} has no {CONFIG}; a model folder holds {CONFIG} and {WEIGHTS}.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({_first_line(error)}); restore it or train the model again.") from None
+    try:
+        return ModelConfig.from_json(data)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file. Raises UserError for anything that is not a whole, valid one."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_WEIGHT_BYTES:
+            raise UserError(f"{path} is over {MAX_WEIGHT_BYTES >> 30} GiB, more than any model here; use another file.")
+        with path.open("rb") as file:
+            # safetensors itself allows headers of 100 MB; ours are a few kilobytes.
+            header = int.from_bytes(file.read(8), "little")
+        if header > min(size, MAX_CONFIG_BYTES):
+            raise UserError(f"{path} is not a whole safetensors file (its header claims {header} bytes); fetch it again.")
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; a model folder holds {CONFIG} and {WEIGHTS}.") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is not a whole safetensors file ({_first_line(error)}); fetch it again.") from None
+
+
+def fit(state: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> dict[str, Tensor]:
+    """Check `state` against the keys and shapes of `wanted` and give it their types. Raises UserError at any difference."""
+    missing, extra = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
+    if missing or extra:
+        raise UserError(
+            f"{where} does not fit its configuration: {_some(missing)} missing, {_some(extra)} too many; use its own config."
+        )
+    for key, tensor in state.items():
+        if tensor.shape != wanted[key].shape:
+            raise UserError(
+                f"{where}: '{key}' is {_shape(tensor)} where the configuration wants {_shape(wanted[key])}; use its own config."
+            )
+        if tensor.is_floating_point() != wanted[key].is_floating_point():
+            raise UserError(f"{where}: '{key}' holds {tensor.dtype} where {wanted[key].dtype} belongs.")
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{where}: '{key}' holds values that are not finite; the training it comes from had diverged.")
+    return {key: tensor.to(wanted[key].dtype) for key, tensor in state.items()}
+
+
+# --------------------------------------------------------------------------------------------------------------- runs
+
+
+def save_snapshot(folder: Path, state: dict[str, Any]) -> None:
+    """Write what resuming needs (tensors, numbers, strings, lists and dicts only) to `snapshot.pt`. Raises OSError."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomic(folder / SNAPSHOT, buffer.getvalue())
+
+
+def load_snapshot(folder: Path) -> dict[str, Any] | None:
+    """Read `snapshot.pt`, or None where there is none. Raises UserError when it is damaged or not a snapshot."""
+    path = folder / SNAPSHOT
+    if not path.exists():
+        return None
+    state = load_pickle(path)
+    if not isinstance(state, dict) or "images_seen" not in state:
+        raise UserError(f"{path} is not a snapshot of a run; train into another folder with --out.")
+    return state
+
+
+def load_pickle(path: Path) -> Any:
+    """`torch.load` of a file that the user handed over, with `weights_only=True`: data only, no code. Raises UserError."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}; check the path.") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is not a whole file of weights ({_first_line(error)}); fetch or write it again.") from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")
+
+
+def _some(keys: list[str]) -> str:
+    return "nothing" if not keys else f"'{keys[0]}'" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a number"

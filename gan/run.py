@@ -1,0 +1,165 @@
+"""A run folder: a model folder that also holds what its training needs and shows.
+
+    config.json  model.safetensors  README.md  samples.png     the model, to share
+    snapshot.pt                                                what resuming needs
+    reals.png                                                  photos as the critic sees them
+    grids/000012800.png                                        the same noise and classes through training (fig. 19)
+    logs/                                                      TensorBoard: scalars and pictures
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import checkpoint, latent
+from .card import model_card
+from .config import ModelConfig, TrainConfig
+from .data import Photos
+from .device import describe
+from .errors import UserError
+from .files import write_atomic
+from .render import grid, png_bytes, to_uint8
+from .trainer import Stats, Trainer, parameters
+
+GRID_SIDE = 8
+SNAPSHOT_SECONDS = 300  # a snapshot at least this often, however slow the steps are
+
+
+class Diverged(UserError):
+    """A loss stopped being a number; the last good snapshot is untouched."""
+
+
+class Run:
+    """Drives a Trainer until a count of images, and keeps its folder."""
+
+    def __init__(
+        self, folder: Path, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, about: dict[str, Any]
+    ) -> None:
+        """`about` goes into the card beside the configuration: `command` and `notes`."""
+        self.folder, self.train_config, self.photos, self.about = folder, train, photos, about
+        self.trainer = Trainer(model, train, photos, device)
+        self.seconds = 0.0
+        self.writer = _tensorboard(folder / "logs")
+        side = GRID_SIDE
+        self.noise = latent.noise(range(side * side), model.z_dim, latent.DEFAULT_TRUNCATION)
+        self.labels = torch.arange(side * side) % len(model.classes)
+
+    # ---------------------------------------------------------------------------------------------------- start and end
+
+    def resume(self) -> bool:
+        """Continue from the folder's snapshot, if it has one. Raises UserError when it is of another run or damaged."""
+        state = checkpoint.load_snapshot(self.folder)
+        if state is None:
+            return False
+        self.trainer.load_state(state)
+        self.seconds = state["seconds"]
+        return True
+
+    def train(self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool]) -> bool:
+        """Train until `images` have been seen; True when finished, False when `stopped()` said so after a step.
+
+        `show(images_seen, stats)` is called after each step; grid, model and snapshot are written each `every` images and
+        at the end. Raises Diverged when a value is not finite, OSError when the disk is full.
+        """
+        if not self.trainer.images_seen:
+            self._save_reals()
+            self._save_grid()
+        before, started, saved = self.seconds, time.monotonic(), time.monotonic()
+        halted = False
+        while self.trainer.images_seen < self.train_config.images and not halted:
+            mark = self.trainer.images_seen // every
+            stats = self.trainer.step()
+            self.seconds = before + time.monotonic() - started
+            if not stats.finite:
+                raise Diverged(self._divergence())
+            show(self.trainer.images_seen, stats)
+            self._log(stats)
+            if self.trainer.images_seen // every != mark:
+                self._save_grid()
+                self._save_model()
+            if self.trainer.images_seen // every != mark or time.monotonic() - saved > SNAPSHOT_SECONDS:
+                self._save_snapshot()
+                saved = time.monotonic()
+            halted = stopped()
+        self._save_model()
+        self._save_snapshot()
+        if self.writer:
+            self.writer.flush()
+        return not halted
+
+    def _divergence(self) -> str:
+        last = "the last good snapshot stays in" if (self.folder / checkpoint.SNAPSHOT).exists() else "nothing was saved in"
+        return (
+            f"the loss stopped being a number after {self.trainer.images_seen:,} images; {last} {self.folder}: "
+            "start again from there or anew with a lower --lr, a larger --batch or --precision fp32."
+        )
+
+    # ------------------------------------------------------------------------------------------------- what is written
+
+    def _save_snapshot(self) -> None:
+        checkpoint.save_snapshot(self.folder, {**self.trainer.state(), "seconds": self.seconds})
+
+    def _save_model(self) -> None:
+        trainer, config = self.trainer, self.train_config
+        trained = {
+            **{name: value for name, value in config.to_json().items() if name != "images"},
+            "images": trainer.images_seen,
+            "steps": trainer.steps,
+            "hours": round(self.seconds / 3600, 3),
+            "hardware": describe(trainer.device),
+            "photos": self.photos.counts(),
+            **self.about,
+        }
+        described = replace(trainer.model, trained=trained)
+        checkpoint.save_model(self.folder, trainer.ema, described)
+        write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
+        write_atomic(self.folder / checkpoint.SAMPLES, self._fixed_grid())
+
+    def _save_reals(self) -> None:
+        """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
+        draws = torch.Generator().manual_seed(self.train_config.seed)
+        pictures = torch.cat([self.trainer.real_batch(draws)[0].cpu() for _ in range(-(-len(self.noise) // self.train_config.batch))])
+        self._picture("reals", png_bytes(grid(to_uint8(pictures[: len(self.noise)]), GRID_SIDE)), self.folder / "reals.png")
+
+    def _save_grid(self) -> None:
+        path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"
+        self._picture("fixed noise", self._fixed_grid(), path)
+
+    def _fixed_grid(self) -> bytes:
+        return png_bytes(grid(to_uint8(self.trainer.draw(self.noise, self.labels)), GRID_SIDE))
+
+    def _picture(self, name: str, png: bytes, path: Path) -> None:
+        write_atomic(path, png)
+        if self.writer:
+            self.writer.add_image(name, _pixels(png), self.trainer.images_seen, dataformats="HWC")
+
+    def _log(self, stats: Stats) -> None:
+        if self.writer and self.trainer.steps % 10 == 0:
+            for name, value in vars(stats).items():
+                self.writer.add_scalar(name, value, self.trainer.images_seen)
+            self.writer.add_scalar("images per second", self.trainer.images_seen / max(self.seconds, 1e-9), self.trainer.images_seen)
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # an extra: training goes on without it
+        return None
+    return SummaryWriter(str(folder))
+
+
+def _pixels(png: bytes) -> Any:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(png)))

@@ -1,0 +1,234 @@
+"""The loop: critic steps, generator step, weight average. No parsing, no plotting, no files."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from . import losses
+from .augment import Augment
+from .config import ModelConfig, TrainConfig
+from .critic import Critic
+from .data import Photos
+from .errors import UserError
+from .generator import Generator, one_hot
+from .layers import init_weights
+
+# Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
+# blurs, and halving afterwards takes most of the blur back.
+OVERSAMPLE = 2
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What one step measured; plain numbers."""
+
+    critic_loss: float
+    generator_loss: float
+    real_score: float  # mean critic score of photos
+    fake_score: float  # mean critic score of generated pictures
+    gradient_norm: float  # mean norm of the critic's gradient between the two (0 without a penalty)
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value is a number."""
+        return all(math.isfinite(value) for value in vars(self).values())
+
+
+class Trainer:
+    """Trains a generator against a critic on photos.
+
+    Step s draws all its randomness from (seed, s) and the photos follow from the count of images seen, so a resumed run
+    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit.
+    """
+
+    def __init__(self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device) -> None:
+        """`photos` are squares of side OVERSAMPLE × model.resolution, with the classes of `model`."""
+        self.model, self.config, self.photos, self.device = model, train, photos, device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(train.seed)
+            generator, critic = Generator(model), Critic(model, train.critic)
+            for network in (generator, critic):
+                init_weights(network)
+        layout = {"device": device, "memory_format": torch.channels_last}
+        self.generator, self.critic = generator.to(**layout), critic.to(**layout)
+        self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        betas = (train.beta1, train.beta2)
+        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), train.critic_lr or train.lr, betas)
+        self.augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
+        self.steps = 0
+        self.images_seen = 0
+
+    # --------------------------------------------------------------------------------------------------------- a step
+
+    def step(self) -> Stats:
+        """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
+        draws = torch.Generator().manual_seed(_mix(self.config.seed, self.steps))
+        for turn in range(1, self.config.critic_steps + 1):
+            real, code = self.real_batch(draws)
+            # The last critic step's pictures serve the generator's step too: one pass of the generator less.
+            with torch.set_grad_enabled(turn == self.config.critic_steps), self._autocast():
+                z = torch.randn(len(code), self.model.z_dim, generator=draws).to(self.device)
+                fake = self.generator(z, code)
+            critic_stats = self._critic_step(real, fake.detach(), code, draws)
+            self.images_seen += len(real)
+        generator_loss = self._generator_step(fake, code, draws)
+        self._update_ema()
+        self.steps += 1
+        return Stats(*torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]]).tolist())
+
+    def real_batch(self, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The next batch as the critic sees it: augmented photos N×3×S×S in [−1, 1] and their class codes N×K."""
+        index = self._indices(self.images_seen, self.config.batch)
+        pictures = self.photos.images[index].to(self.device, torch.float32) / 127.5 - 1
+        pictures = avg_pool2d(self.augment(pictures, draws), OVERSAMPLE)
+        return pictures, one_hot(self.photos.labels[index].to(self.device), self.model)
+
+    def _indices(self, start: int, count: int) -> Tensor:
+        """Photos `start` to `start + count` of an endless order in which every epoch is a shuffle of its own."""
+        total, parts = len(self.photos.labels), []
+        while count:
+            epoch, offset = divmod(start, total)
+            order = torch.randperm(total, generator=torch.Generator().manual_seed(_mix(~self.config.seed, epoch)))
+            parts.append(order[offset : offset + count])
+            start, count = start + len(parts[-1]), count - len(parts[-1])
+        return torch.cat(parts)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+    def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: torch.Generator) -> list[Tensor]:
+        """One update of the critic → its loss, mean real score, mean fake score, mean gradient norm."""
+        config = self.config
+        with self._autocast():
+            # Two passes, not one of both halves: a batch norm must not mix photos with pictures (slides).
+            real_score, fake_score = self.critic(real, code).float(), self.critic(fake, code).float()
+        norms = torch.zeros(1, device=self.device)
+        if config.objective == "bce":
+            loss = losses.cross_entropy_critic(
+                real_score, fake_score, self._labels(real_score, True, draws), self._labels(fake_score, False, draws)
+            )
+        else:
+            loss = losses.wasserstein_critic(real_score, fake_score)
+        if config.objective == "wgan-gp":
+            mix = torch.rand(len(real), generator=draws).to(self.device)
+            norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
+            loss = loss + config.penalty_weight * losses.gradient_penalty(norms)
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimizer.step()
+        if config.objective == "wgan-clip":
+            losses.clip_weights(self.critic, config.clip)
+        return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
+
+    def _generator_step(self, fake: Tensor, code: Tensor, draws: torch.Generator) -> Tensor:
+        """One update of the generator, through its pictures `fake`, against the current critic → its loss."""
+        self.critic.requires_grad_(False)
+        with self._autocast():
+            score = self.critic(fake, code).float()
+        if self.config.objective == "bce":
+            loss = losses.cross_entropy_generator(score, self._labels(score, True, draws))
+        else:
+            loss = losses.wasserstein_generator(score)
+        self.generator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.generator_optimizer.step()
+        self.critic.requires_grad_(True)
+        return loss.detach()
+
+    def _labels(self, score: Tensor, real: bool, draws: torch.Generator) -> Tensor:
+        noise = torch.rand(len(score), generator=draws).to(self.device) if self.config.noisy_labels else None
+        return losses.labels(score, real, self.config.label_smoothing, noise)
+
+    @torch.no_grad()
+    def _update_ema(self) -> None:
+        """Move the average towards the generator, weights and batch-norm statistics alike (Karras et al. 2018, section 4)."""
+        # At the start the half-life is a twentieth of what was seen, or the first noise would stay for long.
+        half_life = min(self.config.ema_images, 0.05 * self.images_seen)
+        keep = 0.5 ** (self.config.batch * self.config.critic_steps / half_life) if half_life else 0.0
+        averages, values = self.ema.state_dict(), self.generator.state_dict()
+        for name, value in values.items():
+            if value.is_floating_point():
+                averages[name].lerp_(value, 1 - keep)
+            else:
+                averages[name].copy_(value)
+
+    # -------------------------------------------------------------------------------------------------- for the outside
+
+    def adopt(self, other: Generator) -> int:
+        """Begin with the leading layers of `other` that have this generator's shapes; returns how many they are.
+
+        Growing from a smaller model: the 128×128 generator of the ladder begins with the layers of the 64×64 one
+        (progressive growing, Karras et al. 2018, here by transfer).
+        """
+        mine, adopted = self.generator.state_dict(), 0
+        for ours, theirs in zip(self.generator.gen, other.gen):
+            state = theirs.state_dict()
+            if {key: value.shape for key, value in state.items()} != {k: v.shape for k, v in ours.state_dict().items()}:
+                break
+            adopted += bool(state)
+            ours.load_state_dict(state)
+        self.ema.load_state_dict(mine)
+        return adopted
+
+    @torch.no_grad()
+    def draw(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Pictures N×3×S×S in [−1, 1] on the CPU by the averaged generator, from noise N×z_dim and class indices N."""
+        code = one_hot(labels.to(self.device), self.model)
+        return self.ema(z.to(self.device), code).float().cpu()
+
+    def state(self) -> dict[str, Any]:
+        """All that resuming needs: tensors, numbers, strings, lists and dicts only."""
+        return {
+            "model": self.model.to_json(),
+            "train": self.config.to_json(),
+            "photos": self.photos.digest,
+            "steps": self.steps,
+            "images_seen": self.images_seen,
+            **{name: getattr(self, name).state_dict() for name in _PARTS},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned. Raises UserError, naming the difference, when it is of another run."""
+        for name, mine in (("model", self.model.to_json()), ("train", self.config.to_json())):
+            _refuse_difference(state.get(name, {}), mine)
+        if state.get("photos") != self.photos.digest:
+            raise UserError("the photos are not those the run began with; restore them, or start a new run with another --out.")
+        try:
+            for name in _PARTS:
+                getattr(self, name).load_state_dict(state[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise UserError(f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out.") from None
+        self.steps, self.images_seen = state["steps"], state["images_seen"]
+
+
+_PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")
+# How long a run goes on, and what is written about it, may change between its parts; nothing else may.
+_FREE = ("images", "trained", "scores")
+
+
+def _refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
+    changed = [key for key in mine if key not in _FREE and saved.get(key) != mine[key]]
+    if changed:
+        differences = "; ".join(f"{key} was {saved.get(key)!r} and is now {mine[key]!r}" for key in changed)
+        raise UserError(f"the run began under another configuration: {differences}. Use the same one, or another --out.")
+
+
+def _mix(seed: int, counter: int) -> int:
+    """One 63-bit seed from two numbers (splitmix64's finalizer), so that neighbouring steps share nothing."""
+    x = (seed * 0x9E3779B97F4A7C15 + counter * 0xD1B54A32D192ED03) & (2**64 - 1)
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+    return (x ^ (x >> 31)) >> 1
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(weight.numel() for weight in network.parameters())
