@@ -8,6 +8,9 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from gan.config import NORMS, OBJECTIVES, PRESETS, ModelConfig, TrainConfig, from_preset, merged
@@ -95,7 +98,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
         print(f"skipped {skipped.path}: {skipped.reason}")
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in photos.counts().items()))
     if args.epochs:
-        train = _replace(train, images=args.epochs * len(photos.labels))
+        train = replace(train, images=args.epochs * len(photos.labels))
     train = train.validate()
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
@@ -139,12 +142,6 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
     )  # fmt: skip
 
 
-def _replace(train: TrainConfig, **changes: object) -> TrainConfig:
-    from dataclasses import replace
-
-    return replace(train, **changes)
-
-
 def _reading():
     """A progress callback for reading photos, or None where nobody looks."""
     if not sys.stderr.isatty():
@@ -182,24 +179,21 @@ def _estimate(model: ModelConfig, train: TrainConfig, photos, device) -> int:
 
 
 def _run(args, out: Path, model: ModelConfig, train: TrainConfig, photos, device, command: str) -> int:
+    from gan import hub
     from gan.run import Run
 
+    start = hub.load(args.start_from).generator if args.start_from else None
     out.mkdir(parents=True, exist_ok=True)
     run = Run(out, model, train, photos, device, {"command": command, "notes": args.note})
     resumed = args.resume == "auto" and run.resume()
     if resumed:
         print(f"resumed at {run.trainer.images_seen:,} images")
-    elif args.start_from:
-        from gan import hub
-
-        layers = run.trainer.adopt(hub.load(args.start_from).generator)
+    elif start:
+        layers = run.trainer.adopt(start)
         if not layers:
             raise UserError(f"no layer of '{args.start_from}' fits {args.preset}; start from a model of the same family.")
         print(f"begun with the first {layers} layers of {args.start_from}")
-    caught: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: caught.append(number))
-    with _bar(run.trainer.images_seen, train.images) as bar:
+    with _caught() as caught, _bar(run.trainer.images_seen, train.images) as bar:
 
         def show(seen: int, stats) -> None:
             bar.update(min(seen, train.images) - bar.n)
@@ -215,6 +209,18 @@ def _run(args, out: Path, model: ModelConfig, train: TrainConfig, photos, device
     print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {out / 'samples.png'}")
     print(f"open it: python app.py --model {shlex.quote(str(out))}")
     return 0
+
+
+@contextmanager
+def _caught() -> Iterator[list[int]]:
+    """The Ctrl-C and SIGTERM that come meanwhile, as a list: the step in hand is finished and saved first."""
+    caught: list[int] = []
+    before = {number: signal.signal(number, lambda number, frame: caught.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _bar(done: int, total: int):

@@ -88,8 +88,8 @@ def load_photos(
     """Decode the photos of `folder`, cropped to the central square and resized to `size` pixels a side.
 
     `only` chooses classes by name, all by default. `progress` is called in this thread with (files done, files in all).
-    Raises UserError when the folder cannot be used,
-    a class has no usable photo, there are fewer than MIN_PHOTOS in all, or they would not fit in memory.
+    Raises UserError when the folder cannot be used, a class has no usable photo, there are fewer than MIN_PHOTOS in all,
+    or they would not fit in memory.
     """
     found, skipped = _scan(folder)
     found = _choose(found, only, folder)

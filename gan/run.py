@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +26,8 @@ from .data import Photos
 from .device import describe
 from .errors import UserError
 from .files import write_atomic
-from .render import grid, png_bytes, to_uint8
+from .generator import to_uint8
+from .render import grid, png
 from .trainer import Stats, Trainer, parameters
 
 GRID_SIDE = 8
@@ -59,7 +60,10 @@ class Run:
         state = checkpoint.load_snapshot(self.folder)
         if state is None:
             return False
-        self.trainer.load_state(state)
+        try:
+            self.trainer.load_state(state)
+        except UserError as error:
+            raise UserError(f"{self.folder}: {error}") from None
         self.seconds = state["seconds"]
         return True
 
@@ -70,6 +74,8 @@ class Run:
         at the end. Raises Diverged when a value is not finite, OSError when the disk is full.
         """
         if not self.trainer.images_seen:
+            for old in (self.folder / "grids").glob("*.png"):  # of a run that --resume never replaces
+                old.unlink()
             self._save_reals()
             self._save_grid()
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
@@ -79,32 +85,36 @@ class Run:
             stats = self.trainer.step()
             self.seconds = before + time.monotonic() - started
             if not stats.finite:
-                raise Diverged(self._divergence())
+                raise self._divergence()
             show(self.trainer.images_seen, stats)
             self._log(stats)
-            if self.trainer.images_seen // every != mark:
+            due = self.trainer.images_seen // every != mark
+            if due:
                 self._save_grid()
-                self._save_model()
-            if self.trainer.images_seen // every != mark or time.monotonic() - saved > SNAPSHOT_SECONDS:
-                self._save_snapshot()
+            if due or time.monotonic() - saved > SNAPSHOT_SECONDS:
+                self._save()
                 saved = time.monotonic()
             halted = stopped()
-        self._save_model()
-        self._save_snapshot()
+        self._save_grid()
+        self._save()
         if self.writer:
             self.writer.flush()
         return not halted
 
-    def _divergence(self) -> str:
+    def _divergence(self) -> Diverged:
         last = "the last good snapshot stays in" if (self.folder / checkpoint.SNAPSHOT).exists() else "nothing was saved in"
-        return (
+        return Diverged(
             f"the loss stopped being a number after {self.trainer.images_seen:,} images; {last} {self.folder}: "
             "start again from there or anew with a lower --lr, a larger --batch or --precision fp32."
         )
 
     # ------------------------------------------------------------------------------------------------- what is written
 
-    def _save_snapshot(self) -> None:
+    def _save(self) -> None:
+        """Model and snapshot, unless a weight has stopped being a number since the last loss."""
+        if not self.trainer.finite():
+            raise self._divergence()
+        self._save_model()
         checkpoint.save_snapshot(self.folder, {**self.trainer.state(), "seconds": self.seconds})
 
     def _save_model(self) -> None:
@@ -121,25 +131,25 @@ class Run:
         described = replace(trainer.model, trained=trained)
         checkpoint.save_model(self.folder, trainer.ema, described)
         write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
-        write_atomic(self.folder / checkpoint.SAMPLES, self._fixed_grid())
+        write_atomic(self.folder / checkpoint.SAMPLES, png(self._fixed_sheet()))
 
     def _save_reals(self) -> None:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
         draws = torch.Generator().manual_seed(self.train_config.seed)
         pictures = torch.cat([self.trainer.real_batch(draws)[0].cpu() for _ in range(-(-len(self.noise) // self.train_config.batch))])
-        self._picture("reals", png_bytes(grid(to_uint8(pictures[: len(self.noise)]), GRID_SIDE)), self.folder / "reals.png")
+        self._picture("reals", _sheet(pictures[: len(self.noise)]), self.folder / "reals.png")
 
     def _save_grid(self) -> None:
         path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"
-        self._picture("fixed noise", self._fixed_grid(), path)
+        self._picture("fixed noise", self._fixed_sheet(), path)
 
-    def _fixed_grid(self) -> bytes:
-        return png_bytes(grid(to_uint8(self.trainer.draw(self.noise, self.labels)), GRID_SIDE))
+    def _fixed_sheet(self) -> np.ndarray:
+        return _sheet(self.trainer.draw(self.noise, self.labels))
 
-    def _picture(self, name: str, png: bytes, path: Path) -> None:
-        write_atomic(path, png)
+    def _picture(self, name: str, picture: np.ndarray, path: Path) -> None:
+        write_atomic(path, png(picture))
         if self.writer:
-            self.writer.add_image(name, _pixels(png), self.trainer.images_seen, dataformats="HWC")
+            self.writer.add_image(name, picture, self.trainer.images_seen, dataformats="HWC")
 
     def _log(self, stats: Stats) -> None:
         if self.writer and self.trainer.steps % 10 == 0:
@@ -156,10 +166,5 @@ def _tensorboard(folder: Path) -> Any:
     return SummaryWriter(str(folder))
 
 
-def _pixels(png: bytes) -> Any:
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(png)))
+def _sheet(pictures: Tensor) -> np.ndarray:
+    return grid(list(to_uint8(pictures)), GRID_SIDE)

@@ -184,6 +184,11 @@ class Trainer:
         code = one_hot(labels.to(self.device), self.model)
         return self.ema(z.to(self.device), code).float().cpu()
 
+    def finite(self) -> bool:
+        """Whether every weight of both networks is a number."""
+        networks = (self.generator, self.critic)
+        return all(bool(torch.isfinite(weight).all()) for network in networks for weight in network.parameters())
+
     def state(self) -> dict[str, Any]:
         """All that resuming needs: tensors, numbers, strings, lists and dicts only."""
         return {
@@ -200,7 +205,10 @@ class Trainer:
         for name, mine in (("model", self.model.to_json()), ("train", self.config.to_json())):
             _refuse_difference(state.get(name, {}), mine)
         if state.get("photos") != self.photos.digest:
-            raise UserError("the photos are not those the run began with; restore them, or start a new run with another --out.")
+            raise UserError(
+                "the photos are not those the run began with (or another Pillow release decodes them differently); "
+                "restore them, or start a new run with another --out."
+            )
         try:
             for name in _PARTS:
                 getattr(self, name).load_state_dict(state[name])

@@ -1,0 +1,112 @@
+"""Pictures → what people keep: PNG files that know their settings, ZIP, grid, filmstrip, GIF and MP4.
+
+Pictures are uint8 H×W×3. The same pictures and settings give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+SOFTWARE = "This Flower Does Not Exist"
+SETTINGS_KEY = "Settings"  # the PNG text chunk that holds the settings, as JSON in ASCII
+FRAMES_A_SECOND = 12
+GIF_SIDE, FILM_SIDE = 256, 384  # the least side of a film's pictures: a film of 28 pixels cannot be watched
+STRIP_COLUMNS = 12
+
+
+def png(picture: np.ndarray, settings: Mapping[str, Any] | None = None) -> bytes:
+    """A PNG file of `picture`, with `settings` (anything JSON can say) in a text chunk."""
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Software", SOFTWARE)
+    if settings is not None:
+        chunks.add_text(SETTINGS_KEY, json.dumps(settings, sort_keys=True))
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=4, pnginfo=chunks)
+    return buffer.getvalue()
+
+
+def read_settings(file: bytes) -> dict[str, Any] | None:
+    """The settings `png` wrote into a file, or None where there are none."""
+    with Image.open(io.BytesIO(file)) as image:
+        text = image.info.get(SETTINGS_KEY)
+    return None if text is None else json.loads(text)
+
+
+def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """A ZIP archive of (name, content) pairs, in their order, without compression (PNG files have their own)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files:
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))  # one fixed date: the same pictures, the same archive
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def grid(pictures: Sequence[np.ndarray], columns: int, gap: int = 2, colour: int = 255) -> np.ndarray:
+    """All pictures (of one size) in rows of `columns`, `gap` pixels of grey value `colour` between them."""
+    height, width = pictures[0].shape[:2]
+    columns = max(1, min(columns, len(pictures)))
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), colour, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def filmstrip(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The pictures of a path side by side, in rows of up to 12, without gaps."""
+    return grid(pictures, STRIP_COLUMNS, gap=0)
+
+
+def enlarge(picture: np.ndarray, least: int) -> np.ndarray:
+    """`picture` enlarged smoothly by the smallest whole factor that makes both its sides `least` pixels or more."""
+    height, width = picture.shape[:2]
+    factor = -(-least // min(height, width))
+    if factor <= 1:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((width * factor, height * factor), Image.Resampling.BICUBIC))
+
+
+def gif(pictures: Sequence[np.ndarray]) -> bytes:
+    """A GIF that repeats for ever, 12.5 pictures a second (GIF counts in hundredths), at least 256 pixels a side."""
+    frames = [Image.fromarray(enlarge(picture, GIF_SIDE)) for picture in pictures]
+    # One palette for all of them: with one each, still parts of the picture flicker.
+    palette = Image.fromarray(grid(pictures, STRIP_COLUMNS, gap=0)).quantize(256, Image.Quantize.MEDIANCUT)
+    frames = [frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
+    buffer = io.BytesIO()
+    milliseconds = 1000 // FRAMES_A_SECOND // 10 * 10
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
+    return buffer.getvalue()
+
+
+def mp4(pictures: Sequence[np.ndarray]) -> bytes:
+    """An H.264 film in an MP4 file, 12 pictures a second, at least 384 pixels a side, that every browser and phone plays."""
+    import av  # takes a while to import, and only films need it
+
+    frames = [_even(enlarge(picture, FILM_SIDE)) for picture in pictures]
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as film:
+        # One encoder thread: how the work is cut over threads would show in the bytes.
+        options = {"crf": "18", "preset": "veryfast", "threads": "1"}
+        stream = film.add_stream("libx264", rate=FRAMES_A_SECOND, options=options)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        film.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _even(picture: np.ndarray) -> np.ndarray:
+    """`picture` with its last row and column repeated where a side is odd: yuv420p keeps one colour for two pixels."""
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))

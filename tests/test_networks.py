@@ -1,0 +1,62 @@
+"""Generator and critic: shapes, ranges, conditioning, and the norms of the critic."""
+
+import pytest
+import torch
+
+from gan.config import PRESETS, from_preset
+from gan.critic import Critic, with_planes
+from gan.generator import Generator, one_hot
+from gan.layers import init_weights
+
+TWO = ("dandelion", "marigold")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_pictures_and_scores(name):
+    torch.manual_seed(0)
+    model, train = from_preset(name, TWO, width=4)
+    generator, critic = Generator(model), Critic(model, train.critic)
+    code = one_hot(torch.tensor([0, 0, 0]), model)
+    pictures = generator(torch.randn(3, model.z_dim), code)
+    assert pictures.shape == (3, 3, model.resolution, model.resolution)
+    assert pictures.abs().max() <= 1
+    assert critic(pictures, code).shape == (3,)
+
+
+def test_one_hot_planes_are_all_ones_or_all_zeros():
+    images = torch.randn(2, 3, 5, 5)
+    model, _ = from_preset("cwgan-gp-28", ("a", "b", "c"))
+    planes = with_planes(images, one_hot(torch.tensor([2, 0]), model))
+    assert planes.shape == (2, 6, 5, 5)
+    assert torch.equal(planes[:, :3], images)
+    assert torch.equal(planes[0, 3:], torch.stack([torch.zeros(5, 5), torch.zeros(5, 5), torch.ones(5, 5)]))
+    assert torch.equal(planes[1, 3:], torch.stack([torch.ones(5, 5), torch.zeros(5, 5), torch.zeros(5, 5)]))
+
+
+def test_a_plain_model_has_no_planes_and_no_code():
+    model, _ = from_preset("wgan-gp-28", TWO)
+    code = one_hot(torch.tensor([0]), model)
+    assert code.shape == (1, 0)
+    assert with_planes(torch.zeros(1, 3, 4, 4), code).shape == (1, 3, 4, 4)
+
+
+@pytest.mark.parametrize(("norm", "alone"), [("none", True), ("ln", True), ("bn", False)])
+def test_a_score_depends_on_its_own_picture_unless_the_norm_is_batch_norm(norm, alone):
+    torch.manual_seed(0)
+    model, train = from_preset("cwgan-gp-28", TWO, width=4, critic_norm=norm)
+    critic = Critic(model, train.critic)
+    images, code = torch.randn(4, 3, 28, 28), one_hot(torch.tensor([0, 1, 0, 1]), model)
+    changed = images.clone()
+    changed[1:] += 3
+    same = torch.allclose(critic(images, code)[0], critic(changed, code)[0], atol=1e-5)
+    assert same is alone
+
+
+def test_initial_weights():
+    torch.manual_seed(0)
+    model, train = from_preset("cwgan-gp-64", TWO)
+    generator = Generator(model)
+    init_weights(generator)
+    weights = torch.cat([weight.flatten() for name, weight in generator.named_parameters() if ".0.weight" in name])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.02)
+    assert all(bias.eq(0).all() for name, bias in generator.named_parameters() if name.endswith("bias"))

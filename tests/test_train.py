@@ -1,0 +1,298 @@
+"""`train.py` as its users meet it: bad input row by row, dry run, interruption, resuming, what a run folder holds."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import train
+from gan import checkpoint
+from gan.checkpoint import load_model
+from gan.trainer import Trainer
+from pictures import make_photos
+from test_trainer import same
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ["--preset", "cwgan-gp-28", "--width", "4", "--batch", "4", "--critic-steps", "2", "--device", "cpu", "--precision", "fp32"]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return make_photos(tmp_path / "photos")
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+# --------------------------------------------------------------------------------------------------------- bad input
+
+
+def missing(photos):
+    return [str(photos / "nowhere")]
+
+
+def a_file(photos):
+    return [str(photos / "marigold" / "00.png")]
+
+
+def too_few(photos):
+    for path in list(photos.rglob("*.png"))[3:]:
+        path.unlink()
+    for name in ("dandelion", "marigold"):
+        shutil.copy(next(photos.rglob("*.png")), photos / name / "one.png")
+    return [str(photos)]
+
+
+def empty_class(photos):
+    (photos / "tulip").mkdir()
+    return [str(photos)]
+
+
+def only_broken(photos):
+    for path in (photos / "dandelion").iterdir():
+        path.write_bytes(b"not a picture at all")
+    return [str(photos)]
+
+
+def nothing(photos):
+    shutil.rmtree(photos / "dandelion")
+    shutil.rmtree(photos / "marigold")
+    return [str(photos)]
+
+
+def unknown_class(photos):
+    return [str(photos), "--classes", "tulip"]
+
+
+BAD_FLAGS = [
+    ("--batch 0", "--batch"), ("--batch -4", "--batch"), ("--lr 0", "--lr"), ("--lr nan", "--lr"), ("--critic-steps 0", "--critic-steps"),
+    ("--images 0", "--images"), ("--epochs 0", "--epochs"), ("--seed -1", "--seed"), ("--seed 4294967296", "--seed"), ("--every 0", "--every"),
+    ("--threads 0", "--threads"), ("--width 0", "--width"), ("--device tpu9", "--device"), ("--penalty-weight -1", "--penalty-weight"),
+    ("--from no/such/model/here", "no/such/model/here"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arrange", "says"),
+    [(missing, "nowhere"), (a_file, "00.png"), (too_few, "photos"), (empty_class, "tulip"), (only_broken, "dandelion"),
+     (nothing, "photos"), (unknown_class, "tulip")],
+)  # fmt: skip
+def test_bad_photos_are_one_sentence_and_exit_2(arrange, says, photos, tmp_path, capsys):
+    refused([*arrange(photos), *TINY, "--out", str(tmp_path / "out")], says, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(("flags", "says"), BAD_FLAGS)
+def test_bad_flags_are_one_sentence_and_exit_2(flags, says, photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    refused([str(photos), *TINY, "--out", str(tmp_path / "out"), *flags.split()], says, tmp_path, capsys)
+
+
+def refused(argv, says, tmp_path, capsys):
+    assert train.main(argv) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ") and says in error and "\n" not in error and "Traceback" not in error
+    assert not (tmp_path / "out" / "snapshot.pt").exists()
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_out_that_is_a_file_is_refused(photos, tmp_path, capsys):
+    (tmp_path / "taken").write_text("x")
+    refused([str(photos), *TINY, "--out", str(tmp_path / "taken" / "run")], "taken", tmp_path, capsys)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_to_write_is_refused(photos, tmp_path, capsys):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    refused([str(photos), *TINY, "--out", str(tmp_path / "locked" / "run")], "permission", tmp_path, capsys)
+
+
+def test_argparse_errors_exit_2(capsys):
+    for argv in ([], ["photos", "--preset", "nothing"], ["photos", "--batch", "many"], ["photos", "--images", "1", "--epochs", "1"]):
+        with pytest.raises(SystemExit) as error:
+            train.parse(argv)
+        assert error.value.code == 2
+
+
+def test_bad_files_are_listed_and_the_rest_is_used(photos, tmp_path, capsys):
+    (photos / "marigold" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    (photos / "marigold" / "empty.png").touch()
+    assert train.main([str(photos), *TINY, "--out", str(tmp_path / "out"), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"skipped marigold/broken\.jpg: \S+", printed)
+    assert "skipped marigold/empty.png: empty file" in printed
+    assert "8 dandelion, 8 marigold" in printed
+
+
+# ------------------------------------------------------------------------------------------------------------ dry run
+
+
+def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_path, capsys):
+    before = files(tmp_path)
+    assert train.main([str(photos), *TINY, "--out", str(tmp_path / "out"), "--epochs", "100", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "1,600 images" in printed and "200 steps of" in printed and "nothing was trained" in printed
+    assert files(tmp_path) == before
+
+
+# ----------------------------------------------------------------------------------------------------- a run's folder
+
+
+def test_a_run_writes_what_it_says(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    argv = [str(photos), *TINY, "--out", str(out), "--images", "64", "--every", "16", "--note", "Discs, not flowers."]
+    assert train.main(argv) == 0
+    assert "python app.py --model" in capsys.readouterr().out
+    assert {"config.json", "model.safetensors", "README.md", "samples.png", "snapshot.pt", "reals.png"} <= files(out)
+    assert sorted(path.name for path in (out / "grids").iterdir()) == [f"{n:09d}.png" for n in (0, 16, 32, 48, 64)]
+    assert not list(out.rglob("*.tmp"))
+    model = load_model(out)
+    assert model.config.classes == ("dandelion", "marigold")
+    assert model.config.trained["images"] == 64 and model.config.trained["photos"] == {"dandelion": 8, "marigold": 8}
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\n") and "Discs, not flowers." in card and "train.py" in card
+    with Image.open(out / "grids" / "000000064.png") as grid:
+        assert grid.size == (8 * 30 - 2, 8 * 30 - 2)
+    assert (out / "grids" / "000000064.png").read_bytes() == (out / "samples.png").read_bytes()
+
+
+def test_the_grid_of_reals_is_of_real_photos(photos, tmp_path):
+    out = tmp_path / "out"
+    flags = ["--no-transpose", "--no-flip-horizontal", "--no-flip-vertical", "--no-rotate"]
+    assert train.main([str(photos), *TINY, *flags, "--out", str(out), "--images", "8"]) == 0
+    with Image.open(out / "reals.png") as grid:
+        first = np.asarray(grid.crop((0, 0, 28, 28))).astype(float)
+    distances = []
+    for path in photos.rglob("*.png"):
+        with Image.open(path) as photo:
+            small = np.asarray(photo.resize((56, 56), Image.Resampling.LANCZOS)).astype(float)
+            distances.append(np.abs(small.reshape(28, 2, 28, 2, 3).mean((1, 3)) - first).max())
+    assert min(distances) <= 1, "the first picture of the grid is one of the photos, to rounding"
+
+
+def test_tensorboard_has_scalars_and_pictures(photos, tmp_path):
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    out = tmp_path / "out"
+    assert train.main([str(photos), *TINY, "--out", str(out), "--images", "160", "--every", "80"]) == 0
+    events = event_accumulator.EventAccumulator(str(out / "logs"))
+    events.Reload()
+    assert {"critic_loss", "generator_loss", "gradient_norm", "real_score", "fake_score"} <= set(events.Tags()["scalars"])
+    assert {"reals", "fixed noise"} <= set(events.Tags()["images"])
+    assert [event.step for event in events.Scalars("critic_loss")] == [80, 160]
+
+
+def test_unconditional_merges_the_classes(photos, tmp_path):
+    out = tmp_path / "out"
+    assert train.main([str(photos), *TINY, "--unconditional", "--out", str(out), "--images", "8"]) == 0
+    config = load_model(out).config
+    assert config.classes == ("all",) and config.code_dim == 0 and config.trained["photos"] == {"all": 16}
+
+
+def test_one_folder_without_classes_is_one_class(photos, tmp_path):
+    out = tmp_path / "out"
+    assert train.main([str(photos / "marigold"), *TINY, "--out", str(out), "--images", "8"]) == 0
+    assert load_model(out).config.classes == ("marigold",)
+
+
+# ----------------------------------------------------------------------------------------------------------- resuming
+
+
+def test_stop_and_resume_equals_one_go(photos, tmp_path, capsys):
+    """N + M steps in one process equal N, a new process's worth of state from disk, then M: bit for bit."""
+    argv = [str(photos), *TINY, "--every", "16"]
+    assert train.main([*argv, "--out", str(tmp_path / "whole"), "--images", "48"]) == 0
+    assert train.main([*argv, "--out", str(tmp_path / "parts"), "--images", "24"]) == 0
+    assert train.main([*argv, "--out", str(tmp_path / "parts"), "--images", "48"]) == 0
+    assert "resumed at 24 images" in capsys.readouterr().out
+    whole, parts = (checkpoint.load_snapshot(tmp_path / name) for name in ("whole", "parts"))
+    for state in (whole, parts):
+        del state["seconds"], state["train"]["images"]
+    assert same(whole, parts)
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (tmp_path / "parts" / "model.safetensors").read_bytes()
+
+
+def test_resuming_under_another_configuration_names_the_difference(photos, tmp_path, capsys):
+    argv = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--images", "8"]
+    assert train.main(argv) == 0
+    before = (tmp_path / "out" / "snapshot.pt").read_bytes()
+    capsys.readouterr()
+    assert train.main([*argv, "--lr", "0.001"]) == 2
+    assert "lr was 0.0002 and is now 0.001" in capsys.readouterr().err
+    assert (tmp_path / "out" / "snapshot.pt").read_bytes() == before
+    assert train.main([*argv, "--lr", "0.001", "--resume", "never"]) == 0
+
+
+def test_a_damaged_snapshot_is_one_sentence(photos, tmp_path, capsys):
+    argv = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--images", "8"]
+    assert train.main(argv) == 0
+    path = tmp_path / "out" / "snapshot.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    capsys.readouterr()
+    assert train.main(argv) == 2
+    assert "snapshot.pt" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_snapshot(photos, tmp_path, capsys, monkeypatch):
+    argv = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--every", "8"]
+    assert train.main([*argv, "--images", "16"]) == 0
+    before = (tmp_path / "out" / "snapshot.pt").read_bytes()
+    weights = (tmp_path / "out" / "model.safetensors").read_bytes()
+    step = Trainer.step
+
+    def poisoned(self):
+        with torch.no_grad():
+            next(self.critic.parameters()).fill_(float("nan"))
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", poisoned)
+    capsys.readouterr()
+    assert train.main([*argv, "--images", "64"]) == 2
+    assert "stopped being a number" in capsys.readouterr().err
+    assert (tmp_path / "out" / "snapshot.pt").read_bytes() == before
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == weights
+
+
+def test_growing_from_another_model(photos, tmp_path, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train.main([str(photos), *TINY, "--out", str(first), "--images", "8"]) == 0
+    assert train.main([str(photos), *TINY, "--out", str(second), "--images", "8", "--from", str(first)]) == 0
+    assert f"begun with the first 4 layers of {first}" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------------------ signals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_interrupted_runs_go_on(number, code, photos, tmp_path):
+    """Ctrl-C and SIGTERM save after the step in hand; after SIGKILL the last snapshot is whole. All three resume."""
+    out = tmp_path / "out"
+    command = [sys.executable, str(ROOT / "train.py"), str(photos), *TINY, "--out", str(out), "--every", "8", "--threads", "1"]
+    process = subprocess.Popen([*command, "--images", "10000000"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while len(list((out / "grids").glob("*.png"))) < 4:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        printed = process.communicate(timeout=30)[0]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == code
+    assert "Traceback" not in printed
+    if number != signal.SIGKILL:
+        assert "the same command continues" in printed
+    seen = checkpoint.load_snapshot(out)["images_seen"]
+    assert seen >= 8
+    assert train.main([*command[2:], "--images", str(seen + 8)]) == 0
+    assert json.loads((out / "config.json").read_text())["trained"]["images"] == seen + 8
