@@ -16,13 +16,13 @@ def model_card(config: ModelConfig, parameters: int) -> str:
         f"A generator of {config.resolution}×{config.resolution} pictures that do not exist, of the project "
         "This Flower Does Not Exist.",
         "",
-        "![Sixty-four uncurated pictures: seeds 0–63, truncation 1.5](samples.png)" if trained else "",
-        "",
     ]
+    if "command" in trained:
+        lines += ["![Sixty-four pictures as they came: seeds 0–63, truncation 1.5, the classes in turn](samples.png)", ""]
     if trained.get("notes"):
         lines += ["## What the pictures show", "", trained["notes"], ""]
     lines += ["## The model", "", *_table(_model_rows(config, parameters)), ""]
-    if trained:
+    if "command" in trained:
         lines += ["## Training", "", *_table(_training_rows(trained)), "", "```", trained["command"], "```", ""]
     lines += ["## Use", "", "```python", "import gan", 'model = gan.load("path/of/this/folder")', "```", ""]
     lines += [

@@ -24,6 +24,7 @@ from .generator import Generator
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
 SNAPSHOT = "snapshot.pt"
+_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 
@@ -106,7 +107,7 @@ def fit(state: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> dict
             raise UserError(
                 f"{where}: '{key}' is {_shape(tensor)} where the configuration wants {_shape(wanted[key])}; use its own config."
             )
-        if tensor.is_floating_point() != wanted[key].is_floating_point():
+        if tensor.dtype not in _TYPES or tensor.is_floating_point() != wanted[key].is_floating_point():
             raise UserError(f"{where}: '{key}' holds {tensor.dtype} where {wanted[key].dtype} belongs.")
         if not torch.isfinite(tensor).all():
             raise UserError(f"{where}: '{key}' holds values that are not finite; the training it comes from had diverged.")
@@ -140,7 +141,9 @@ def load_pickle(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; check the path.") from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:
+        raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read: use another file.") from None
+    except Exception as error:  # the unpickler raises nearly everything on damaged files
         raise UserError(f"{path} is not a whole file of weights ({_first_line(error)}); fetch or write it again.") from None
 
 

@@ -97,7 +97,9 @@ class ModelConfig:
 
     def validate(self) -> ModelConfig:
         """Return self, or raise UserError for a configuration no generator can be built from."""
-        if self.schema != SCHEMA:
+        if not isinstance(self.preset, str) or not self.preset:
+            raise UserError("a model needs the name of its preset.")
+        if not _whole(self.schema) or self.schema != SCHEMA:
             raise UserError(
                 f"this model's config.json has schema {self.schema!r}, and this version reads schema {SCHEMA}; "
                 "use the release that wrote it, or convert it."
@@ -106,9 +108,9 @@ class ModelConfig:
             raise UserError(f"a model needs 1 to {MAX_CLASSES} different class names, and this one has {len(self.classes)}.")
         if any(not isinstance(name, str) or not name for name in self.classes):
             raise UserError("every class of a model needs a name that is not empty.")
-        if not isinstance(self.z_dim, int) or not 1 <= self.z_dim <= MAX_CHANNELS:
+        if not _whole(self.z_dim) or not 1 <= self.z_dim <= MAX_CHANNELS:
             raise UserError(f"z_dim is {self.z_dim!r}; use a whole number from 1 to {MAX_CHANNELS}.")
-        if not isinstance(self.resolution, int) or not 8 <= self.resolution <= MAX_RESOLUTION:
+        if not _whole(self.resolution) or not 8 <= self.resolution <= MAX_RESOLUTION:
             raise UserError(f"the resolution is {self.resolution!r}; use a whole number from 8 to {MAX_RESOLUTION}.")
         if not 1 <= len(self.generator) <= 64:
             raise UserError(f"the generator has {len(self.generator)} layers; use 1 to 64.")
@@ -185,6 +187,11 @@ class TrainConfig:
         return _from_json(cls, data, "run.json").validate()
 
 
+def _whole(value: Any) -> bool:
+    """Whether a value out of JSON is a whole number; true and 1.0 are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _from_json(cls: type, data: Any, where: str) -> Any:
     """Build a dataclass from JSON strictly: no unknown keys, no missing ones, tuples where tuples belong."""
     if not isinstance(data, dict):
@@ -236,7 +243,9 @@ _LRELU = "bn lrelu"
 # `norm` stands for the run's choice of critic norm. Its default is none: the penalty bounds the critic's slope at each
 # sample, and batch norm makes a score depend on the rest of the batch (Gulrajani et al. 2017, section 4), so `bn` is kept
 # only as the paper's variant; a per-sample norm (`ln`) is sound, but on the CPU costs more time than it gains.
-_CRITIC_28 = ("C4,2,0>h norm lrelu", "C4,2,0>2h norm lrelu", "C4,2,0>1")
+# Padding lets the critic see every pixel: without it (28→13→5→1) the last six rows and columns never reach the score,
+# and the generator leaves them grey.
+_CRITIC_28 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C7,1,0>1")
 _CRITIC_64 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C4,2,1>4h norm lrelu", "C4,2,1>8h norm lrelu", "C4,1,0>1")
 _CRITIC_128 = _CRITIC_64[:4] + ("C4,2,1>8h norm lrelu", "C4,1,0>1")
 _CRITIC_DCGAN = ("C5,2,2>h bn lrelu", "C5,2,2>2h bn lrelu", "C5,2,2>4h bn lrelu", "C5,2,2>8h bn lrelu", "C4,1,0>1")

@@ -76,7 +76,7 @@ def test_json_round_trip():
     [
         {"schema": 2}, {"surprise": 1}, {"classes": "dandelion"}, {"classes": []}, {"classes": ["a", "a"]}, {"classes": [1, 2]},
         {"resolution": 127}, {"resolution": "128"}, {"resolution": 10**9}, {"z_dim": -1}, {"generator": ["C3,1,1>3 tanh"]},
-        {"generator": []}, {"trained": []}, {"generator": ["C3,1,1>4096"] * 65},
+        {"generator": []}, {"preset": 5}, {"schema": True}, {"schema": 1.0}, {"z_dim": True}, {"trained": []}, {"generator": ["C3,1,1>4096"] * 65},
     ],
 )  # fmt: skip
 def test_bad_model_configs_are_refused(change):

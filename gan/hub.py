@@ -1,0 +1,296 @@
+"""A name → a model: a local path, a bundled model, a repository on the Hugging Face Hub, or the paper authors' own file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout  # its own class before Python 3.11
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from .authors import convert_authors, read_authors
+from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHT_BYTES, MODEL_FILES, WEIGHTS, load_model
+from .config import PRESETS
+from .errors import UserError
+from .generator import Generator
+
+__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled", "publish"]
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+DEFAULT = "cwgan-gp-128"
+ANSWER_SECONDS = 8.0  # for one answer of the Hub about a file
+LOAD_SECONDS = 60.0  # for a whole model from the Hub: the client retries for minutes by itself
+PUBLISH_SECONDS = 900.0  # for a whole upload: some of the client's requests have no time limit of their own
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_REVISION = re.compile(r"[\w][\w./-]{0,127}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model and where it came from; what it is says `generator.config`."""
+
+    name: str  # as asked for
+    source: str  # "path", "bundled", "hub" or "authors"
+    revision: str  # the commit on the Hub, otherwise the first 12 hex digits of the weight file's SHA-256
+    generator: Generator  # evaluation mode, float32, on the CPU
+    folder: Path | None  # None for a file of the authors, which is read in memory
+
+
+class _Unreachable(UserError):
+    """The Hub gave no answer, or none that settles the matter: a copy in the cache may stand in."""
+
+
+def load(name: str, *, seconds: float | None = None) -> Model:
+    """Find and load the model called `name`.
+
+    In this order: a local model folder or a `.pt` file of the authors, a bundled model, `owner/name[@revision]` on the
+    Hub. A Hub model has `seconds` to arrive (LOAD_SECONDS if None). Raises UserError.
+    """
+    path = _local(name)
+    if path is not None and path.is_file():
+        return Model(name, "authors", _digest(path), read_authors(path), None)
+    if path is not None:
+        return _from_folder(name, "path", path)
+    if name in bundled():
+        return _from_folder(name, "bundled", CHECKPOINTS / name)
+    return _from_hub(name, LOAD_SECONDS if seconds is None else seconds)
+
+
+def load_or_bundled(name: str, default: str = DEFAULT) -> tuple[Model, str | None]:
+    """Load `name`; where the Hub fails, load the bundled `default` and add the sentence that says so on the page.
+
+    When there is no such bundled model, the first there is. Raises UserError for a `name` that is not one of the Hub's,
+    and when nothing at all can be loaded.
+    """
+    try:
+        return load(name), None
+    except UserError as error:
+        others = bundled()
+        if not others or name in others or _local(name) is not None or not _is_hub_name(name):
+            raise
+        stand_in = default if default in others else others[0]
+        return load(stand_in), f"{error} The bundled model {stand_in} is shown instead."
+
+
+def bundled() -> list[str]:
+    """Names of the models that come with the repository: those of the presets in their order, then others by name."""
+    if not CHECKPOINTS.is_dir():
+        return []
+    names = sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / CONFIG).is_file())
+    order = list(PRESETS)
+    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
+    """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
+
+    Only the files of a model are sent, never the state of a run. `token` is by default the one of `hf auth login` or of
+    the environment variable HF_TOKEN. Raises UserError.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+
+    _check_name(repo, "")
+    config = load_model(folder).config
+    files = [CommitOperationAdd(name, str(folder / name)) for name in MODEL_FILES if (folder / name).is_file()]
+    api = HfApi(token=token)
+
+    def upload() -> str:
+        if not (token or get_token()):
+            raise UserError("publishing needs a Hub token; log in with `hf auth login`, or set HF_TOKEN to one that may write.")
+        url = str(api.create_repo(repo, private=private or None, exist_ok=True))
+        if private and not api.repo_info(repo, timeout=ANSWER_SECONDS).private:
+            raise UserError(f"{repo} exists and is public, so nothing was sent; choose another name, or make it private.")
+        api.create_commit(repo, files, commit_message=f"{config.preset}, {config.resolution}×{config.resolution}")
+        return url
+
+    return _bounded(upload, PUBLISH_SECONDS, f"publishing to {repo}")
+
+
+# ----------------------------------------------------------------------------------------------------- this machine
+
+
+def _local(name: str) -> Path | None:
+    """The model folder, or the file, that `name` is the path of, or None."""
+    try:
+        path = Path(name).expanduser()
+        if path.is_file() and path.name in MODEL_FILES and (path.parent / CONFIG).is_file():
+            path = path.parent  # config.json or model.safetensors of a model folder was meant as the folder
+        return path if name and (path.is_file() or (path / CONFIG).is_file()) else None
+    except (OSError, ValueError, RuntimeError):  # too long, forbidden, a null byte, an unknown ~user
+        return None
+
+
+def _from_folder(name: str, source: str, folder: Path) -> Model:
+    generator = load_model(folder)
+    return Model(name, source, _digest(folder / WEIGHTS), generator, folder)
+
+
+def _digest(path: Path) -> str:
+    """First 12 hex digits of the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()[:12]
+
+
+# ----------------------------------------------------------------------------------------------------------- the Hub
+
+
+def _from_hub(name: str, seconds: float) -> Model:
+    repo, _, revision = name.removeprefix("https://huggingface.co/").partition("@")
+    if not _is_hub_name(name):
+        have = bundled()
+        raise UserError(
+            f"there is no model '{name}'; use "
+            + (f"one of the bundled ones ({', '.join(have)}), " if have else "")
+            + "the path of a model folder, or owner/name of a Hub repository."
+        )
+    _check_name(repo, revision)
+    revision = revision or "main"
+    try:
+        commit = _cached_commit(repo, revision) if _COMMIT.fullmatch(revision) else None
+        commit = commit or _bounded(lambda: _fetch(repo, revision), seconds, f"the download of {repo}")
+    except UserError as error:
+        commit = _cached_commit(repo, revision) if isinstance(error, _Unreachable) else None
+        if commit is None and os.path.isdir(name):
+            raise UserError(f"{str(error).rstrip('.')}; the folder {name} here is no model, it lacks {CONFIG}.") from error
+        if commit is None:
+            raise
+    folder = _cached(repo, WEIGHTS, commit).parent
+    try:
+        return Model(name, "hub", commit, load_model(folder), folder)
+    except UserError as error:  # a visitor learns which repository is at fault, not where this machine keeps its cache
+        raise UserError(str(error).replace(str(folder), f"{repo}@{commit[:12]}")) from None
+
+
+def _is_hub_name(name: str) -> bool:
+    return bool(_REPO.fullmatch(name.removeprefix("https://huggingface.co/").partition("@")[0]))
+
+
+def _check_name(repo: str, revision: str) -> None:
+    """Raise UserError for a repository or revision that must not be asked for."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError:
+        repo = ""
+    if not _REPO.fullmatch(repo):
+        raise UserError("a Hub repository is called owner/name, with letters, digits and - _ . only; correct the name.")
+    # A revision becomes part of a path in the cache.
+    if revision and (not _REVISION.fullmatch(revision) or ".." in revision or revision.endswith((".", "/"))):
+        raise UserError(f"'{revision}' is not a revision of {repo}; use a branch, a tag or a commit.")
+
+
+def _fetch(repo: str, revision: str) -> str:
+    """Bring both files of one commit into the Hub's cache and return that commit. Raises what the client raises."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    def head(filename: str, revision: str, limit: int) -> str:
+        # Asked before the download, which retries for minutes where this fails at once.
+        found = get_hf_file_metadata(hf_hub_url(repo, filename, revision=revision), timeout=ANSWER_SECONDS)
+        if found.size is not None and found.size > limit:
+            raise UserError(
+                f"{filename} of {repo} has {found.size >> 20} MiB, and no model here is over {limit >> 20}; use another one."
+            )
+        if found.commit_hash is None or not _COMMIT.fullmatch(found.commit_hash):
+            raise _Unreachable(f"what answered for {repo} is not the Hub; check the proxy, the firewall and HF_ENDPOINT.")
+        return found.commit_hash
+
+    commit = head(CONFIG, revision, MAX_CONFIG_BYTES)
+    if _cached_commit(repo, commit) is None:
+        head(WEIGHTS, commit, MAX_WEIGHT_BYTES)
+        for filename in (WEIGHTS, CONFIG):
+            hf_hub_download(repo, filename, revision=commit, etag_timeout=ANSWER_SECONDS)
+    if revision != commit and _cached_commit(repo, revision) != commit:
+        # Lets the cache remember which commit the branch is at, for a start without the Hub.
+        hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=ANSWER_SECONDS)
+    return commit
+
+
+def _cached(repo: str, filename: str, revision: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, filename, revision=revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _cached_commit(repo: str, revision: str) -> str | None:
+    """The commit that a complete copy in the cache has for this revision, or None."""
+    config, weights = _cached(repo, CONFIG, revision), _cached(repo, WEIGHTS, revision)
+    return weights.parent.name if config and weights and config.parent == weights.parent else None
+
+
+def _bounded(work: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Run `work` for at most `seconds` and turn whatever the Hub's client raises into a UserError.
+
+    Work that takes longer goes on in the background until the program ends, so what it has begun may still reach the cache.
+    """
+    future: Future = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # whatever it is, the waiting thread has to see it
+            future.set_exception(error)
+
+    Thread(target=run, name="hub", daemon=True).start()  # a daemon: it must not hold the program when it ends
+    try:
+        return future.result(timeout=seconds)
+    except UserError:
+        raise
+    except FutureTimeout as error:
+        if future.done() and future.exception() is error:
+            raise _explained(error, what) from error
+        raise _Unreachable(f"{what} took longer than {seconds:g} seconds; try again when the network is faster.") from None
+    except Exception as error:  # the client's errors come from three libraries and differ from version to version
+        raise _explained(error, what) from error
+
+
+def _explained(error: Exception, what: str) -> UserError:
+    """The sentence for an error of the Hub's client."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    said = (getattr(error, "server_message", None) or "no reason given").strip().splitlines()[0][:160].rstrip(".")
+    if isinstance(error, errors.GatedRepoError):
+        return UserError(f"{what} failed: the repository is gated; ask for access on its page, then set HF_TOKEN.")
+    if isinstance(error, errors.RevisionNotFoundError):
+        return UserError(f"{what} failed: the repository has no such revision; check what follows the @.")
+    if isinstance(error, errors.EntryNotFoundError) and status == 404:
+        return UserError(f"{what} failed: the repository lacks {CONFIG} or {WEIGHTS}; name one that was published from here.")
+    if isinstance(error, errors.RepositoryNotFoundError) or status == 404:
+        return UserError(f"{what} failed: the Hub has no such repository, or it is private; check the name, or set HF_TOKEN.")
+    if status == 401:
+        # The Hub's answer about a repository that does not exist as well as to an old token.
+        return UserError(
+            f"{what} failed: there is no such repository, or it is private and wants a valid token (401); "
+            "check the name, or run `hf auth login`."
+        )
+    if status == 403:
+        return UserError(f"{what} failed: the token may not do this (403, {said}); use one with the right permissions.")
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return _Unreachable(f"{what} failed: HF_HUB_OFFLINE forbids it; unset it, or name a bundled model.")
+    if status in (408, 429) or (status or 0) >= 500:
+        return _Unreachable(f"{what} failed: the Hub answered {status}; try again in a few minutes.")
+    if status is not None:
+        return UserError(f"{what} failed: the Hub refused it ({status}, {said}); check the name and the files.")
+    kind = type(error).__name__
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.errno is not None:
+        return UserError(f"{what} failed on this machine ({os.strerror(error.errno)}); free some space or check HF_HOME.")
+    if isinstance(error, TimeoutError) or "Timeout" in kind:
+        return _Unreachable(f"{what} failed: the Hub did not answer in time; try again in a few minutes.")
+    if "Connect" in kind:
+        return _Unreachable(f"{what} failed: the Hub cannot be reached; check the network, then try again.")
+    return _Unreachable(f"{what} failed before it was complete ({kind}); try again in a few minutes.")

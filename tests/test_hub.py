@@ -1,0 +1,374 @@
+"""`gan.hub`: a name → a model, with the real Hub client against a server on the loopback interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+from hub_server import HubServer
+from huggingface_hub import constants
+
+from gan import hub
+from gan.checkpoint import CARD, CONFIG, SAMPLES, SNAPSHOT, WEIGHTS, save_model
+from gan.config import from_preset
+from gan.errors import UserError
+from gan.generator import Generator
+
+REPO = "someone/flowers"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a small model."""
+    folder = make(tmp_path_factory.mktemp("model"), seed=1)
+    return {name: (folder / name).read_bytes() for name in (CONFIG, WEIGHTS)}
+
+
+@pytest.fixture(autouse=True)
+def no_other_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache, no bundled models, no token, and a Hub address that nobody answers at."""
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "stored_tokens"))
+    monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(tmp_path / "harnesses.json"), raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "CHECKPOINTS", tmp_path / "checkpoints")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        use(f"http://127.0.0.1:{free.getsockname()[1]}", monkeypatch)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    with HubServer() as running:
+        use(running.url, monkeypatch)
+        yield running
+
+
+def use(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the client at `url`: it reads these two at every call (HF_ENDPOINT itself is read at import)."""
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    huggingface_hub.close_session()
+
+
+def make(folder: Path, seed: int, classes: tuple[str, ...] = ("dandelion", "marigold")) -> Path:
+    torch.manual_seed(seed)
+    config, _ = from_preset("cwgan-gp-28", classes, width=2)
+    save_model(folder, Generator(config), config)
+    return folder
+
+
+def bundle(name: str) -> Path:
+    return make(hub.CHECKPOINTS / name, seed=7)
+
+
+def same(first: Generator, second: Generator) -> bool:
+    one, other = first.state_dict(), second.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def refusal(name: str, seconds: float | None = None) -> str:
+    with pytest.raises(UserError) as caught:
+        hub.load(name, seconds=seconds)
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith((".", ")")), message
+    return message
+
+
+# ------------------------------------------------------------------------------------------------------ this machine
+
+
+def test_loads_a_path(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", seed=3)
+    model = hub.load(str(folder))
+    assert (model.source, model.folder, model.name) == ("path", folder, str(folder))
+    assert len(model.revision) == 12 and int(model.revision, 16) >= 0
+    assert not model.generator.training and model.generator.config.classes == ("dandelion", "marigold")
+    assert hub.load(str(folder / WEIGHTS)).folder == folder  # a file of the folder means the folder
+    assert hub.load(str(make(tmp_path / "other", seed=4))).revision != model.revision
+
+
+def test_bundled_models_come_in_the_order_of_the_ladder() -> None:
+    assert hub.bundled() == []
+    for name in ("flagship", "cwgan-gp-128", "a-model", "wgan-gp-28", "cwgan-gp-64-k4"):
+        bundle(name)
+    (hub.CHECKPOINTS / "not-a-model").mkdir()
+    assert hub.bundled() == ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-128", "a-model", "flagship"]
+    model, said = hub.load_or_bundled("cwgan-gp-128")
+    assert (model.source, said) == ("bundled", None)
+
+
+def test_unknown_names_list_the_bundled_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bundle("cwgan-gp-128")
+    for name in ("nosuch", "", "a/b/c", "../x", "/nosuch/folder", "~nobody-here/x", "x" * 5000, "nul\0l", "http://x/y"):
+        assert "cwgan-gp-128" in refusal(name)
+    with pytest.raises(UserError, match="there is no model 'nosuch'"):
+        hub.load_or_bundled("nosuch")  # a mistyped setting is said at the start, not hidden
+
+
+@pytest.mark.parametrize("name", [f"{REPO}@../../x", f"{REPO}@a b", f"{REPO}@/etc", "some--one/x", "o/x.git", "o/" + "x" * 200])
+def test_strange_hub_names_are_refused_before_any_request(server: HubServer, name: str) -> None:
+    refusal(name)
+    assert server.requests == []
+
+
+def test_a_local_folder_of_the_same_name_wins_only_as_a_model(
+    server: HubServer, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(REPO).mkdir(parents=True)
+    message = refusal(REPO)
+    assert "no such repository" in message and f"the folder {REPO} here is no model" in message
+    server.put(REPO, files)
+    assert hub.load(REPO).source == "hub"
+    make(Path(REPO), seed=5)
+    assert hub.load(REPO).source == "path"
+
+
+# ----------------------------------------------------------------------------------------------------------- the Hub
+
+
+def test_hub_model_is_pinned_to_one_commit(server: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
+    first = server.put(REPO, files)
+    model = hub.load(REPO)
+    assert (model.source, model.revision, model.name) == ("hub", first, REPO)
+    expected = hub.load(str(write(tmp_path / "expected", files)))
+    assert same(model.generator, expected.generator)
+
+    other = make(tmp_path / "other", seed=2)
+    second = server.put(REPO, {WEIGHTS: (other / WEIGHTS).read_bytes()})
+    assert hub.load(REPO).revision == second
+    assert same(hub.load(REPO).generator, hub.load(str(other)).generator)
+    server.requests.clear()
+    pinned = hub.load(f"{REPO}@{first}")  # in the cache already: nobody is asked
+    assert pinned.revision == first and same(pinned.generator, expected.generator) and server.requests == []
+    assert hub.load(f"https://huggingface.co/{REPO}@main").revision == second
+
+
+def test_only_two_files_are_fetched_and_nothing_twice(server: HubServer, files: dict[str, bytes]) -> None:
+    server.put(REPO, {**files, "pytorch_model.bin": b"x", CARD: b"# card"})
+    hub.load(REPO)
+    gets = [line for line in server.requests if line.startswith("GET /someone")]
+    assert sorted(line.rsplit("/", 1)[1] for line in gets) == [CONFIG, WEIGHTS]
+    server.requests.clear()
+    hub.load(REPO)
+    assert not [line for line in server.requests if line.startswith("GET /someone")]
+
+
+@pytest.mark.parametrize("fault", [None, "503", "hang", "offline", "not a hub"])
+def test_a_cached_model_loads_without_the_hub(
+    server: HubServer, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str | None
+) -> None:
+    commit = server.put(REPO, files)
+    hub.load(REPO)
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
+    if fault is None:
+        use("http://127.0.0.1:9", monkeypatch)
+    elif fault == "offline":
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    else:
+        server.fault = fault
+    model, said = hub.load_or_bundled(REPO)
+    assert (model.revision, model.source, said) == (commit, "hub", None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("401", "wants a valid token"),
+        ("403", "may not do this"),
+        ("gated", "gated"),
+        ("429", "429"),
+        ("500", "500"),
+        ("503", "503"),
+        ("not a hub", "is not the Hub"),
+        ("hang", "did not answer in time"),
+        ("huge", "3072 MiB"),
+        ("cut", "took longer|before it was complete"),
+        ("slow", "took longer"),
+        ("no server", "cannot be reached"),
+        ("offline", "HF_HUB_OFFLINE"),
+        ("no repository", "no such repository"),
+        ("no revision", "no such revision"),
+        ("no file", "lacks config.json or model.safetensors"),
+    ],
+)
+def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
+    server: HubServer, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str, words: str
+) -> None:
+    bundle("cwgan-gp-128")
+    bundle("wgan-gp-28")
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(hub, "LOAD_SECONDS", 1.5)
+    name = REPO
+    if fault == "no server":
+        use("http://127.0.0.1:9", monkeypatch)
+    elif fault == "offline":
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    elif fault == "no file":
+        server.put(REPO, {CONFIG: files[CONFIG]})
+    elif fault == "no revision":
+        server.put(REPO, files)
+        name = f"{REPO}@v9"
+    elif fault != "no repository":
+        server.put(REPO, files)
+        server.fault = fault
+    began = time.monotonic()
+    model, said = hub.load_or_bundled(name)
+    assert time.monotonic() - began < 4
+    assert model.name == "cwgan-gp-128" and re.search(words, said), said
+    assert said.endswith(" The bundled model cwgan-gp-128 is shown instead.") and "\n" not in said
+    if fault == "huge":
+        assert not [line for line in server.requests if line.startswith("GET") and line.endswith(WEIGHTS)]
+
+
+def test_the_page_falls_back_to_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="cannot be reached"):
+        hub.load_or_bundled(REPO)  # nothing is bundled
+    bundle("flagship")
+    assert hub.load_or_bundled(REPO)[0].name == "flagship"
+    bundle("wgan-gp-28")
+    assert hub.load_or_bundled(REPO, default="flagship")[0].name == "flagship"
+    assert hub.load_or_bundled(REPO)[0].name == "wgan-gp-28"
+
+
+def test_a_failed_download_is_not_taken_for_the_file_later(server: HubServer, files: dict[str, bytes]) -> None:
+    commit = server.put(REPO, files)
+    server.fault = "cut"
+    refusal(REPO, seconds=1.0)
+    server.fault = None
+    assert hub.load(REPO).revision == commit
+    newer = server.put(REPO, {WEIGHTS: files[WEIGHTS] + b" "})  # while its weights do not arrive, the last whole copy serves
+    server.fault = "cut"
+    assert hub.load(REPO, seconds=1.0).revision == commit != newer
+
+
+def test_the_client_takes_its_address_from_the_environment(server: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
+    commit = server.put(REPO, files)
+    code = f"import gan.hub as h; m = h.load({REPO!r}); print(m.revision, m.source)"
+    environment = {
+        **os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_TELEMETRY": "1",
+        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(hub.__file__).parent.parent),
+    }  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [commit, "hub"], done.stderr
+
+
+# ------------------------------------------------------------------------------------------------------ hostile files
+
+
+class Payload:
+    """Unpickling it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return open, (str(self.path), "w")
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def changed(content: bytes, **values: object) -> bytes:
+    return json.dumps({**json.loads(content), **values}).encode()
+
+
+def test_hostile_models_are_refused(server: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
+    trap = tmp_path / "executed"
+    pickled = tmp_path / "payload.pt"
+    torch.save({"model_state_dict": Payload(trap)}, pickled)
+    config, weights = files[CONFIG], files[WEIGHTS]
+    layers = json.loads(config)["generator"]
+    other = make(tmp_path / "other", seed=1, classes=("a", "b", "c"))
+    hostile = {
+        "pickle": {WEIGHTS: pickle.dumps(Payload(trap))},
+        "torch pickle": {WEIGHTS: pickled.read_bytes()},
+        "truncated": {WEIGHTS: weights[: len(weights) // 2]},
+        "empty": {WEIGHTS: b""},
+        "wrong shapes": {WEIGHTS: (other / WEIGHTS).read_bytes()},
+        "huge header": {WEIGHTS: (1 << 40).to_bytes(8, "little") + b"{}" * 50},
+        "header over the end": {WEIGHTS: (90_000).to_bytes(8, "little") + weights[8:]},
+        "unknown schema": {CONFIG: changed(config, schema=99)},
+        "unknown key": {CONFIG: changed(config, loader="os.system")},
+        "not JSON": {CONFIG: b"{"},
+        "lies about the layers": {CONFIG: changed(config, generator=[text.replace(">8 ", ">4096 ") for text in layers])},
+        "lies about the classes": {CONFIG: changed(config, classes=["a", "b", "c"])},
+        "lies about the resolution": {CONFIG: changed(config, resolution=1024)},
+    }
+    for number, (what, wrong) in enumerate(hostile.items()):
+        name = f"evil/model-{number}"
+        server.put(name, {**files, **wrong})
+        message = refusal(name)
+        assert f"evil/model-{number}@" in message, (what, message)
+        assert str(tmp_path) not in message, (what, message)
+        refusal(str(write(tmp_path / f"evil-{number}", {**files, **wrong})))
+        assert not trap.exists(), what
+
+
+# --------------------------------------------------------------------------------------------------------- publishing
+
+
+@pytest.mark.parametrize("mode", ["regular", "lfs"])
+def test_published_model_loads_again(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    server.upload_mode = mode
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # this server speaks LFS only
+    folder = make(tmp_path / "run", seed=6)
+    for name in (CARD, SAMPLES, SNAPSHOT, "run.json"):
+        (folder / name).write_bytes(b"---\nlicense: mit\n---\n")
+    assert hub.publish(folder, REPO, token="hf_test") == f"{server.url}/{REPO}"
+    stored = server.repos[REPO].commits[server.repos[REPO].refs["main"]]
+    assert sorted(stored) == sorted([CONFIG, WEIGHTS, CARD, SAMPLES])
+    assert len(server.repos[REPO].commits) == 2  # the one that creates the repository, and ours
+    model = hub.load(REPO)
+    assert model.revision == server.repos[REPO].refs["main"] and same(model.generator, hub.load(str(folder)).generator)
+    make(folder, seed=8)
+    hub.publish(folder, REPO, token="hf_test")  # again into the repository there is
+    assert same(hub.load(REPO).generator, hub.load(str(folder)).generator)
+    with pytest.raises(UserError, match="is public, so nothing was sent"):
+        hub.publish(folder, REPO, private=True, token="hf_test")
+    hub.publish(folder, "someone/secret", private=True, token="hf_test")
+    assert server.repos["someone/secret"].private
+
+
+def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(tmp_path / "run", seed=6)
+
+    def refused(words: str, repo: str = REPO, place: Path = folder, token: str | None = "hf_test") -> None:
+        with pytest.raises(UserError, match=words):
+            hub.publish(place, repo, token=token)
+
+    for name in ("flowers", "a/b/c", "a b/c", "", "own--er/x", "https://huggingface.co/a/b"):
+        refused("owner/name", repo=name)
+    refused("has no config.json", place=tmp_path / "nothing")
+    refused("needs a Hub token", token=None)
+    assert server.requests == []
+    for fault, words in {"401": "401", "403": "403, You do not have the rights", "500": "500"}.items():
+        server.fault = fault
+        refused(words)
+    monkeypatch.setattr(hub, "PUBLISH_SECONDS", 0.5)
+    server.fault = "hang"
+    refused("took longer than 0.5 seconds")
+    use("http://127.0.0.1:9", monkeypatch)
+    refused("cannot be reached")
