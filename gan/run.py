@@ -136,8 +136,8 @@ class Run:
     def _save_reals(self) -> None:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
         draws = torch.Generator().manual_seed(self.train_config.seed)
-        pictures = torch.cat([self.trainer.real_batch(draws)[0].cpu() for _ in range(-(-len(self.noise) // self.train_config.batch))])
-        self._picture("reals", _sheet(pictures[: len(self.noise)]), self.folder / "reals.png")
+        pictures, _ = self.trainer.real_batch(0, len(self.noise), draws)
+        self._picture("reals", _sheet(pictures), self.folder / "reals.png")
 
     def _save_grid(self) -> None:
         path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"

@@ -72,7 +72,7 @@ class Trainer:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
         draws = torch.Generator().manual_seed(_mix(self.config.seed, self.steps))
         for turn in range(1, self.config.critic_steps + 1):
-            real, code = self.real_batch(draws)
+            real, code = self.real_batch(self.images_seen, self.config.batch, draws)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
             with torch.set_grad_enabled(turn == self.config.critic_steps), self._autocast():
                 z = torch.randn(len(code), self.model.z_dim, generator=draws).to(self.device)
@@ -84,9 +84,9 @@ class Trainer:
         self.steps += 1
         return Stats(*torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]]).tolist())
 
-    def real_batch(self, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The next batch as the critic sees it: augmented photos N×3×S×S in [−1, 1] and their class codes N×K."""
-        index = self._indices(self.images_seen, self.config.batch)
+    def real_batch(self, start: int, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Photos as the critic sees them, from position `start` of their order: N×3×S×S in [−1, 1], and class codes N×K."""
+        index = self._indices(start, count)
         pictures = self.photos.images[index].to(self.device, torch.float32) / 127.5 - 1
         pictures = avg_pool2d(self.augment(pictures, draws), OVERSAMPLE)
         return pictures, one_hot(self.photos.labels[index].to(self.device), self.model)

@@ -52,6 +52,17 @@ def test_a_score_depends_on_its_own_picture_unless_the_norm_is_batch_norm(norm, 
     assert same is alone
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_critic_sees_every_pixel(name):
+    """A pixel without influence on the score is one the generator never learns to draw."""
+    torch.manual_seed(0)
+    model, train = from_preset(name, TWO, width=8)
+    images = torch.randn(4, 3, model.resolution, model.resolution, requires_grad=True)
+    code = one_hot(torch.zeros(4, dtype=torch.int64), model)
+    Critic(model, train.critic)(images, code).sum().backward()
+    assert (images.grad.abs().sum((0, 1)) > 0).all()
+
+
 def test_initial_weights():
     torch.manual_seed(0)
     model, train = from_preset("cwgan-gp-64", TWO)

@@ -106,7 +106,7 @@ def test_every_epoch_shows_every_photo_once_in_another_order(photos):
 
 def test_the_critic_sees_augmented_photos_with_their_classes(photos):
     trainer = make(photos, transpose=False, flip_horizontal=False, flip_vertical=False, rotate=False)
-    pictures, code = trainer.real_batch(torch.Generator().manual_seed(0))
+    pictures, code = trainer.real_batch(0, 4, torch.Generator().manual_seed(0))
     index = trainer._indices(0, 4)
     plain = torch.nn.functional.avg_pool2d(photos.images[index].float() / 127.5 - 1, 2)
     assert torch.allclose(pictures, plain)
