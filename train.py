@@ -51,9 +51,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     for name in ("transpose", "flip-horizontal", "flip-vertical", "rotate"):
         add(f"--no-{name}", dest=name.replace("-", "_"), action="store_false", help=argparse.SUPPRESS)
     parser.add_argument_group(
-        "augmentations", "all four are on; --no-transpose, --no-flip-horizontal, --no-flip-vertical and --no-rotate switch them off"
+        "augmentations",
+        "all four are on; --no-transpose, --no-flip-horizontal, --no-flip-vertical and --no-rotate switch them off",
     )
-    add("--from", dest="start_from", metavar="MODEL", help="begin with the layers of this model that fit (path, bundled or Hub name)")
+    add(
+        "--from",
+        dest="start_from",
+        metavar="MODEL",
+        help="begin with the layers of this model that fit (path, bundled or Hub name)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="default 0")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)")
     add("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
@@ -131,8 +137,9 @@ def _check(args: argparse.Namespace, out: Path) -> None:
 def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:
     """Preset and flags → the two configurations. Raises UserError."""
     names = (
-        "images", "batch", "lr", "critic_lr", "beta1", "beta2", "critic_steps", "objective", "penalty_weight", "clip", "label_smoothing",
-        "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate", "seed", "start_from",
+        "images", "batch", "lr", "critic_lr", "beta1", "beta2", "critic_steps", "objective", "penalty_weight", "clip",
+        "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate", "seed",
+        "start_from",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     classes = merged(classes) if args.unconditional else classes
@@ -170,9 +177,9 @@ def _estimate(model: ModelConfig, train: TrainConfig, photos, device) -> int:
         seconds.append(time.perf_counter() - started)
     steps = train.images / (train.batch * train.critic_steps)
     step = sorted(seconds)[1]
+    print(f"cost:   about {_clock(steps * step)} for {steps:,.0f} steps of {step:.2f} s, measured on a throwaway copy")
     print(
-        f"cost:   about {_clock(steps * step)} for {steps:,.0f} steps of {step:.2f} s (measured here on a copy that is thrown away); "
-        f"generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}"
+        f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}"
     )
     print("dry run: nothing was trained or written")
     return 0
@@ -198,7 +205,7 @@ def _run(args, out: Path, model: ModelConfig, train: TrainConfig, photos, device
         def show(seen: int, stats) -> None:
             bar.update(min(seen, train.images) - bar.n)
             bar.set_postfix_str(
-                f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient norm {stats.gradient_norm:.2f}",
+                f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient {stats.gradient_norm:.2f}",
                 refresh=False,
             )
 
@@ -215,7 +222,9 @@ def _run(args, out: Path, model: ModelConfig, train: TrainConfig, photos, device
 def _caught() -> Iterator[list[int]]:
     """The Ctrl-C and SIGTERM that come meanwhile, as a list: the step in hand is finished and saved first."""
     caught: list[int] = []
-    before = {number: signal.signal(number, lambda number, frame: caught.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda number, frame: caught.append(number)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield caught
     finally:
@@ -226,7 +235,9 @@ def _caught() -> Iterator[list[int]]:
 def _bar(done: int, total: int):
     from tqdm import tqdm
 
-    return tqdm(total=total, initial=min(done, total), unit=" images", mininterval=1 if sys.stderr.isatty() else 30, unit_scale=True)
+    return tqdm(
+        total=total, initial=min(done, total), unit=" images", mininterval=1 if sys.stderr.isatty() else 30, unit_scale=True
+    )
 
 
 def _clock(seconds: float) -> str:

@@ -58,7 +58,10 @@ def _training_rows(trained: dict) -> list[tuple[str, str]]:
         ("generator steps", f"{trained['steps']:,}"),
         ("time", f"{trained['hours']:.2f} hours"),
         ("hardware", trained["hardware"]),
-        ("precision", f"{trained['precision']} (the penalty in fp32)" if trained["precision"] == "bf16" else trained["precision"]),
+        (
+            "precision",
+            f"{trained['precision']} (the penalty in fp32)" if trained["precision"] == "bf16" else trained["precision"],
+        ),
         ("objective", trained["objective"]),
         ("critic", " · ".join(f"`{layer}`" for layer in trained["critic"])),
         ("critic steps", str(trained["critic_steps"])),

@@ -164,9 +164,9 @@ class TrainConfig:
     def validate(self) -> TrainConfig:
         """Return self, or raise UserError for a run that cannot be started."""
         for name, low, high in (
-            ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0), ("beta1", 0.0, 0.9999),
-            ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0), ("label_smoothing", 0.0, 0.9),
-            ("ema_images", 0, 10**9), ("seed", 0, 2**32 - 1),
+            ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0),
+            ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
+            ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("seed", 0, 2**32 - 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:

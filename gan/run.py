@@ -1,10 +1,10 @@
 """A run folder: a model folder that also holds what its training needs and shows.
 
-    config.json  model.safetensors  README.md  samples.png     the model, to share
-    snapshot.pt                                                what resuming needs
-    reals.png                                                  photos as the critic sees them
-    grids/000012800.png                                        the same noise and classes through training (fig. 19)
-    logs/                                                      TensorBoard: scalars and pictures
+config.json  model.safetensors  README.md  samples.png     the model, to share
+snapshot.pt                                                what resuming needs
+reals.png                                                  photos as the critic sees them
+grids/000012800.png                                        the same noise and classes through training (fig. 19)
+logs/                                                      TensorBoard: scalars and pictures
 """
 
 from __future__ import annotations
@@ -155,7 +155,9 @@ class Run:
         if self.writer and self.trainer.steps % 10 == 0:
             for name, value in vars(stats).items():
                 self.writer.add_scalar(name, value, self.trainer.images_seen)
-            self.writer.add_scalar("images per second", self.trainer.images_seen / max(self.seconds, 1e-9), self.trainer.images_seen)
+            self.writer.add_scalar(
+                "images per second", self.trainer.images_seen / max(self.seconds, 1e-9), self.trainer.images_seen
+            )
 
 
 def _tensorboard(folder: Path) -> Any:

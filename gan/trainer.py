@@ -169,7 +169,7 @@ class Trainer:
         (progressive growing, Karras et al. 2018, here by transfer).
         """
         mine, adopted = self.generator.state_dict(), 0
-        for ours, theirs in zip(self.generator.gen, other.gen):
+        for ours, theirs in zip(self.generator.gen, other.gen, strict=False):
             state = theirs.state_dict()
             if {key: value.shape for key, value in state.items()} != {k: v.shape for k, v in ours.state_dict().items()}:
                 break
@@ -213,7 +213,9 @@ class Trainer:
             for name in _PARTS:
                 getattr(self, name).load_state_dict(state[name])
         except (KeyError, RuntimeError, ValueError) as error:
-            raise UserError(f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out.") from None
+            raise UserError(
+                f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out."
+            ) from None
         self.steps, self.images_seen = state["steps"], state["images_seen"]
 
 

@@ -193,7 +193,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.json({"success": True, "commitUrl": f"{self.hub.url}/{name}/commit/{done}", "commitOid": done, "hookOutput": ""})
 
     def lfs_batch(self, asked: dict[str, Any]) -> None:
-        objects = [
-            {**item, "actions": {"upload": {"href": f"{self.hub.url}/lfs/{item['oid']}"}}} for item in asked["objects"]
-        ]
+        objects = [{**item, "actions": {"upload": {"href": f"{self.hub.url}/lfs/{item['oid']}"}}} for item in asked["objects"]]
         self.json({"transfer": "basic", "objects": objects})

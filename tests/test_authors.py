@@ -27,9 +27,7 @@ def last_conv(inputs: int) -> nn.Sequential:
 
 
 def deconv(inputs: int, outputs: int, kernel: int, stride: int, padding: int = 0) -> nn.Sequential:
-    return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
+    return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def last_deconv(inputs: int, kernel: int, stride: int, padding: int = 0) -> nn.Sequential:

@@ -59,7 +59,9 @@ def test_widths():
     assert parse_layer(train.critic[0]).channels == 4
 
 
-@pytest.mark.parametrize("text", ["", "C3,1,1", "X3,1,1>4", "C3,1>4", "C0,1,1>4", "C3,1,1>0", "C3,1,1>99999", "C3,1,1>4 softmax", "down"])
+@pytest.mark.parametrize(
+    "text", ["", "C3,1,1", "X3,1,1>4", "C3,1>4", "C0,1,1>4", "C3,1,1>0", "C3,1,1>99999", "C3,1,1>4 softmax", "down"]
+)
 def test_bad_layers_are_refused(text):
     with pytest.raises(UserError):
         parse_layer(text)

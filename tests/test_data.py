@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from gan import data
+from gan import data, photo
 from gan.data import MIN_PHOTOS, Skipped, find_photos, load_photos
 from gan.errors import UserError
 
@@ -240,7 +240,7 @@ def test_any_error_of_a_decoder_is_a_skipped_file(tmp_path, monkeypatch, error):
 
 def test_huge_file_is_not_opened(tmp_path):
     with open(fill(tmp_path / "roses") / "a.png", "wb") as file:
-        file.truncate(data.MAX_BYTES + 1)  # sparse: takes no room
+        file.truncate(photo.MAX_BYTES + 1)  # sparse: takes no room
     assert load_photos(tmp_path, SIZE).skipped[0].reason == "too large: 256 MiB"
 
 

@@ -33,7 +33,9 @@ def test_penalty_is_per_sample_and_at_the_mixed_point():
 
 def test_penalty_of_a_flat_critic_has_a_finite_gradient():
     weight = torch.zeros(12, requires_grad=True)
-    norms = losses.gradient_norms(lambda x: x.flatten(1) @ weight, torch.randn(2, 3, 2, 2), torch.randn(2, 3, 2, 2), torch.rand(2))
+    norms = losses.gradient_norms(
+        lambda x: x.flatten(1) @ weight, torch.randn(2, 3, 2, 2), torch.randn(2, 3, 2, 2), torch.rand(2)
+    )
     losses.gradient_penalty(norms).backward()
     assert torch.isfinite(weight.grad).all()
 

@@ -13,17 +13,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pictures import make_photos
 from PIL import Image
+from test_trainer import same
 
 import train
 from gan import checkpoint
 from gan.checkpoint import load_model
 from gan.trainer import Trainer
-from pictures import make_photos
-from test_trainer import same
 
 ROOT = Path(__file__).resolve().parent.parent
-TINY = ["--preset", "cwgan-gp-28", "--width", "4", "--batch", "4", "--critic-steps", "2", "--device", "cpu", "--precision", "fp32"]
+TINY = [
+    "--preset",
+    "cwgan-gp-28",
+    "--width",
+    "4",
+    "--batch",
+    "4",
+    "--critic-steps",
+    "2",
+    "--device",
+    "cpu",
+    "--precision",
+    "fp32",
+]
 
 
 @pytest.fixture
@@ -118,7 +131,12 @@ def test_no_permission_to_write_is_refused(photos, tmp_path, capsys):
 
 
 def test_argparse_errors_exit_2(capsys):
-    for argv in ([], ["photos", "--preset", "nothing"], ["photos", "--batch", "many"], ["photos", "--images", "1", "--epochs", "1"]):
+    for argv in (
+        [],
+        ["photos", "--preset", "nothing"],
+        ["photos", "--batch", "many"],
+        ["photos", "--images", "1", "--epochs", "1"],
+    ):
         with pytest.raises(SystemExit) as error:
             train.parse(argv)
         assert error.value.code == 2

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pictures import make_photos
 
 from gan.config import from_preset
 from gan.data import load_photos
 from gan.errors import UserError
 from gan.trainer import OVERSAMPLE, Stats, Trainer
-from pictures import make_photos
 
 CPU = torch.device("cpu")
 
@@ -39,7 +39,9 @@ def same(a, b) -> bool:
     return a == b
 
 
-@pytest.mark.parametrize("training", [{}, {"precision": "bf16"}, {"objective": "bce", "noisy_labels": True, "critic_norm": "bn"}])
+@pytest.mark.parametrize(
+    "training", [{}, {"precision": "bf16"}, {"objective": "bce", "noisy_labels": True, "critic_norm": "bn"}]
+)
 def test_resuming_continues_bit_for_bit(photos, training):
     whole = make(photos, **training)
     for _ in range(7):
@@ -64,7 +66,8 @@ def test_another_seed_is_another_run(photos):
 
 
 @pytest.mark.parametrize(
-    ("change", "named"), [({"lr": 1e-3}, "lr was 0.0002 and is now 0.001"), ({"batch": 5}, "batch"), ({"width": 5}, "generator"),
+    ("change", "named"),
+    [({"lr": 1e-3}, "lr was 0.0002 and is now 0.001"), ({"batch": 5}, "batch"), ({"width": 5}, "generator"),
                           ({"flip_vertical": False}, "flip_vertical"), ({"seed": 3}, "seed")],
 )  # fmt: skip
 def test_another_configuration_is_refused_and_named(photos, change, named):
@@ -169,7 +172,10 @@ def test_learns_the_colours_of_its_photos(photos):
     trainer = make(photos, width=16, batch=16, lr=1e-3, beta1=0.0, beta2=0.9, ema_images=200)
     for _ in range(60):
         trainer.step()
-    drawn = [trainer.draw(torch.randn(32, 64, generator=torch.Generator().manual_seed(0)), torch.full((32,), label)) for label in (0, 1)]
+    drawn = [
+        trainer.draw(torch.randn(32, 64, generator=torch.Generator().manual_seed(0)), torch.full((32,), label))
+        for label in (0, 1)
+    ]
     real = [photos.images[photos.labels == label].float().mean((0, 2, 3)) for label in (0, 1)]
     green = [float(pictures[:, 1, 9:19, 9:19].mean()) for pictures in drawn]
     assert real[0][1] > real[1][1]
