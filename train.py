@@ -111,12 +111,18 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     _print_plan(model, train, out, describe(device))
     if args.dry_run:
         return _estimate(model, train, photos, device)
-    finished = _run(args, out, model, train, photos, device, shlex.join(["python", "train.py", *argv]))
+    finished = _run(args, out, model, train, photos, device, _command(argv))
     if finished == 0 and args.push_to_hub:
         from gan import hub
 
         print(f"published at {hub.publish(out, args.push_to_hub)}")
     return finished
+
+
+def _command(argv: list[str]) -> str:
+    """The command for the card, without the card's own note."""
+    kept = [word for i, word in enumerate(argv) if word != "--note" and (i == 0 or argv[i - 1] != "--note")]
+    return shlex.join(["python", "train.py", *kept])
 
 
 def _check(args: argparse.Namespace, out: Path) -> None:
