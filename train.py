@@ -58,7 +58,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--from",
         dest="start_from",
         metavar="MODEL",
-        help="begin with the layers of this model that fit (path, bundled or Hub name)",
+        help="begin as this model, as far as its layers fit (path, bundled or Hub name)",
     )
     add("--seed", type=int, default=0, metavar="N", help="default 0")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)")
@@ -202,7 +202,7 @@ def _run(args, out: Path, model: ModelConfig, train: TrainConfig, photos, device
     if resumed:
         print(f"resumed at {run.trainer.images_seen:,} images")
     elif start:
-        layers = run.trainer.adopt(start)
+        layers = run.trainer.begin_as(start)
         if not layers:
             raise UserError(f"no layer of '{args.start_from}' fits {args.preset}; start from a model of the same family.")
         print(f"begun with the first {layers} layers of {args.start_from}")

@@ -18,6 +18,7 @@ from .critic import Critic
 from .data import Photos
 from .errors import UserError
 from .generator import Generator, one_hot
+from .grow import begin_as
 from .layers import init_weights
 
 # Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
@@ -162,21 +163,12 @@ class Trainer:
 
     # -------------------------------------------------------------------------------------------------- for the outside
 
-    def adopt(self, other: Generator) -> int:
-        """Begin with the leading layers of `other` that have this generator's shapes; returns how many they are.
-
-        Growing from a smaller model: the 128×128 generator of the ladder begins with the layers of the 64×64 one
-        (progressive growing, Karras et al. 2018, here by transfer).
-        """
-        mine, adopted = self.generator.state_dict(), 0
-        for ours, theirs in zip(self.generator.gen, other.gen, strict=False):
-            state = theirs.state_dict()
-            if {key: value.shape for key, value in state.items()} != {k: v.shape for k, v in ours.state_dict().items()}:
-                break
-            adopted += bool(state)
-            ours.load_state_dict(state)
-        self.ema.load_state_dict(mine)
-        return adopted
+    def begin_as(self, other: Generator) -> int:
+        """Begin with the weights of `other` as far as they fit (see grow.py); returns how many of its convolutions do."""
+        layers = begin_as(self.generator, other)
+        self.generator.train()
+        self.ema.load_state_dict(self.generator.state_dict())
+        return layers
 
     @torch.no_grad()
     def draw(self, z: Tensor, labels: Tensor) -> Tensor:

@@ -159,14 +159,6 @@ def test_a_loss_that_is_no_number_is_noticed():
     assert not Stats(float("inf"), 2, 3, 4, 5).finite
 
 
-def test_growing_adopts_the_layers_that_fit(photos):
-    small = Trainer(*from_preset("cwgan-gp-64", photos.classes, width=2, seed=5), photos, CPU)
-    large = Trainer(*from_preset("cwgan-gp-128", photos.classes, width=2, seed=6), photos, CPU)
-    assert large.adopt(small.generator) == 8, "all convolutions of the 64×64 generator but its last"
-    assert same(large.generator.gen[0].state_dict(), small.generator.gen[0].state_dict())
-    assert same(large.ema.state_dict(), large.generator.state_dict())
-
-
 def test_learns_the_colours_of_its_photos(photos):
     """Not a test of quality: after a short training the two classes differ as their photos do, red against green."""
     trainer = make(photos, width=16, batch=16, lr=1e-3, beta1=0.0, beta2=0.9, ema_images=200)

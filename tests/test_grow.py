@@ -1,0 +1,63 @@
+"""Beginning a generator as another: fine-tuning copies all of it, growing starts from its pictures, enlarged."""
+
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from gan.config import from_preset
+from gan.generator import Generator, one_hot
+from gan.grow import begin_as
+from gan.layers import init_weights
+
+
+def make(preset, seed, classes=("a", "b"), width=4):
+    torch.manual_seed(seed)
+    generator = Generator(from_preset(preset, classes, width=width)[0])
+    init_weights(generator)
+    with torch.no_grad():  # as after some training: weights large enough for pictures with contrast
+        for name, weight in generator.named_parameters():
+            if ".0.weight" in name:
+                weight.mul_(5)
+    for module in generator.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # a plain mean over the passes: two settle the running statistics
+    generator.train()
+    for _ in range(2):
+        draw(generator, 64)
+    return generator.eval()
+
+
+@torch.no_grad()
+def draw(generator, count, seed=1):
+    z = torch.randn(count, generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
+    return generator(z, one_hot(torch.arange(count) % 2, generator.config))
+
+
+def test_the_same_network_is_copied_whole():
+    first, second = make("cwgan-gp-64-k4", 1), make("cwgan-gp-64-k4", 2)
+    assert begin_as(second, first) == 5
+    assert torch.equal(draw(first, 3), draw(second, 3))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_growing_starts_with_the_smaller_pictures_enlarged(training):
+    small, large = make("cwgan-gp-64", 1), make("cwgan-gp-128", 2)
+    before = (draw(large, 32) - interpolate(draw(small, 32), scale_factor=2, mode="bilinear")).abs().mean()
+    assert begin_as(large, small) == 8, "every convolution of the 64×64 generator but its last"
+    large.train(training)
+    enlarged = interpolate(draw(small, 32), scale_factor=2, mode="bilinear")
+    after = (draw(large, 32) - enlarged).abs().mean()
+    assert enlarged.std() > 0.05  # what is left is the last convolution seeing enlarged features
+    assert after < 0.25 * enlarged.std() and after < before / 4
+
+
+def test_another_number_of_classes_does_not_fit():
+    small, large = make("cwgan-gp-64-k4", 1), Generator(from_preset("cwgan-gp-64-k4", ("a", "b", "c"), width=4)[0])
+    assert begin_as(large, small) == 0
+
+
+def test_a_network_of_another_kind_keeps_its_own_rest():
+    first, second = make("cwgan-gp-64-k4", 1), make("cwgan-gp-28", 2)
+    last = second.gen[-1][0].weight.clone()
+    begin_as(second, first)
+    assert torch.equal(second.gen[-1][0].weight, last)
