@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gan.config import NORMS, OBJECTIVES, PRESETS, ModelConfig, TrainConfig, from_preset, merged
+from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
+from gan.presets import PRESETS, from_preset, merged
 
 DEFAULT_PRESET = "cwgan-gp-64"
 

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from .checkpoint import fit, load_pickle, save_model
-from .config import PRESETS, ModelConfig, resolve, sizes
+from .config import ModelConfig, sizes
 from .errors import UserError
 from .generator import Generator
+from .presets import PRESETS, resolve
 
 MAX_BYTES = 200 << 20
 URL_SECONDS = 300.0

@@ -15,9 +15,9 @@ from typing import Any
 
 from .authors import convert_authors, read_authors
 from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHT_BYTES, MODEL_FILES, WEIGHTS, load_model
-from .config import PRESETS
 from .errors import UserError
 from .generator import Generator
+from .presets import PRESETS
 
 __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled", "publish"]
 

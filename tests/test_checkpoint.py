@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from gan import checkpoint, files
-from gan.config import from_preset
 from gan.errors import UserError
 from gan.generator import Generator, one_hot
 from gan.layers import init_weights
+from gan.presets import from_preset
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from gan.config import PRESETS, ModelConfig, TrainConfig, from_preset, parse_layer, sizes
+from gan.config import ModelConfig, TrainConfig, parse_layer, sizes
 from gan.errors import UserError
 from gan.generator import Generator
+from gan.presets import PRESETS, from_preset
 from gan.trainer import parameters
 
 TWO = ("dandelion", "marigold")
@@ -78,7 +79,8 @@ def test_json_round_trip():
     [
         {"schema": 2}, {"surprise": 1}, {"classes": "dandelion"}, {"classes": []}, {"classes": ["a", "a"]}, {"classes": [1, 2]},
         {"resolution": 127}, {"resolution": "128"}, {"resolution": 10**9}, {"z_dim": -1}, {"generator": ["C3,1,1>3 tanh"]},
-        {"generator": []}, {"preset": 5}, {"schema": True}, {"schema": 1.0}, {"z_dim": True}, {"trained": []}, {"generator": ["C3,1,1>4096"] * 65},
+        {"generator": []}, {"preset": 5}, {"schema": True}, {"schema": 1.0}, {"z_dim": True}, {"trained": []},
+        {"generator": ["C3,1,1>4096"] * 65},
     ],
 )  # fmt: skip
 def test_bad_model_configs_are_refused(change):
@@ -97,8 +99,8 @@ def test_what_is_no_config_is_refused(data):
     "values",
     [
         {"batch": 0}, {"batch": 10**6}, {"lr": 0.0}, {"lr": float("nan")}, {"critic_steps": 0}, {"images": 0}, {"seed": -1},
-        {"seed": 2**32}, {"objective": "lsgan"}, {"precision": "fp8"}, {"label_smoothing": 1.0}, {"width": 0}, {"critic_width": 999},
-        {"critic_norm": "instance"},
+        {"seed": 2**32}, {"objective": "lsgan"}, {"precision": "fp8"}, {"label_smoothing": 1.0}, {"width": 0},
+        {"critic_width": 999}, {"critic_norm": "instance"},
     ],
 )  # fmt: skip
 def test_bad_training_values_are_refused_by_name(values):

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from gan.config import from_preset
 from gan.generator import Generator, one_hot
 from gan.grow import begin_as
 from gan.layers import init_weights
+from gan.presets import from_preset
 
 
 def make(preset, seed, classes=("a", "b"), width=4):

@@ -21,9 +21,9 @@ from huggingface_hub import constants
 
 from gan import hub
 from gan.checkpoint import CARD, CONFIG, SAMPLES, SNAPSHOT, WEIGHTS, save_model
-from gan.config import from_preset
 from gan.errors import UserError
 from gan.generator import Generator
+from gan.presets import from_preset
 
 REPO = "someone/flowers"
 

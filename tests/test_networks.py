@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from gan.config import PRESETS, from_preset
 from gan.critic import Critic, with_planes
 from gan.generator import Generator, one_hot
 from gan.layers import init_weights
+from gan.presets import PRESETS, from_preset
 
 TWO = ("dandelion", "marigold")
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from pictures import make_photos
 
-from gan.config import from_preset
 from gan.data import load_photos
 from gan.errors import UserError
+from gan.presets import from_preset
 from gan.trainer import OVERSAMPLE, Stats, Trainer
 
 CPU = torch.device("cpu")

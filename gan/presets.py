@@ -1,0 +1,124 @@
+"""The named models: the paper's ladder, and the lecture slides' DCGAN. Layers are as in `config.py`, with two words more:
+channels may be multiples of the hidden width (`2h`), and `norm` stands for the run's choice of critic norm.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .config import NORMS, ModelConfig, TrainConfig
+from .errors import UserError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named model and the settings it is trained with by default."""
+
+    stage: str  # where it comes from, for help texts and cards
+    resolution: int
+    generator: tuple[str, ...]
+    critic: tuple[str, ...]
+    conditional: bool = True
+    width: int = 64  # the hidden width h
+    z_dim: int = 64
+    training: dict[str, Any] = field(default_factory=dict)  # TrainConfig fields that differ from its defaults
+
+
+def _blocks(text: str, tail: str) -> tuple[str, ...]:
+    """Expand 'T3,2,0>4h · up · …': every convolution but the last gets `tail`, the last one tanh."""
+    items = [item.strip() for item in text.split("·")]
+    return tuple(item if item.startswith("up") else f"{item} {tail}" for item in items[:-1]) + (f"{items[-1]} tanh",)
+
+
+_RELU = "bn relu"
+_LRELU = "bn lrelu"
+# `norm` stands for the run's choice of critic norm. Its default is none: the penalty bounds the critic's slope at each
+# sample, and batch norm makes a score depend on the rest of the batch (Gulrajani et al. 2017, section 4), so `bn` is kept
+# only as the paper's variant; a per-sample norm (`ln`) is sound too, but the penalty alone has been enough, and is cheaper.
+# Padding lets the critic see every pixel: without it (28→13→5→1) the last six rows and columns never reach the score,
+# and the generator leaves them grey.
+_CRITIC_28 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C7,1,0>1")
+_CRITIC_64 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C4,2,1>4h norm lrelu", "C4,2,1>8h norm lrelu", "C4,1,0>1")
+_CRITIC_128 = _CRITIC_64[:4] + ("C4,2,1>8h norm lrelu", "C4,1,0>1")
+_CRITIC_DCGAN = ("C5,2,2>h bn lrelu", "C5,2,2>2h bn lrelu", "C5,2,2>4h bn lrelu", "C5,2,2>8h bn lrelu", "C4,1,0>1")
+
+_GENERATOR_28 = _blocks("T3,2,0>4h · T4,1,0>2h · T3,2,0>h · T4,2,0>3", _RELU)
+_GENERATOR_64 = _blocks(
+    "C4,1,3>4h · up · C3,1,1>2h · up · C3,1,1>2h · C3,1,1>2h · up · C3,1,1>h · C3,1,1>h · up · C3,1,1>h · C3,1,1>h · C3,1,1>3",
+    _RELU,
+)
+_GENERATOR_128 = _blocks(
+    "C4,1,3>4h · up · C3,1,1>2h · up · C3,1,1>2h · C3,1,1>2h · up · C3,1,1>h · C3,1,1>h · up · C3,1,1>h · C3,1,1>h · up · "
+    "C3,1,1>h · C3,1,1>h · C3,1,1>3",
+    _RELU,
+)
+
+PRESETS: dict[str, Preset] = {
+    "wgan-gp-28": Preset("stage 1 of the paper", 28, _GENERATOR_28, _CRITIC_28, conditional=False),
+    "cwgan-gp-28": Preset("stage 2 of the paper", 28, _GENERATOR_28, _CRITIC_28),
+    "cwgan-gp-64-k3": Preset(
+        "stage 3 of the paper", 64, _blocks("T3,2,0>4h · T3,2,0>2h · T3,2,0>2h · T3,2,0>h · T4,2,0>3", _RELU), _CRITIC_64
+    ),
+    "cwgan-gp-64-k4": Preset(
+        "stage 4 of the paper", 64, _blocks("T4,1,0>4h · T4,2,1>2h · T4,2,1>2h · T4,2,1>h · T4,2,1>3", _RELU), _CRITIC_64
+    ),
+    "cwgan-gp-64": Preset("stage 5 of the paper", 64, _GENERATOR_64, _CRITIC_64),
+    "cwgan-gp-128": Preset("stage 6 of the paper", 128, _GENERATOR_128, _CRITIC_128),
+    "dcgan-64": Preset(
+        "the lecture slides' DCGAN", 64,
+        ("T4,1,0>16h lrelu",) + _blocks("T4,2,1>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>3", _LRELU), _CRITIC_DCGAN, z_dim=128,
+        training={"objective": "bce", "critic_steps": 1, "label_smoothing": 0.4, "noisy_labels": True},
+    ),
+}  # fmt: skip
+
+
+def resolve(layers: tuple[str, ...], width: int, norm: str = "none") -> tuple[str, ...]:
+    """Turn a preset's layers into plain ones: `2h` becomes a number, `norm` the chosen norm or nothing."""
+    result = []
+    for text in layers:
+        text = re.sub(r">(\d*)h\b", lambda found: f">{int(found[1] or 1) * width}", text)
+        result.append(text.replace(" norm", "" if norm == "none" else f" {norm}"))
+    return tuple(result)
+
+
+def find_preset(name: str) -> Preset:
+    """The preset called `name`. Raises UserError that lists the names there are."""
+    if name not in PRESETS:
+        raise UserError(f"there is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def from_preset(
+    name: str,
+    classes: tuple[str, ...],
+    *,
+    width: int | None = None,
+    critic_width: int | None = None,
+    critic_norm: str = "none",
+    **training: Any,
+) -> tuple[ModelConfig, TrainConfig]:
+    """Model and training run of a preset, for these classes.
+
+    `width` overrides the generator's hidden width h, `critic_width` the critic's (by default the same), `training` any
+    field of TrainConfig. Classes are merged into one where the preset is unconditional. Raises UserError.
+    """
+    preset = find_preset(name)
+    if critic_norm not in NORMS:
+        raise UserError(f"--critic-norm is '{critic_norm}'; choose one of {', '.join(NORMS)}.")
+    width = preset.width if width is None else width
+    critic_width = width if critic_width is None else critic_width
+    for flag, value in (("--width", width), ("--critic-width", critic_width)):
+        if not 1 <= value <= 256:
+            raise UserError(f"{flag} is {value}; use a value from 1 to 256.")
+    if not preset.conditional:
+        classes = merged(classes)
+    model = ModelConfig(name, preset.resolution, classes, resolve(preset.generator, width), preset.z_dim)
+    train = replace(TrainConfig(critic=resolve(preset.critic, critic_width, critic_norm)), **{**preset.training, **training})
+    return model.validate(), train.validate()
+
+
+def merged(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The single class of a plain model trained on photos of all of `classes`."""
+    return classes if len(classes) == 1 else ("all",)
