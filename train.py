@@ -39,6 +39,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--beta1", type=float, metavar="X", help="Adam's first beta (default 0.5)")
     add("--beta2", type=float, metavar="X", help="Adam's second beta (default 0.999)")
     add("--critic-steps", type=int, metavar="N", help="critic steps to one generator step (default 5; dcgan-64: 1)")
+    add("--critic-warm-up", type=int, metavar="N", help="images at the start for the critic alone, with --from (default 0)")
     add("--width", type=int, metavar="N", help="hidden width h of the generator (default 64)")
     add("--critic-width", type=int, metavar="N", help="hidden width of the critic (default that of the generator)")
     add("--critic-norm", default="none", choices=NORMS, help="none, ln (per sample) or bn (the paper's; breaks the penalty)")
@@ -144,7 +145,7 @@ def _check(args: argparse.Namespace, out: Path) -> None:
 def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:
     """Preset and flags → the two configurations. Raises UserError."""
     names = (
-        "images", "batch", "lr", "critic_lr", "beta1", "beta2", "critic_steps", "objective", "penalty_weight", "clip",
+        "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight", "clip",
         "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate", "seed",
         "start_from",
     )  # fmt: skip

@@ -147,6 +147,7 @@ class TrainConfig:
     beta1: float = 0.5
     beta2: float = 0.999
     critic_steps: int = 5
+    critic_warm_up: int = 0  # images at the start that only the critic learns from: a new critic misleads a grown generator
     objective: str = "wgan-gp"
     penalty_weight: float = 10.0  # λ of the gradient penalty
     clip: float = 0.01  # bound on the critic's weights, wgan-clip only
@@ -166,7 +167,7 @@ class TrainConfig:
         for name, low, high in (
             ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0),
             ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
-            ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("seed", 0, 2**32 - 1),
+            ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("critic_warm_up", 0, 10**9), ("seed", 0, 2**32 - 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:

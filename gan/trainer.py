@@ -72,16 +72,19 @@ class Trainer:
     def step(self) -> Stats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
         draws = torch.Generator().manual_seed(_mix(self.config.seed, self.steps))
+        warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
             real, code = self.real_batch(self.images_seen, self.config.batch, draws)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
-            with torch.set_grad_enabled(turn == self.config.critic_steps), self._autocast():
+            with torch.set_grad_enabled(warm and turn == self.config.critic_steps), self._autocast():
                 z = torch.randn(len(code), self.model.z_dim, generator=draws).to(self.device)
                 fake = self.generator(z, code)
             critic_stats = self._critic_step(real, fake.detach(), code, draws)
             self.images_seen += len(real)
-        generator_loss = self._generator_step(fake, code, draws)
-        self._update_ema()
+        generator_loss = torch.zeros((), device=self.device)
+        if warm:
+            generator_loss = self._generator_step(fake, code, draws)
+            self._update_ema()
         self.steps += 1
         return Stats(*torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]]).tolist())
 

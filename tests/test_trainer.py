@@ -159,6 +159,18 @@ def test_a_loss_that_is_no_number_is_noticed():
     assert not Stats(float("inf"), 2, 3, 4, 5).finite
 
 
+def test_warming_up_moves_the_critic_alone(photos):
+    trainer = make(photos, critic_warm_up=16)
+    before = copy.deepcopy(trainer.state())
+    for _ in range(2):
+        assert trainer.step().generator_loss == 0
+    for part in ("generator", "ema"):
+        weights = {name: value for name, value in before[part].items() if "running" not in name and "num_" not in name}
+        assert all(torch.equal(value, trainer.state()[part][name]) for name, value in weights.items())
+    assert not same(before["critic"], trainer.state()["critic"])
+    assert trainer.step().generator_loss != 0
+
+
 def test_learns_the_colours_of_its_photos(photos):
     """Not a test of quality: after a short training the two classes differ as their photos do, red against green."""
     trainer = make(photos, width=16, batch=16, lr=1e-3, beta1=0.0, beta2=0.9, ema_images=200)
