@@ -145,8 +145,8 @@ def _check(args: argparse.Namespace, out: Path) -> None:
 def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:
     """Preset and flags → the two configurations. Raises UserError."""
     names = (
-        "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight", "clip",
-        "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate", "seed",
+        "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight",
+        "clip", "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate", "seed",
         "start_from",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -77,7 +77,10 @@ def enlarge(picture: np.ndarray, least: int) -> np.ndarray:
 
 
 def gif(pictures: Sequence[np.ndarray]) -> bytes:
-    """A GIF that repeats for ever, 12.5 pictures a second (GIF counts in hundredths), at least 256 pixels a side."""
+    """A GIF that repeats for ever, 12.5 pictures a second (GIF counts in hundredths), at least 256 pixels a side.
+
+    Neighbours that are equal become one picture that lasts as long as both.
+    """
     frames = [Image.fromarray(enlarge(picture, GIF_SIDE)) for picture in pictures]
     # One palette for all of them: with one each, still parts of the picture flicker.
     palette = Image.fromarray(grid(pictures, STRIP_COLUMNS, gap=0)).quantize(256, Image.Quantize.MEDIANCUT)

@@ -1,0 +1,132 @@
+"""A loaded model → pictures, from many threads at once, with the same bits however they are asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import latent
+from .errors import UserError
+from .generator import Generator, one_hot
+
+MAX_WORKERS = 32
+_PATHS = {"spherical": latent.spherical, "straight": latent.straight}
+
+
+@dataclass(frozen=True)
+class Flower:
+    """The value that makes a picture: the same flower on the same model is the same picture, wherever it is drawn.
+
+    `label` is the index of a class, or None for "all of them": then the seed picks one (`resolve`). `seed` is a whole
+    number from 0 to 2³²−1, `truncation` a number from 0.01 to 3 or None for none.
+    """
+
+    label: int | None
+    seed: int
+    truncation: float | None = latent.DEFAULT_TRUNCATION
+
+    def resolve(self, classes: int) -> Flower:
+        """This flower with a class of its own out of `classes` many. Raises UserError when it has one that is not there."""
+        if self.label is None:
+            return replace(self, label=latent.check_seed(self.seed) % classes)
+        if isinstance(self.label, bool) or not isinstance(self.label, int) or not 0 <= self.label < classes:
+            raise UserError(f"class {self.label!r} is not one of this model's; use a whole number from 0 to {classes - 1}.")
+        return self
+
+
+def grid_flowers(label: int | None, seed: int, truncation: float | None, count: int) -> list[Flower]:
+    """`count` flowers whose seeds follow on from `seed`; after 2³²−1 comes 0. Raises UserError for a bad seed."""
+    first = latent.check_seed(seed)
+    return [Flower(label, (first + i) % (latent.MAX_SEED + 1), truncation) for i in range(count)]
+
+
+class Sampler:
+    """Draws pictures one by one on a few threads of its own, which all callers share.
+
+    One picture a pass, on one processor core: kernels are chosen by the size of a batch and by how it is cut over the
+    cores, so that a picture alone differs from the same picture in a batch (in five of the seven presets, on untrained
+    networks with random statistics). What it costs depends on the network: on two busy cores sixteen pictures at 128×128
+    took 0.93 s this way and 1.6–2.5 s in batches of 2 to 16; at 28×28 18 ms against 5 ms, with dcgan-64 309 ms against 84 ms.
+    Memory is that of one picture a thread, however many are asked for.
+    """
+
+    def __init__(self, generator: Generator, workers: int | None = None) -> None:
+        """Take over `generator` (evaluation mode, on the CPU); its weights change their layout in memory, not their values.
+
+        `workers` threads draw, by default as many as torch would use; each sets torch's thread count to one for itself alone.
+        """
+        self.config = generator.config
+        self.workers = min(workers or torch.get_num_threads(), MAX_WORKERS)
+        # Weights in the layout of the pictures save a conversion in every layer: 1.2 times as fast at 64 and 128 pixels.
+        self._generator = generator.to(memory_format=torch.channels_last)
+        self._pool = ThreadPoolExecutor(self.workers, "sampler", initializer=lambda: torch.set_num_threads(1))
+
+    def draw(self, flowers: Sequence[Flower]) -> np.ndarray:
+        """The pictures of `flowers`, uint8 N×S×S×3. Raises UserError for a class, seed or truncation out of range."""
+        if not flowers:
+            return self._empty()
+        return self.draw_latents(*self.latents(flowers))
+
+    def latents(self, flowers: Sequence[Flower]) -> tuple[Tensor, Tensor]:
+        """Noise N×z_dim and class codes N×K of `flowers`, float32. Raises UserError as `draw` does."""
+        concrete = [flower.resolve(len(self.config.classes)) for flower in flowers]
+        z = torch.cat([latent.noise([flower.seed], self.config.z_dim, flower.truncation) for flower in concrete])
+        return z, one_hot(torch.tensor([flower.label for flower in concrete]), self.config)
+
+    def draw_latents(self, z: Tensor, code: Tensor) -> np.ndarray:
+        """The pictures, uint8 N×S×S×3, of noise N×z_dim and class codes N×K (N×0 for a plain model), both float32."""
+        pictures = list(self._each(z, code))
+        return np.stack(pictures) if pictures else self._empty()
+
+    def path(self, start: Flower, end: Flower, steps: int, way: str = "spherical", loop: bool = False) -> np.ndarray:
+        """The `steps` pictures from one flower to the other, uint8 N×S×S×3; both ends are exactly what `draw` gives.
+
+        The noise goes the `way` named in `latent.PATHS`, the class code straight. A loop comes back and leaves out its
+        last picture, so that a film of it repeats smoothly. Raises UserError.
+        """
+        if way not in _PATHS:
+            raise UserError(f"the path is {way!r}; choose one of {', '.join(_PATHS)}.")
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+            raise UserError(f"the number of steps is {steps!r}; use a whole number from 2.")
+        z, code = self.latents([start, end])
+        at = latent.positions(steps, loop)
+        return self.draw_latents(
+            torch.stack([_PATHS[way](z[0], z[1], t) for t in at]),
+            torch.stack([latent.straight(code[0], code[1], t) for t in at]),
+        )
+
+    def warm_up(self) -> None:
+        """Draw one picture on every thread, so that the first visitor does not wait for torch to set itself up."""
+        self.draw([Flower(0, seed) for seed in range(self.workers)])
+
+    def close(self) -> None:
+        """Stop the threads; what they are drawing is finished first."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _each(self, z: Tensor, code: Tensor) -> Iterator[np.ndarray]:
+        """Pictures in order. No caller has more than two a thread waiting, so that a film does not hold up a single flower."""
+        waiting: deque[Future[np.ndarray]] = deque()
+        try:
+            for i in range(len(z)):
+                if len(waiting) >= 2 * self.workers:
+                    yield waiting.popleft().result()
+                waiting.append(self._pool.submit(self._one, z[i : i + 1], code[i : i + 1]))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _one(self, z: Tensor, code: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            picture = self._generator(z, code)[0]
+            return ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+    def _empty(self) -> np.ndarray:
+        return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)

@@ -1,0 +1,68 @@
+"""Every word of the page that is not an error, in one place, so that another language is another dictionary."""
+
+from __future__ import annotations
+
+ENGLISH = {
+    # head of the page
+    "title": "This Flower Does Not Exist",
+    "tagline": "Every picture here was drawn by a neural network. None of these flowers ever grew.",
+    "description": "Draw flowers that do not exist, keep them, and watch one turn into another.",
+    "other_model": "This link was made with the model {theirs}; this page shows {ours}, so its flowers are different ones.",
+    # status line
+    "status": "{name} · {source} · revision {revision} · {size}×{size}",
+    "source_path": "local weights",
+    "source_bundled": "bundled weights",
+    "source_hub": "weights from the Hub",
+    "source_authors": "the paper authors' weights",
+    # both tabs
+    "all": "All",
+    "class": "Flower",
+    "seed": "Seed",
+    "dice": "New seed",
+    "truncation": "Truncation",
+    "truncation_hint": "Low is typical and clean, high is varied and sometimes broken.",
+    "truncation_off": "No truncation",
+    "failed": "Something went wrong on the server, not in what you asked for; try again, or try other settings.",
+    # Generate
+    "tab_generate": "Generate",
+    "new_flowers": "New flowers",
+    "key_hint": "or press R",
+    "seed_hint": "The first picture's seed; the others follow on from it.",
+    "grid": "Grid",
+    "grid_choice": "{side}×{side}",
+    "download_all": "Download all (ZIP)",
+    "pictures_label": "The flowers that were drawn",
+    "picture_label": "{class}, seed {seed}",
+    "plain_label": "seed {seed}",
+    "details": "Show this flower large",
+    # one flower, large
+    "close": "Close",
+    "download_one": "Download PNG",
+    "as_start": "Interpolate from here",
+    "as_end": "Interpolate to here",
+    "detail_seed": "Seed",
+    "detail_class": "Flower",
+    "detail_truncation": "Truncation",
+    "none": "none",
+    # Interpolate
+    "tab_interpolate": "Interpolate",
+    "from": "From",
+    "from_seed": "From seed",
+    "to": "To",
+    "to_seed": "To seed",
+    "new_pair": "New pair",
+    "path": "Path",
+    "path_spherical": "Spherical",
+    "path_straight": "Straight",
+    "steps": "Pictures",
+    "loop": "Loop: there and back",
+    "player_label": "Film of one flower turning into the other",
+    "strip_label": "Filmstrip",
+    "frame_label": "Picture {number} of {count}",
+    "play": "Play",
+    "pause": "Pause",
+    "position": "Position in the film",
+    "download_png": "Filmstrip",
+    "download_gif": "GIF",
+    "download_mp4": "MP4",
+}

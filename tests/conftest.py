@@ -1,0 +1,123 @@
+"""A tiny model folder, the app serving it, and a real browser: shared by the tests of the app."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan.checkpoint import save_model
+from gan.config import ModelConfig
+from gan.generator import Generator
+from gan.layers import init_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+CLASSES = ("dandelion", "marigold")
+
+
+def tiny_generator(classes: tuple[str, ...] = CLASSES) -> Generator:
+    """An untrained generator of 16×16 pictures, every seed and class of which look different. Always the same one."""
+    layers = ("T4,1,0>8 bn relu", "up", "C3,1,1>8 bn relu", "T4,2,1>3 tanh")
+    config = ModelConfig("tiny", 16, classes, layers, z_dim=8).validate()
+    state = torch.get_rng_state()
+    torch.manual_seed(1)
+    generator = Generator(config)
+    init_weights(generator, std=0.3)
+    torch.set_rng_state(state)
+    return generator.requires_grad_(False).eval()
+
+
+@pytest.fixture
+def tiny() -> Generator:
+    """`tiny_generator()`, new for every test."""
+    return tiny_generator()
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny_generator()` as a model folder named `tiny`."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    generator = tiny_generator()
+    save_model(folder, generator, generator.config)
+    return folder
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listened on a moment ago."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return trial.getsockname()[1]
+
+
+@contextmanager
+def serving(model: Path | str, log: Path, **more: str) -> Iterator[str]:
+    """`python app.py --model MODEL` as a process of its own, with `more` in its environment: its address, once it answers."""
+    port = free_port()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    environment = {key: value for key, value in environment.items() if not key.startswith(("GRADIO_", "MODEL_ID"))}
+    environment.update(more)
+    command = [sys.executable, str(ROOT / "app.py"), "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, env=environment)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/config", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the app did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything the app of `app_url` says."""
+    return tmp_path_factory.mktemp("app") / "app.log"
+
+
+@pytest.fixture(scope="session")
+def app_url(model_folder: Path, app_log: Path) -> Iterator[str]:
+    """The address of the app serving the tiny model, one process for all tests."""
+    with serving(model_folder, app_log) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """The system's Chromium; skips where there is none (`.ci/run` installs it, and fails when this was skipped)."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM to one")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()

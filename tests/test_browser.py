@@ -1,0 +1,280 @@
+"""A person in front of the page, played by the system's Chromium: both tabs, on a desktop and on a phone."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import zipfile
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from PIL import Image
+
+from gan import render
+
+DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
+FIGURES = "#generate-pictures figure[data-seed]"
+FRAMES = "#interpolate-pictures .strip img"
+
+
+class Visitor:
+    """One page of the browser, and all that went wrong or left this computer while it was open."""
+
+    def __init__(self, browser, url: str, **options) -> None:
+        self.url = url
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.context.set_default_timeout(20_000)
+        self.page = self.context.new_page()
+        self.errors, self.away = [], []
+        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.away.append(request.url) if not _at_home(request.url) else None)
+
+    def open(self, address: str = "", tab: str = "generate") -> Visitor:
+        self.page.goto(f"{self.url}/{address}")
+        self.page.wait_for_selector({"generate": FIGURES, "interpolate": FRAMES}[tab])
+        self.page.wait_for_function("new URLSearchParams(location.search).has('model')")
+        return self
+
+    def pictures(self) -> list[str]:
+        return self.page.eval_on_selector_all(f"{FIGURES} img", "images => images.map(image => image.src)")
+
+    def seeds(self) -> list[int]:
+        return [int(seed) for seed in self.page.eval_on_selector_all(FIGURES, "all => all.map(one => one.dataset.seed)")]
+
+    def frames(self) -> list[str]:
+        return self.page.eval_on_selector_all(FRAMES, "images => images.map(image => image.src)")
+
+    def query(self) -> dict[str, str]:
+        return {key: values[-1] for key, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def until(self, key: str, value: str) -> None:
+        """Wait until the address says so: it does when the pictures have come."""
+        self.page.wait_for_function(
+            "([key, value]) => new URLSearchParams(location.search).get(key) === value", arg=[key, value]
+        )
+
+    def changed(self, key: str, before: str) -> str:
+        """Wait until the address says something else, and return it."""
+        self.page.wait_for_function("([key, old]) => new URLSearchParams(location.search).get(key) !== old", arg=[key, before])
+        return self.query()[key]
+
+    def download(self, press) -> tuple[str, bytes]:
+        with self.page.expect_download() as caught:
+            press()
+        with open(caught.value.path(), "rb") as file:
+            return caught.value.suggested_filename, file.read()
+
+
+def _at_home(url: str) -> bool:
+    return url.startswith(("data:", "blob:", "about:")) or urlsplit(url).hostname == "127.0.0.1"
+
+
+@pytest.fixture
+def visit(browser, app_url):
+    """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
+    visitors = []
+
+    def arrive(address: str = "", tab: str = "generate", **options) -> Visitor:
+        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
+        return visitors[-1].open(address, tab)
+
+    yield arrive
+    for visitor in visitors:
+        visitor.context.close()
+        assert not visitor.errors and not visitor.away
+
+
+def content(src: str) -> bytes:
+    return base64.b64decode(src.partition("base64,")[2])
+
+
+def test_flowers_at_once_and_the_line_says_whose(visit):
+    visitor = visit()
+    assert len(visitor.pictures()) == 16 and len(set(visitor.pictures())) == 16
+    first = visitor.seeds()[0]
+    assert visitor.seeds() == [(first + i) % 2**32 for i in range(16)]
+    assert re.fullmatch(r"tiny · local weights · revision [0-9a-f]{12} · 16×16", visitor.page.locator("#status").inner_text())
+    assert visitor.page.get_by_text(str(first), exact=True).first.is_visible()
+
+
+def test_dice_and_the_key_draw_new_flowers_but_not_while_typing(visit):
+    visitor = visit("?seed=5&grid=2")
+    before = visitor.pictures()
+    visitor.page.get_by_role("button", name="New flowers").click()
+    rolled = visitor.changed("seed", "5")
+    assert visitor.pictures() != before and visitor.seeds()[0] == int(rolled)
+    visitor.page.locator("h1").click()
+    visitor.page.keyboard.press("r")
+    pressed = visitor.changed("seed", rolled)
+    field = visitor.page.locator(".seed input").locator("visible=true")
+    field.focus()
+    visitor.page.keyboard.press("r")
+    visitor.page.keyboard.press("Control+ArrowLeft")
+    visitor.page.wait_for_timeout(400)
+    assert visitor.query()["seed"] == pressed
+    field.fill("77")
+    visitor.until("seed", "77")
+    assert visitor.seeds() == [77, 78, 79, 80]
+
+
+def test_every_control_draws_and_the_link_brings_it_all_back(visit):
+    visitor = visit("?seed=4294967295&grid=1")
+    page = visitor.page
+    page.get_by_role("radio", name="3", exact=True).check(force=True)
+    visitor.until("grid", "3")
+    assert visitor.seeds() == [2**32 - 1, *range(8)]
+    page.locator(".chips").get_by_role("radio", name="Marigold").locator("visible=true").check(force=True)
+    visitor.until("class", "marigold")
+    slider = page.get_by_label("range slider for Truncation").locator("visible=true")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    visitor.until("truncation", "1.51")
+    number = page.get_by_label("number input for Truncation").locator("visible=true")
+    number.fill("0.5")
+    number.press("Enter")
+    visitor.until("truncation", "0.5")
+    page.get_by_label("No truncation").locator("visible=true").check()
+    visitor.until("truncation", "off")
+    assert not slider.is_enabled()
+    again = visit("?" + urlsplit(page.url).query)
+    assert again.pictures() == visitor.pictures() and again.query() == visitor.query()
+    assert again.page.get_by_label("No truncation").locator("visible=true").is_checked()
+    assert again.page.locator(".seed input").locator("visible=true").input_value() == "4294967295"
+
+
+def test_an_emptied_field_is_no_error_and_a_bad_one_is_a_sentence(visit):
+    visitor = visit("?seed=5&grid=1")
+    field = visitor.page.locator(".seed input").locator("visible=true")
+    field.fill("")
+    visitor.page.wait_for_timeout(500)
+    assert visitor.page.locator(".toast-body").count() == 0
+    field.fill("4294967296")
+    visitor.page.wait_for_selector(".toast-body")
+    field.fill("6")
+    visitor.until("seed", "6")
+
+
+@pytest.mark.parametrize(
+    "address", ["?class=rose&seed=-1&truncation=x&grid=99&tab=none&from=%00", "?%&&==", "?seed=1e9&grid=&loop=maybe"]
+)
+def test_a_bad_address_shows_the_page_all_the_same(visit, address):
+    visitor = visit(address)
+    assert len(visitor.pictures()) == 16 and visitor.page.locator(".toast-body").count() == 0
+
+
+def test_one_flower_large_its_file_and_all_of_them(visit):
+    visitor = visit("?seed=20&grid=2&class=All")
+    visitor.page.locator(f"{FIGURES} button").nth(1).click()
+    sheet = visitor.page.get_by_role("dialog")
+    assert "21" in sheet.inner_text() and "Marigold" in sheet.inner_text()
+    name, file = visitor.download(lambda: sheet.get_by_role("link", name="Download PNG").click())
+    assert name == "marigold-21-t1.5.png" and file == content(visitor.pictures()[1])
+    assert {"model": "tiny", "class": "marigold", "seed": 21, "truncation": 1.5}.items() <= render.read_settings(file).items()
+    visitor.page.keyboard.press("Escape")
+    name, archive = visitor.download(lambda: visitor.page.get_by_role("button", name="Download all").click())
+    assert name == "flowers-20-2x2.zip"
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        assert [files.read(entry) for entry in files.namelist()] == [content(src) for src in visitor.pictures()]
+        assert files.namelist()[:2] == ["dandelion-20-t1.5.png", "marigold-21-t1.5.png"]
+
+
+def test_a_film_its_ends_its_files_and_its_link(visit):
+    import av
+
+    visitor = visit("?seed=30&grid=2&from-seed=30&to-seed=31&steps=8")
+    page = visitor.page
+    ends = [visitor.pictures()[0], visitor.pictures()[1]]
+    page.get_by_role("tab", name="Interpolate").click()
+    page.wait_for_selector(FRAMES)
+    visitor.until("tab", "interpolate")
+    frames = visitor.frames()
+    assert len(frames) == 8 and len(set(frames)) > 5
+    for frame, end in ((frames[0], ends[0]), (frames[-1], ends[1])):
+        assert Image.open(io.BytesIO(content(frame))).tobytes() == Image.open(io.BytesIO(content(end))).tobytes()
+    page.get_by_role("radio", name="Straight").check(force=True)
+    visitor.until("path", "straight")
+    page.get_by_label("Loop").check()
+    visitor.until("loop", "yes")
+    _, gif = visitor.download(lambda: page.get_by_role("button", name="GIF").click())
+    with Image.open(io.BytesIO(gif)) as image:
+        assert image.format == "GIF" and image.n_frames == 8 and image.size == (256, 256)
+    name, mp4 = visitor.download(lambda: page.get_by_role("button", name="MP4").click())
+    assert name == "dandelion-30-t1.5-to-marigold-31-t1.5.mp4"
+    with av.open(io.BytesIO(mp4)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 8
+    _, strip = visitor.download(lambda: page.get_by_role("button", name="Filmstrip").click())
+    assert Image.open(io.BytesIO(strip)).size == (8 * 16, 16)
+    again = visit("?" + urlsplit(page.url).query, tab="interpolate")
+    assert again.frames() == visitor.frames() and again.query() == visitor.query()
+    assert again.page.get_by_role("tab", name="Interpolate").get_attribute("aria-selected") == "true"
+    again.page.get_by_role("tab", name="Generate").click()
+    again.page.wait_for_selector(FIGURES)
+    assert again.seeds() == [30, 31, 32, 33]
+
+
+def test_a_new_pair_by_button_and_by_key(visit):
+    visitor = visit("?tab=interpolate&from-seed=1&to-seed=2&steps=3", tab="interpolate")
+    visitor.page.get_by_role("button", name="New pair").click()
+    rolled = visitor.changed("from-seed", "1")
+    assert visitor.query()["to-seed"] != "2"
+    visitor.page.keyboard.press("r")
+    visitor.changed("from-seed", rolled)
+    assert visitor.query()["tab"] == "interpolate"
+
+
+def test_a_flower_is_sent_to_the_other_tab(visit):
+    visitor = visit("?seed=50&grid=2&truncation=off&from-seed=1&to-seed=2&steps=4")
+    sent = visitor.pictures()[3]
+    visitor.page.locator(f"{FIGURES} button").nth(3).click()
+    visitor.page.get_by_role("button", name="Interpolate to here").click()
+    visitor.until("to-seed", "53")
+    assert (
+        visitor.query().items() >= {"tab": "interpolate", "to": "marigold", "from-seed": "1", "film-truncation": "off"}.items()
+    )
+    last = Image.open(io.BytesIO(content(visitor.frames()[-1])))
+    assert last.tobytes() == Image.open(io.BytesIO(content(sent))).tobytes()
+
+
+def test_a_link_of_another_model_says_so(visit):
+    visitor = visit("?seed=1&grid=1&model=roses-of-1999")
+    assert "roses-of-1999" in visitor.page.locator(".notice").inner_text() and visitor.query()["model"] == "tiny"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_both_tabs_fit_and_are_legible(visit, scheme, viewport):
+    visitor = visit("?seed=4294967290&grid=7&steps=60", viewport=viewport, color_scheme=scheme)
+    for tab, ready in (("Generate", FIGURES), ("Interpolate", FRAMES)):
+        visitor.page.get_by_role("tab", name=tab).click()
+        visitor.page.wait_for_selector(ready)
+        assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for place in ("h1", "header p", "#status", "button.primary >> visible=true", ".selected >> visible=true"):
+            assert contrast(visitor.page.locator(place).first) >= 4.5, (place, scheme)
+
+
+CONTRAST = """element => {
+  const sheet = Object.assign(document.createElement("canvas"), {width: 1, height: 1});
+  const pen = sheet.getContext("2d", {willReadFrequently: true});
+  const read = colour => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  let paint, ground = element;
+  do {
+    paint = read(getComputedStyle(ground).backgroundColor);
+    ground = ground.parentElement;
+  } while (paint[3] < 255 && ground);
+  const [low, high] = [light(read(getComputedStyle(element).color)), light(paint)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}"""
+
+
+def contrast(locator) -> float:
+    """Contrast of a text with the ground it stands on, as WCAG counts it."""
+    return locator.evaluate(CONTRAST)

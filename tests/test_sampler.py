@@ -1,0 +1,127 @@
+"""A flower is one picture, however it is asked for."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from gan import latent
+from gan.errors import UserError
+from gan.generator import Generator
+from gan.presets import PRESETS, from_preset
+from gan.sampler import Flower, Sampler, grid_flowers
+
+
+@pytest.fixture
+def sampler(tiny):
+    sampler = Sampler(tiny, workers=2)
+    yield sampler
+    sampler.close()
+
+
+def test_pictures_have_shape_type_and_variety(sampler):
+    pictures = sampler.draw(grid_flowers(0, 0, 1.5, 9))
+    assert pictures.shape == (9, 16, 16, 3) and pictures.dtype == np.uint8
+    assert len({picture.tobytes() for picture in pictures}) == 9 and pictures.std() > 20
+    assert sampler.draw([]).shape == (0, 16, 16, 3)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_one_picture_is_the_same_alone_and_in_a_batch_in_every_preset(preset):
+    torch.manual_seed(0)
+    generator = Generator(from_preset(preset, ("a", "b"), width=8)[0]).requires_grad_(False).eval()
+    flowers = grid_flowers(None if len(generator.config.classes) > 1 else 0, 3, 1.5, 5)
+    one, three = Sampler(generator, workers=1), Sampler(generator, workers=3)
+    batch = one.draw(flowers)
+    for i, flower in enumerate(flowers):
+        assert np.array_equal(three.draw([flower])[0], batch[i])
+    one.close(), three.close()
+
+
+def test_the_layout_in_memory_changes_no_weight_and_no_picture_of_note(tiny):
+    z, code = latent.noise([4], 8, None), torch.tensor([[1.0, 0.0]])
+    before = tiny(z, code)
+    picture = Sampler(tiny, 1).draw_latents(z, code)[0]
+    wanted = ((before[0].permute(1, 2, 0) + 1) * 127.5).round().numpy()
+    assert np.abs(picture - wanted).max() <= 1
+
+
+def test_all_means_one_class_a_seed(sampler):
+    assert [flower.resolve(2).label for flower in grid_flowers(None, 4, 1.5, 3)] == [0, 1, 0]
+    assert np.array_equal(sampler.draw([Flower(None, 5)]), sampler.draw([Flower(1, 5)]))
+    assert not np.array_equal(sampler.draw([Flower(0, 5)]), sampler.draw([Flower(1, 5)]))
+
+
+def test_seeds_of_a_grid_follow_on_and_wrap():
+    assert [flower.seed for flower in grid_flowers(0, 2**32 - 2, None, 4)] == [2**32 - 2, 2**32 - 1, 0, 1]
+
+
+def test_the_truncation_changes_the_picture(sampler):
+    pictures = sampler.draw([Flower(0, 1, 0.01), Flower(0, 2, 0.01), Flower(0, 1, 3.0), Flower(0, 1, None)]).astype(int)
+    assert np.abs(pictures[0] - pictures[1]).mean() < 3 < np.abs(pictures[0] - pictures[2]).mean()
+    assert not np.array_equal(pictures[2], pictures[3])
+
+
+@pytest.mark.parametrize("way", latent.PATHS)
+def test_the_ends_of_a_path_are_the_flowers_themselves(sampler, way):
+    start, end = Flower(0, 10), Flower(None, 11)
+    frames = sampler.path(start, end, 7, way)
+    assert frames.shape == (7, 16, 16, 3)
+    assert np.array_equal(frames[0], sampler.draw([start])[0]) and np.array_equal(frames[-1], sampler.draw([end])[0])
+    loop = sampler.path(start, end, 6, way, loop=True)
+    assert np.array_equal(loop[0], frames[0]) and np.array_equal(loop[3], frames[-1]) and np.array_equal(loop[1], loop[5])
+
+
+def test_the_two_ways_differ_between_the_ends(sampler):
+    frames = [sampler.path(Flower(0, 1, None), Flower(1, 2, None), 3, way)[1] for way in latent.PATHS]
+    assert not np.array_equal(*frames)
+
+
+def test_many_threads_get_their_own_pictures(sampler):
+    wanted = {seed: sampler.draw(grid_flowers(0, seed, 1.5, 3)) for seed in range(8)}
+    wrong = []
+
+    def visit(seed):
+        for _ in range(5):
+            if not np.array_equal(sampler.draw(grid_flowers(0, seed, 1.5, 3)), wanted[seed]):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=visit, args=(seed,)) for seed in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not wrong
+
+
+def test_the_thread_count_of_the_caller_stays(sampler):
+    before = torch.get_num_threads()
+    sampler.warm_up()
+    assert torch.get_num_threads() == before
+
+
+def test_a_plain_model_has_one_class():
+    generator = Generator(from_preset("wgan-gp-28", ("a", "b"), width=4)[0]).requires_grad_(False).eval()
+    sampler = Sampler(generator, 1)
+    assert np.array_equal(sampler.draw([Flower(None, 3)]), sampler.draw([Flower(0, 3)]))
+    assert sampler.path(Flower(0, 1), Flower(0, 2), 3).shape == (3, 28, 28, 3)
+
+
+@pytest.mark.parametrize(
+    "flower", [Flower(2, 1), Flower(-1, 1), Flower("0", 1), Flower(True, 1), Flower(0, -1), Flower(0, 1, 9.0)]
+)
+def test_bad_flowers_are_refused_and_the_next_is_drawn(sampler, flower):
+    with pytest.raises(UserError):
+        sampler.draw([Flower(0, 1), flower])
+    assert len(sampler.draw([Flower(0, 1)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "way"), [(1, "straight"), (0, "straight"), (2.5, "straight"), (True, "straight"), (3, "round")]
+)
+def test_bad_paths_are_refused(sampler, steps, way):
+    with pytest.raises(UserError):
+        sampler.path(Flower(0, 1), Flower(0, 2), steps, way)

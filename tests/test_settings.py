@@ -1,0 +1,130 @@
+"""Settings: every bad value gets a sentence, every good one survives the page's address."""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import urlencode
+
+import pytest
+
+from gan import settings
+from gan.errors import UserError
+from gan.sampler import Flower
+
+CLASSES = ("dandelion", "marigold")
+GOOD = ("marigold", 7, 1.5, 4)
+FILM = ("dandelion", 1, "marigold", 2, None, "straight", 12, True)
+NONSENSE = [
+    None, math.nan, math.inf, -math.inf, "7", "", [], [7], {}, {"path": "/etc/passwd"}, True, 10**5000, -(10**40), 1.25, b"7",
+]  # fmt: skip
+
+
+def kind(value: object) -> str:
+    return type(value).__name__  # Python refuses to write the larger ones out
+
+
+def test_good_values_become_settings():
+    assert settings.generate(CLASSES, *GOOD) == settings.Generate(1, 7, 1.5, 4)
+    assert settings.generate(CLASSES, "All", 2**32 - 1, None, 1.0) == settings.Generate(None, 2**32 - 1, None, 1)
+    assert settings.interpolate(CLASSES, *FILM) == settings.Interpolate(0, 1, 1, 2, None, "straight", 12, True)
+
+
+@pytest.mark.parametrize("bad", [*NONSENSE, -1, 2**32], ids=kind)
+def test_bad_seeds(bad):
+    with pytest.raises(UserError, match="^the seed is .*; use a whole number from 0 to 4294967295.$"):
+        settings.generate(CLASSES, "marigold", bad, 1.5, 4)
+
+
+@pytest.mark.parametrize("bad", [*NONSENSE, 0, 8, 100], ids=kind)
+def test_bad_grids(bad):
+    with pytest.raises(UserError, match="^the grid is .*; use a whole number from 1 to 7.$"):
+        settings.generate(CLASSES, "marigold", 7, 1.5, bad)
+
+
+@pytest.mark.parametrize(
+    "bad", [value for value in NONSENSE if value is not None and value != 1.25] + [0, 0.009, 3.01, -1], ids=kind
+)
+def test_bad_truncations(bad):
+    with pytest.raises(UserError, match="^the truncation is .*; use a number from 0.01 to 3, or nothing for none.$"):
+        settings.generate(CLASSES, "marigold", 7, bad, 4)
+
+
+@pytest.mark.parametrize("bad", [*NONSENSE, "rose", "Marigold", 0, 1, "../marigold", "x" * 10_000], ids=kind)
+def test_bad_classes(bad):
+    with pytest.raises(UserError, match="^the class is .*; choose one of dandelion, marigold or All.$") as caught:
+        settings.generate(CLASSES, bad, 7, 1.5, 4)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("position", "bad"),
+    [(5, "round"), (5, None), (5, ["straight"]), (6, 1), (6, 61), (6, 10_000), (6, None), (7, 1), (7, "yes"), (7, None)],
+)
+def test_bad_films(position, bad):
+    values = list(FILM)
+    values[position] = bad
+    with pytest.raises(UserError):
+        settings.interpolate(CLASSES, *values)
+
+
+def test_a_class_called_all_is_a_class():
+    assert settings.every(("All", "b")) == "All*"
+    assert settings.check_label(("All", "b"), "All") == 0 and settings.check_label(("All", "b"), "All*") is None
+
+
+def test_one_class_needs_no_name():
+    assert settings.check_label(("all",), None) == 0
+    assert "class" not in settings.to_address(("all",), settings.Generate(0, 1))
+
+
+@pytest.mark.parametrize("level", [None, 0.01, 0.35, 1.5, 3.0])
+@pytest.mark.parametrize("classes", [CLASSES, ("чорнобривці", "a&b=c"), ("all",)])
+def test_the_address_brings_all_settings_back(level, classes):
+    last = len(classes) - 1
+    grid = settings.Generate(None if last else 0, 2**32 - 1, level, 7)
+    film = settings.Interpolate(last, 3, 0, 4, level, "straight", 60, True)
+    query = {
+        "tab": "interpolate",
+        **settings.to_address(classes, grid),
+        **settings.to_address(classes, film),
+        "__theme": "dark",
+    }
+    assert settings.from_address("?" + urlencode(query), classes, _never) == (grid, film, "interpolate")
+
+
+def _never() -> int:
+    raise AssertionError("the address has every seed")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        None, 7, [], {}, "", "?", "?%", "?%ff%fe", "&&&===", "?" + "a=b&" * 100_000, "?tab=../../etc", "?tab=interpolate%00",
+        "?class=rose&seed=-1&truncation=9&grid=8&from=x&from-seed=1e3&to=&to-seed=4294967296&film-truncation=nan&path=round&steps=61&loop=1",
+        "?class[]=dandelion&seed=٣&truncation=inf&grid=0x2&steps=1_0", "?seed=" + "9" * 4000, "?seed=+7&grid= 3",
+    ],
+)  # fmt: skip
+def test_whatever_the_address_holds_the_defaults_stand(query):
+    grid, film, _ = settings.from_address(query, CLASSES, lambda: 11)
+    assert grid == settings.Generate(None, 11, 1.5, settings.DEFAULT_SIDE)
+    assert film == settings.Interpolate(0, 11, 1, 11, 1.5, "spherical", settings.DEFAULT_STEPS, False)
+
+
+def test_one_bad_value_leaves_the_others():
+    grid, _, tab = settings.from_address("?class=dandelion&seed=5&truncation=off&grid=99&tab=interpolate", CLASSES, lambda: 0)
+    assert grid == settings.Generate(0, 5, None, settings.DEFAULT_SIDE) and tab == "interpolate"
+
+
+def test_flowers_of_a_grid_and_of_a_film_have_classes_of_their_own():
+    assert settings.Generate(None, 2**32 - 1, None, 2).flowers(CLASSES) == [
+        Flower(1, 2**32 - 1, None), Flower(0, 0, None), Flower(1, 1, None), Flower(0, 2, None),
+    ]  # fmt: skip
+    assert settings.Interpolate(None, 3, 0, 4).ends(CLASSES) == (Flower(1, 3, 1.5), Flower(0, 4, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("parts", "stem"),
+    [(("a/b", 1), "a_b-1"), (("..", "..\\x"), "x"), (("чорнобривці", 7, "t1.5"), "чорнобривці-7-t1.5"), (("\n", ""), "flower")],
+)
+def test_file_names_are_safe(parts, stem):
+    assert settings.file_stem(*parts) == stem
