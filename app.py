@@ -205,12 +205,17 @@ def label_radio(studio: Studio, label: str, *, everything: bool) -> gr.Radio:
     return gr.Radio(choices, value=choices[0][1], label=label, visible=len(studio.classes) > 1, elem_classes="chips")
 
 
-def seed_number(label: str, info: str | None = None, *, under: bool = False) -> gr.Number:
+def seed_slider() -> gr.Slider:
+    """The Generate tab's seed, to be dragged through or typed."""
+    return gr.Slider(
+        0, latent.MAX_SEED, 0, step=1, label=TEXT["seed"], info=TEXT["seed_hint"], buttons=[], elem_classes=["level", "seed"]
+    )
+
+
+def seed_number(label: str, *, under: bool = False) -> gr.Number:
     """The field of a seed; one `under` the class it goes with shows its label to screen readers only."""
     look = ["seed", "under"] if under else "seed"
-    return gr.Number(
-        0, label=label, info=info, precision=0, minimum=0, maximum=latent.MAX_SEED, step=1, min_width=120, elem_classes=look
-    )
+    return gr.Number(0, label=label, precision=0, minimum=0, maximum=latent.MAX_SEED, step=1, min_width=120, elem_classes=look)
 
 
 def truncation_controls(info: str | None = None) -> tuple[gr.Slider, gr.Checkbox]:
@@ -245,7 +250,7 @@ class GenerateTab:
                 with gr.Column(scale=1, min_width=0, elem_classes="controls"):
                     dice = gr.Button(f"{TEXT['new_flowers']}", variant="primary", elem_id="new-flowers")
                     self.label = label_radio(studio, TEXT["class"], everything=True)
-                    self.seed = seed_number(TEXT["seed"], TEXT["seed_hint"])
+                    self.seed = seed_slider()
                     self.level, self.off = truncation_controls(TEXT["truncation_hint"])
                     sides = range(settings.MIN_SIDE, settings.MAX_SIDE + 1)
                     choices = [(str(side), side) for side in sides]
@@ -270,7 +275,7 @@ class GenerateTab:
             # A field that has just been emptied is not an error yet.
             return gr.skip() if None in values else grid_value(self.studio, self.read(*values))
 
-        changes = [self.label.input, self.seed.input, self.level.release, self.off.input, self.side.input]
+        changes = [self.label.input, self.seed.release, self.level.release, self.off.input, self.side.input]
         gr.on(changes, asked(draw), self.controls, self.pictures, trigger_mode="always_last", **quiet, **DRAW)
         rolled = dice.click(None, None, self.seed, js="() => flowers.seed()", **HIDDEN)
         rolled.then(asked(draw), self.controls, self.pictures, trigger_mode="always_last", **quiet, **DRAW)

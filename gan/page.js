@@ -231,6 +231,15 @@ window.flowers = (() => {
       target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
     }
   });
+  // A number typed beside a slider is brought into its range before the framework sees it as set.
+  document.addEventListener("blur", ({ target }) => {
+    if (!target.matches?.(".level input[type=number]") || target.value === "") return;
+    const near = Math.min(+target.max, Math.max(+target.min, +target.value));
+    const value = String(+target.step >= 1 ? Math.round(near) : near);
+    if (value === target.value) return;
+    target.value = value;
+    target.dispatchEvent(new Event("input", { bubbles: true }));
+  }, true);
   document.addEventListener("keydown", ({ target, key }) => {
     if (key === "Enter" && target.matches?.(".level input[type=number]")) {
       target.blur();

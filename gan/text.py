@@ -27,7 +27,7 @@ ENGLISH = {
     "tab_generate": "Generate",
     "new_flowers": "New flowers",
     "key_hint": "or press R",
-    "seed_hint": "The first picture's seed; the others follow on from it.",
+    "seed_hint": "Of the first picture; the others follow on.",
     "grid": "Grid",
     "grid_choice": "{side}×{side}",
     "download_all": "Download all (ZIP)",

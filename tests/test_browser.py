@@ -108,13 +108,14 @@ def test_dice_and_the_key_draw_new_flowers_but_not_while_typing(visit):
     visitor.page.locator("h1").click()
     visitor.page.keyboard.press("r")
     pressed = visitor.changed("seed", rolled)
-    field = visitor.page.locator(".seed input").locator("visible=true")
+    field = visitor.page.locator(".seed input[type=number]").locator("visible=true")
     field.focus()
     visitor.page.keyboard.press("r")
     visitor.page.keyboard.press("Control+ArrowLeft")
     visitor.page.wait_for_timeout(400)
     assert visitor.query()["seed"] == pressed
     field.fill("77")
+    field.press("Enter")
     visitor.until("seed", "77")
     assert visitor.seeds() == [77, 78, 79, 80]
 
@@ -141,19 +142,34 @@ def test_every_control_draws_and_the_link_brings_it_all_back(visit):
     again = visit("?" + urlsplit(page.url).query)
     assert again.pictures() == visitor.pictures() and again.query() == visitor.query()
     assert again.page.get_by_label("No truncation").locator("visible=true").is_checked()
-    assert again.page.locator(".seed input").locator("visible=true").input_value() == "4294967295"
+    assert again.page.locator(".seed input[type=number]").locator("visible=true").input_value() == "4294967295"
 
 
-def test_an_emptied_field_is_no_error_and_a_bad_one_is_a_sentence(visit):
+def test_an_emptied_field_is_no_error_and_one_out_of_range_is_brought_back(visit):
     visitor = visit("?seed=5&grid=1")
-    field = visitor.page.locator(".seed input").locator("visible=true")
+    field = visitor.page.locator(".seed input[type=number]").locator("visible=true")
     field.fill("")
     visitor.page.wait_for_timeout(500)
     assert visitor.page.locator(".toast-body").count() == 0
     field.fill("4294967296")
-    visitor.page.wait_for_selector(".toast-body")
-    field.fill("6")
+    field.press("Enter")
+    visitor.until("seed", "4294967295")
+    field.fill("6.4")
+    field.press("Enter")
     visitor.until("seed", "6")
+    assert visitor.page.locator(".toast-body").count() == 0
+
+
+def test_the_seed_can_be_dragged_and_a_bad_one_is_a_sentence(visit):
+    visitor = visit("?seed=0&grid=1&tab=interpolate", tab="interpolate")
+    fields = visitor.page.locator(".seed input[type=number]").locator("visible=true")
+    fields.first.fill("4294967296")
+    visitor.page.wait_for_selector(".toast-body")
+    visitor.page.get_by_role("tab", name="Generate").click()
+    visitor.page.wait_for_selector(FIGURES)
+    visitor.page.get_by_label("range slider for Seed").locator("visible=true").focus()
+    visitor.page.keyboard.press("End")
+    visitor.until("seed", "4294967295")
 
 
 @pytest.mark.parametrize(
