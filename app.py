@@ -520,6 +520,15 @@ def check_free(host: str, port: int) -> None:
         raise UserError(f"cannot serve at {host}, port {port} ({reason}); choose another with --port or --host.") from None
 
 
+def mark_for_zero_gpu() -> None:
+    """Mark a function for ZeroGPU where it is: such a Space stops an app that has none. Drawing stays on the CPU."""
+    try:
+        import spaces
+    except ImportError:
+        return
+    spaces.GPU(lambda: None)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Load the model, serve the page until Ctrl-C. Returns the exit code."""
     options = parse(arguments)
@@ -533,6 +542,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"app.py: {studio.notice}", file=sys.stderr)
     print(studio.status(), flush=True)
     studio.sampler.warm_up()
+    mark_for_zero_gpu()
     own_cache()
     print(f"Serving at http://{options.host}:{options.port}", flush=True)
     build(studio).launch(

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -291,3 +292,13 @@ def test_a_model_of_one_class_has_no_selector(front_door):
     shown = [part["props"]["label"] for part in page["components"] if part["type"] == "radio" and part["props"]["visible"]]
     assert shown == ["Grid", "Path"]
     assert [flower.label for flower, _, _ in studio.pictures(front_door.settings.generate(("all",), None, 1, None, 1))] == [0]
+
+
+def test_zero_gpu_finds_a_marked_function(front_door, monkeypatch):
+    marked = []
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=marked.append))
+    front_door.mark_for_zero_gpu()
+    assert len(marked) == 1
+    monkeypatch.setitem(sys.modules, "spaces", None)  # not installed
+    front_door.mark_for_zero_gpu()
+    assert len(marked) == 1

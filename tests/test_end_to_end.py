@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, serving
+from conftest import ROOT, free_port, serving
+from gan import hub
 from gradio_client import Client
 from hub_server import HubServer
 from pictures import make_photos
@@ -84,3 +85,15 @@ def test_the_hub_got_the_model_and_the_app_takes_it_from_there(run, server, hub_
         client = Client(url, verbose=False, download_files=str(place / "downloads"))
         assert len(client.predict("All", 7, 1.5, 1, api_name="/generate")) == 1
     assert "weights from the Hub" in (place / "hub.log").read_text()
+
+
+def test_without_the_hub_the_app_starts_on_bundled_weights_and_says_so(browser, place):
+    nobody = {"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}", "HF_HUB_OFFLINE": "0", "HF_HOME": str(place / "empty")}
+    with serving("somebody/flowers", place / "down.log", **nobody) as url:
+        visitor = Visitor(browser, url, viewport=DESKTOP).open("?seed=7&grid=2")
+        assert len(visitor.pictures()) == 4
+        notice = visitor.page.locator(".notice").inner_text()
+        assert "somebody/flowers" in notice and f"The bundled model {hub.DEFAULT} is shown instead." in notice
+        assert f"{hub.DEFAULT} · bundled weights" in visitor.page.locator("#status").inner_text()
+        visitor.context.close()
+        assert not visitor.errors and not visitor.away

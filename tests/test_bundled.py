@@ -1,0 +1,53 @@
+"""The models that come with the repository: all presets, whole, and drawing what their cards show."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan import hub
+from gan.latent import DEFAULT_TRUNCATION
+from gan.presets import PRESETS
+from gan.render import grid
+from gan.sampler import Flower, Sampler, grid_flowers
+
+
+def test_every_preset_is_bundled_and_nothing_else():
+    assert hub.bundled() == list(PRESETS)
+
+
+@pytest.mark.parametrize("name", hub.bundled())
+def test_a_bundled_model_draws_what_its_card_shows(name):
+    model = hub.load(name)
+    config, folder = model.generator.config, model.folder
+    assert config.preset == name and model.source == "bundled"
+    pictures = Sampler(model.generator).draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, 64))
+    with Image.open(folder / "samples.png") as shown:
+        sheet = np.asarray(shown.convert("RGB")).astype(int)
+    # The card's grid was drawn by the trainer, in one batch and perhaps from single precision.
+    assert np.abs(grid(list(pictures), 8).astype(int) - sheet).max() <= 12
+    assert pictures.reshape(64, -1).std(axis=1).min() > 4, "no picture is blank"
+    assert len({picture.tobytes() for picture in pictures}) == 64
+
+
+@pytest.mark.parametrize("name", hub.bundled())
+def test_a_card_says_how_its_model_came_about(name):
+    folder = hub.CHECKPOINTS / name
+    trained, card = json.loads((folder / "config.json").read_text())["trained"], (folder / "README.md").read_text()
+    assert trained["photos"] and trained["images"] > 0 and trained["hours"] > 0 and trained["notes"] in card
+    assert f"{trained['images']:,}" in card and trained["command"] in card and trained["hardware"] in card
+    assert (folder / "model.safetensors").stat().st_size < 10_000_000, "over 10 MB a Space wants LFS"
+
+
+@pytest.mark.parametrize("name", [name for name in hub.bundled() if hub.load(name).generator.config.code_dim])
+def test_the_class_selector_changes_the_colour(name):
+    """Marigolds are redder than dandelions, in the middle of the picture and on the mean of 64."""
+    model = hub.load(name)
+    side = model.generator.config.resolution // 4
+    drawn = Sampler(model.generator).draw([Flower(label, seed) for label in (0, 1) for seed in range(64)])
+    middle = drawn[:, side:-side, side:-side].reshape(2, -1, 3).mean(1)
+    dandelion, marigold = middle[0], middle[1]
+    assert marigold[1] / marigold[0] < 0.9 * dandelion[1] / dandelion[0]
