@@ -18,7 +18,8 @@ def model_card(config: ModelConfig, parameters: int) -> str:
         "",
     ]
     if "command" in trained:
-        lines += ["![Sixty-four pictures as they came: seeds 0–63, truncation 1.5, the classes in turn](samples.png)", ""]
+        turn = ", the classes in turn" if config.code_dim else ""
+        lines += [f"![Sixty-four pictures as they came: seeds 0–63, truncation 1.5{turn}](samples.png)", ""]
     if trained.get("notes"):
         lines += ["## What the pictures show", "", trained["notes"], ""]
     lines += ["## The model", "", *_table(_model_rows(config, parameters)), ""]
