@@ -197,8 +197,9 @@ class Trainer:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned. Raises UserError, naming the difference, when it is of another run."""
-        for name, mine in (("model", self.model.to_json()), ("train", self.config.to_json())):
-            _refuse_difference(state.get(name, {}), mine)
+        _refuse_difference(state.get("model", {}), self.model.to_json())
+        # A setting that came after the run began has its default in it.
+        _refuse_difference({**TrainConfig(critic=()).to_json(), **state.get("train", {})}, self.config.to_json())
         if state.get("photos") != self.photos.digest:
             raise UserError(
                 "the photos are not those the run began with (or another Pillow release decodes them differently); "

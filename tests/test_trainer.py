@@ -76,6 +76,14 @@ def test_another_configuration_is_refused_and_named(photos, change, named):
         make(photos, **change).load_state(state)
 
 
+def test_a_run_from_before_a_setting_existed_goes_on_under_its_default(photos):
+    state = make(photos).state()
+    del state["train"]["critic_warm_up"]
+    make(photos).load_state(state)
+    with pytest.raises(UserError, match="critic_warm_up was 0 and is now 8"):
+        make(photos, critic_warm_up=8).load_state(state)
+
+
 def test_more_images_are_not_another_configuration(photos):
     state = make(photos, images=10).state()
     make(photos, images=20).load_state(state)
