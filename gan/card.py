@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from .config import ModelConfig
 
-REPOSITORY_TAGS = ("gan", "wgan-gp", "image-generation", "unconditional-image-generation")
+TAGS = ("gan", "image-generation")
 
 
 def model_card(config: ModelConfig, parameters: int) -> str:
     """Markdown with the Hub's front matter, filled from `config.json` alone, so that card and weights never disagree."""
     trained = config.trained
     lines = ["---", "library_name: pytorch", "pipeline_tag: unconditional-image-generation", "tags:"]
-    lines += [f"- {tag}" for tag in REPOSITORY_TAGS] + ["---", "", f"# {config.preset}", ""]
+    objective = [trained["objective"]] if "objective" in trained else []
+    lines += [f"- {tag}" for tag in (*TAGS, *objective)] + ["---", "", f"# {config.preset}", ""]
     lines += [
         f"A generator of {config.resolution}×{config.resolution} pictures that do not exist, of the project "
         "This Flower Does Not Exist.",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from . import latent
 from .errors import UserError
-from .generator import Generator, one_hot
+from .generator import Generator, one_hot, to_uint8
 
 MAX_WORKERS = 32
 _PATHS = {"spherical": latent.spherical, "straight": latent.straight}
@@ -125,8 +125,7 @@ class Sampler:
 
     def _one(self, z: Tensor, code: Tensor) -> np.ndarray:
         with torch.inference_mode():
-            picture = self._generator(z, code)[0]
-            return ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+            return to_uint8(self._generator(z, code))[0]
 
     def _empty(self) -> np.ndarray:
         return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)
