@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.presets import PRESETS, from_preset, merged
+
+if TYPE_CHECKING:
+    from gan.run import Run
+    from gan.trainer import Stats
 
 DEFAULT_PRESET = "cwgan-gp-64"
 
@@ -23,6 +28,7 @@ DEFAULT_PRESET = "cwgan-gp-64"
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; argparse itself exits with 2 and a sentence where it can't be read."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         description=__doc__, epilog="presets: " + "; ".join(f"{name} ({preset.stage})" for name, preset in PRESETS.items())
     )
     parser.add_argument("photos", metavar="PHOTOS", type=Path, help="folder of photos, with a sub-folder for each class")
@@ -68,6 +74,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default bf16 where the processor has it")
     add("--resume", default="auto", choices=("auto", "never"), help="auto continues the run in --out (default)")
     add("--every", type=int, default=10_000, metavar="N", help="grid and snapshot every N images (default 10,000)")
+    add("--half", action="store_true", help="store the model's weights in half precision")
     add("--note", default="", metavar="TEXT", help="what the pictures show and what they don't, for the model card")
     add("--dry-run", action="store_true", help="check everything, print the plan and its cost, train nothing")
     add("--push-to-hub", metavar="OWNER/NAME", help="publish the model when training ends")
@@ -80,8 +87,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _train(args, sys.argv[1:] if argv is None else argv)
     except UserError as error:
+        _list(error.skipped)
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before or after the training itself, which catches it and saves
+        print("stopped", file=sys.stderr)
+        return 130
     except OSError as error:
         print(f"error: {error.strerror or error} ({error.filename or args.out}); the last snapshot stays.", file=sys.stderr)
         return 2
@@ -94,6 +105,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
 
     from gan.data import find_photos, load_photos
     from gan.device import describe, pick_device, pick_precision
+    from gan.run import Run
     from gan.trainer import OVERSAMPLE
 
     if args.threads:
@@ -102,8 +114,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     classes = tuple(find_photos(args.photos, args.classes))
     model, train = _configure(args, classes, pick_precision(device, args.precision))
     photos = load_photos(args.photos, OVERSAMPLE * model.resolution, only=args.classes, progress=_reading())
-    for skipped in photos.skipped:
-        print(f"skipped {skipped.path}: {skipped.reason}")
+    _list(photos.skipped)
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in photos.counts().items()))
     if args.epochs:
         train = replace(train, images=args.epochs * len(photos.labels))
@@ -111,9 +122,10 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
     _print_plan(model, train, out, describe(device))
+    run = _prepare(args, Run(out, model, train, photos, device, about=_about(args, argv), half=args.half))
     if args.dry_run:
-        return _estimate(model, train, photos, device)
-    finished = _run(args, out, model, train, photos, device, _command(argv))
+        return _estimate(run)
+    finished = _go(run, args.every)
     if finished == 0 and args.push_to_hub:
         from gan import hub
 
@@ -121,10 +133,19 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     return finished
 
 
-def _command(argv: list[str]) -> str:
-    """The command for the card, without the card's own note."""
-    kept = [word for i, word in enumerate(argv) if word != "--note" and (i == 0 or argv[i - 1] != "--note")]
-    return shlex.join(["python", "train.py", *kept])
+def _list(skipped: tuple) -> None:
+    for file in skipped:
+        print(f"skipped {file.path}: {file.reason}")
+
+
+def _about(args: argparse.Namespace, argv: list[str]) -> dict[str, str]:
+    """What the card says beside the configuration: its note, and the command without it."""
+    kept = [
+        word
+        for before, word in zip(["", *argv], argv, strict=False)
+        if word != "--note" and before != "--note" and not word.startswith("--note=")
+    ]
+    return {"command": shlex.join(["python", "train.py", *kept]), "notes": args.note}
 
 
 def _check(args: argparse.Namespace, out: Path) -> None:
@@ -133,6 +154,12 @@ def _check(args: argparse.Namespace, out: Path) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} is {value}; use 1 or more.")
+    if out.resolve().is_relative_to(args.photos.resolve()):
+        raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
+    if args.push_to_hub:
+        from gan import hub
+
+        hub.check_publishing(args.push_to_hub)
     existing = out
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -146,8 +173,8 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
     """Preset and flags → the two configurations. Raises UserError."""
     names = (
         "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight",
-        "clip", "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate", "seed",
-        "start_from",
+        "clip", "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate",
+        "seed", "start_from",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     classes = merged(classes) if args.unconditional else classes
@@ -172,57 +199,56 @@ def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str
     print(f"out:    {out}")
 
 
-def _estimate(model: ModelConfig, train: TrainConfig, photos, device) -> int:
-    """Time a few steps of a trainer that is thrown away, and print what the whole run would take."""
+def _prepare(args: argparse.Namespace, run: Run) -> Run:
+    """Take up the run in the folder, or begin as the model of --from. Raises UserError; writes nothing."""
+    if args.resume == "auto" and run.resume():
+        print(f"resumed at {run.trainer.images_seen:,} images")
+    elif args.start_from:
+        from gan import hub
+
+        layers = run.begin_as(args.start_from, hub.load(args.start_from).generator)
+        print(f"begun with the first {layers} layers of {args.start_from}")
+    return run
+
+
+def _estimate(run: Run) -> int:
+    """Time a few steps of a trainer that is thrown away, and print what the rest of the run would take."""
     from gan.trainer import Trainer, parameters
 
-    trainer = Trainer(model, train, photos, device)
+    train, seen = run.train_config, run.trainer.images_seen
+    trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.photos, run.trainer.device)
     trainer.step()  # the first one also warms up
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
         trainer.step()
         seconds.append(time.perf_counter() - started)
-    steps = train.images / (train.batch * train.critic_steps)
+    steps = max(0, train.images - seen) / (train.batch * train.critic_steps)
     step = sorted(seconds)[1]
     print(f"cost:   about {_clock(steps * step)} for {steps:,.0f} steps of {step:.2f} s, measured on a throwaway copy")
-    print(
-        f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}"
-    )
+    print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")
     print("dry run: nothing was trained or written")
     return 0
 
 
-def _run(args, out: Path, model: ModelConfig, train: TrainConfig, photos, device, command: str) -> int:
-    from gan import hub
-    from gan.run import Run
+def _go(run: Run, every: int) -> int:
+    """Train, with a progress bar, until the end or a signal; the exit code."""
+    total = run.train_config.images
+    with _caught() as caught, _bar(run.trainer.images_seen, total) as bar:
 
-    start = hub.load(args.start_from).generator if args.start_from else None
-    out.mkdir(parents=True, exist_ok=True)
-    run = Run(out, model, train, photos, device, {"command": command, "notes": args.note})
-    resumed = args.resume == "auto" and run.resume()
-    if resumed:
-        print(f"resumed at {run.trainer.images_seen:,} images")
-    elif start:
-        layers = run.trainer.begin_as(start)
-        if not layers:
-            raise UserError(f"no layer of '{args.start_from}' fits {args.preset}; start from a model of the same family.")
-        print(f"begun with the first {layers} layers of {args.start_from}")
-    with _caught() as caught, _bar(run.trainer.images_seen, train.images) as bar:
-
-        def show(seen: int, stats) -> None:
-            bar.update(min(seen, train.images) - bar.n)
+        def show(seen: int, stats: Stats) -> None:
+            bar.update(min(seen, total) - bar.n)
             bar.set_postfix_str(
                 f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient {stats.gradient_norm:.2f}",
                 refresh=False,
             )
 
-        finished = run.train(args.every, show, lambda: bool(caught))
+        finished = run.train(every, show, lambda: bool(caught))
     if not finished:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
         return 128 + caught[0]
-    print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {out / 'samples.png'}")
-    print(f"open it: python app.py --model {shlex.quote(str(out))}")
+    print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'samples.png'}")
+    print(f"open it: python app.py --model {shlex.quote(str(run.folder))}")
     return 0
 
 

@@ -7,6 +7,8 @@ import tempfile
 import time
 import urllib.request
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
@@ -66,21 +68,32 @@ RELEASES = (
 
 def convert_authors(source: str, folder: Path) -> ModelConfig:
     """Write the authors' file at `source`, a path or an http(s) address, as a model folder. Raises UserError."""
-    if "://" in source:
-        with tempfile.TemporaryDirectory(prefix="authors-") as place:
-            path = Path(place) / "generator.pt"
-            _download(source, path)
-            try:
-                generator = read_authors(path, PurePosixPath(unquote(urlsplit(source).path)).name)
-            except UserError as error:
-                raise UserError(str(error).replace(str(path), source)) from None
-    else:
-        generator = read_authors(Path(os.path.expanduser(source)))
+    with local_copy(source) as (path, name):
+        generator = read_authors(path, name)
     try:
         save_model(folder, generator, generator.config)
     except OSError as error:
         raise UserError(f"the model cannot be written to {folder} ({error.strerror}); choose another folder.") from None
     return generator.config
+
+
+@contextmanager
+def local_copy(source: str) -> Iterator[tuple[Path, str]]:
+    """The file at `source` (a path, or an http(s) address to fetch) and its name; what was fetched is removed again.
+
+    Raises UserError, and names the address in those that come from inside.
+    """
+    if "://" not in source:
+        path = Path(os.path.expanduser(source))
+        yield path, path.name
+        return
+    with tempfile.TemporaryDirectory(prefix="authors-") as place:
+        path = Path(place) / "generator.pt"
+        _download(source, path)
+        try:
+            yield path, PurePosixPath(unquote(urlsplit(source).path)).name
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), source)) from None
 
 
 def read_authors(path: Path, name: str | None = None) -> Generator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .config import ModelConfig
 
 TAGS = ("gan", "image-generation")
@@ -47,30 +49,48 @@ def _model_rows(config: ModelConfig, parameters: int) -> list[tuple[str, str]]:
         ("resolution", f"{config.resolution}×{config.resolution}"),
         ("classes", ", ".join(config.classes) if config.code_dim else "none: a plain model"),
         ("noise", f"{config.z_dim} numbers"),
-        ("parameters", f"{parameters:,}"),
+        ("parameters", f"{parameters:,}" + (f", in {config.trained['stored']}" if "stored" in config.trained else "")),
         ("layers", " · ".join(f"`{layer}`" for layer in config.generator)),
     ]
 
 
-def _training_rows(trained: dict) -> list[tuple[str, str]]:
-    photos = trained["photos"]
-    return [
-        ("photos", f"{sum(photos.values()):,} (" + ", ".join(f"{count:,} {name}" for name, count in photos.items()) + ")"),
-        ("images shown to the critic", f"{trained['images']:,} ({trained['images'] / sum(photos.values()):,.0f} epochs)"),
+def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
+    """How it was trained: what everyone asks first, then every setting the run had."""
+    photos, begun = trained["photos"], trained.get("begun_from") or {}
+    count = sum(photos.values())
+    names = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
+    augmentations = [name.replace("_", " ") for name in names if trained.get(name)]
+    rows = [
+        ("photos", f"{count:,} (" + ", ".join(f"{number:,} {name}" for name, number in photos.items()) + ")"),
+        ("images shown to the critic", f"{trained['images']:,} ({trained['images'] / count:,.0f} epochs)"),
         ("generator steps", f"{trained['steps']:,}"),
-        ("time", f"{trained['hours']:.2f} hours"),
+        ("time", f"{trained['hours']:.2f} hours on the clock"),
         ("hardware", trained["hardware"]),
-        (
-            "precision",
-            f"{trained['precision']} (the penalty in fp32)" if trained["precision"] == "bf16" else trained["precision"],
-        ),
-        ("objective", trained["objective"]),
+        ("precision", trained["precision"] + (" (the penalty in fp32)" if trained["precision"] == "bf16" else "")),
+        ("objective", f"{trained['objective']}{_objective(trained)}"),
         ("critic", " · ".join(f"`{layer}`" for layer in trained["critic"])),
         ("critic steps", str(trained["critic_steps"])),
         ("batch", str(trained["batch"])),
         ("Adam", f"learning rate {trained['lr']:g}, betas ({trained['beta1']:g}, {trained['beta2']:g})"),
+        ("weight average", f"half-life {trained['ema_images']:,} images"),
+        ("augmentations", ", ".join(augmentations) or "none"),
         ("seed", str(trained["seed"])),
     ]
+    if trained.get("critic_lr"):
+        rows.insert(11, ("critic's learning rate", f"{trained['critic_lr']:g}"))
+    if trained.get("start_from"):
+        more = f" ({begun['images']:,} images, {begun['hours']:.2f} hours, not counted below)" if begun.get("images") else ""
+        warm = f"; the first {trained['critic_warm_up']:,} images for the critic alone" if trained.get("critic_warm_up") else ""
+        rows.insert(1, ("begun as", f"{trained['start_from']}{more}{warm}"))
+    return rows
+
+
+def _objective(trained: dict[str, Any]) -> str:
+    if trained["objective"] == "wgan-gp":
+        return f", λ {trained['penalty_weight']:g}"
+    if trained["objective"] == "wgan-clip":
+        return f", weights within ±{trained['clip']:g}"
+    return f", label smoothing {trained['label_smoothing']:g}" + (", noisy labels" if trained["noisy_labels"] else "")
 
 
 def _table(rows: list[tuple[str, str]]) -> list[str]:

@@ -87,7 +87,7 @@ class ModelConfig:
     generator: tuple[str, ...]
     z_dim: int = 64
     trained: dict[str, Any] = field(default_factory=dict)  # how it was trained: images, seed, photos, command, …
-    scores: dict[str, Any] = field(default_factory=dict)  # filled by the evaluation
+    scores: dict[str, Any] = field(default_factory=dict)  # what an evaluation found; empty where there was none
     schema: int = SCHEMA
 
     @property
@@ -179,13 +179,8 @@ class TrainConfig:
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `run.json`."""
+        """Its form in a snapshot and, with more about the run, in `config.json`."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, data: Any) -> TrainConfig:
-        """Read the content of `run.json` and validate it. Raises UserError."""
-        return _from_json(cls, data, "run.json").validate()
 
 
 def _whole(value: Any) -> bool:

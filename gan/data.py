@@ -111,7 +111,11 @@ def load_photos(
     pixels = torch.from_numpy(images[: len(kept)])
     skipped.sort(key=lambda item: item.path)
     photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes))
-    _check_counts(photos, found, folder)
+    try:
+        _check_counts(photos, found, folder)
+    except UserError as error:
+        error.skipped = photos.skipped  # what explains it best
+        raise
     return photos
 
 

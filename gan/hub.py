@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from .authors import convert_authors, read_authors
+from .authors import convert_authors, local_copy, read_authors
 from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHT_BYTES, MODEL_FILES, WEIGHTS, load_model
 from .errors import UserError
 from .generator import Generator
@@ -27,6 +27,8 @@ ANSWER_SECONDS = 8.0  # for one answer of the Hub about a file
 LOAD_SECONDS = 60.0  # for a whole model from the Hub: the client retries for minutes by itself
 PUBLISH_SECONDS = 900.0  # for a whole upload: some of the client's requests have no time limit of their own
 
+_HUB = "https://huggingface.co/"  # an address on the Hub is as good as the name
+_AUTHORS = re.compile(r"https?://[^?#]+\.pt(?:[?#]|$)", re.IGNORECASE)  # the address of a file of theirs
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _REVISION = re.compile(r"[\w][\w./-]{0,127}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -50,12 +52,13 @@ class _Unreachable(UserError):
 def load(name: str, *, seconds: float | None = None) -> Model:
     """Find and load the model called `name`.
 
-    In this order: a local model folder or a `.pt` file of the authors, a bundled model, `owner/name[@revision]` on the
-    Hub. A Hub model has `seconds` to arrive (LOAD_SECONDS if None). Raises UserError.
+    In this order: a local model folder or a `.pt` file of the authors (also by http(s) address), a bundled model,
+    `owner/name[@revision]` on the Hub. A Hub model has `seconds` to arrive (LOAD_SECONDS if None). Raises UserError.
     """
     path = _local(name)
-    if path is not None and path.is_file():
-        return Model(name, "authors", _digest(path), read_authors(path), None)
+    if (path is not None and path.is_file()) or _AUTHORS.match(name):
+        with local_copy(name) as (file, original):
+            return Model(name, "authors", _digest(file), read_authors(file, original), None)
     if path is not None:
         return _from_folder(name, "path", path)
     if name in bundled():
@@ -73,7 +76,7 @@ def load_or_bundled(name: str, default: str = DEFAULT) -> tuple[Model, str | Non
         return load(name), None
     except UserError as error:
         others = bundled()
-        if not others or name in others or _local(name) is not None or not _is_hub_name(name):
+        if not others or name in others or _local(name) is not None or not _is_hub_name(name) or _mistyped(name):
             raise
         stand_in = default if default in others else others[0]
         return load(stand_in), f"{error} The bundled model {stand_in} is shown instead."
@@ -88,22 +91,31 @@ def bundled() -> list[str]:
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
+def check_publishing(repo: str) -> None:
+    """Raise UserError when publishing to `repo` cannot succeed: a name that is none, or no token. Asks nobody."""
+    from huggingface_hub import get_token
+
+    check_name(repo)
+    if not get_token():
+        raise UserError("publishing needs a Hub token; log in with `hf auth login`, or set HF_TOKEN to one that may write.")
+
+
 def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
     Only the files of a model are sent, never the state of a run. `token` is by default the one of `hf auth login` or of
     the environment variable HF_TOKEN. Raises UserError.
     """
-    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+    from huggingface_hub import CommitOperationAdd, HfApi
 
-    _check_name(repo, "")
+    if token is None:
+        check_publishing(repo)
+    check_name(repo)
     config = load_model(folder).config
     files = [CommitOperationAdd(name, str(folder / name)) for name in MODEL_FILES if (folder / name).is_file()]
     api = HfApi(token=token)
 
     def upload() -> str:
-        if not (token or get_token()):
-            raise UserError("publishing needs a Hub token; log in with `hf auth login`, or set HF_TOKEN to one that may write.")
         url = str(api.create_repo(repo, private=private or None, exist_ok=True))
         if private and not api.repo_info(repo, timeout=ANSWER_SECONDS).private:
             raise UserError(f"{repo} exists and is public, so nothing was sent; choose another name, or make it private.")
@@ -145,15 +157,15 @@ def _digest(path: Path) -> str:
 
 
 def _from_hub(name: str, seconds: float) -> Model:
-    repo, _, revision = name.removeprefix("https://huggingface.co/").partition("@")
-    if not _is_hub_name(name):
+    repo, _, revision = name.removeprefix(_HUB).partition("@")
+    if not _is_hub_name(name) or _mistyped(name):
         have = bundled()
         raise UserError(
             f"there is no model '{name}'; use "
             + (f"one of the bundled ones ({', '.join(have)}), " if have else "")
             + "the path of a model folder, or owner/name of a Hub repository."
         )
-    _check_name(repo, revision)
+    check_name(repo, revision)
     revision = revision or "main"
     try:
         commit = _cached_commit(repo, revision) if _COMMIT.fullmatch(revision) else None
@@ -172,10 +184,17 @@ def _from_hub(name: str, seconds: float) -> Model:
 
 
 def _is_hub_name(name: str) -> bool:
-    return bool(_REPO.fullmatch(name.removeprefix("https://huggingface.co/").partition("@")[0]))
+    return bool(_REPO.fullmatch(name.removeprefix(_HUB).partition("@")[0]))
 
 
-def _check_name(repo: str, revision: str) -> None:
+def _mistyped(name: str) -> bool:
+    """Whether `name` is rather a path with an error in it: `runs/rose`, where there is a folder `runs` (write
+    `https://huggingface.co/runs/rose` for a repository)."""
+    parent = Path(name).parent
+    return not name.startswith(_HUB) and parent != Path(".") and parent.is_dir() and not Path(name).is_dir()
+
+
+def check_name(repo: str, revision: str = "") -> None:
     """Raise UserError for a repository or revision that must not be asked for."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id

@@ -26,7 +26,7 @@ from .data import Photos
 from .device import describe
 from .errors import UserError
 from .files import write_atomic
-from .generator import to_uint8
+from .generator import Generator, to_uint8
 from .render import grid, png
 from .trainer import Stats, Trainer, parameters
 
@@ -42,13 +42,25 @@ class Run:
     """Drives a Trainer until a count of images, and keeps its folder."""
 
     def __init__(
-        self, folder: Path, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, about: dict[str, Any]
+        self,
+        folder: Path,
+        model: ModelConfig,
+        train: TrainConfig,
+        photos: Photos,
+        device: torch.device,
+        *,
+        about: dict[str, Any] | None = None,
+        half: bool = False,
     ) -> None:
-        """`about` goes into the card beside the configuration: `command` and `notes`."""
-        self.folder, self.train_config, self.photos, self.about = folder, train, photos, about
+        """`about` goes into the card beside the configuration (`command`, `notes`); `half` stores the model in float16.
+
+        Nothing is written before `train`.
+        """
+        self.folder, self.train_config, self.photos, self.about, self.half = folder, train, photos, about or {}, half
         self.trainer = Trainer(model, train, photos, device)
         self.seconds = 0.0
-        self.writer = _tensorboard(folder / "logs")
+        self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
+        self.writer: Any = None
         side = GRID_SIDE
         self.noise = latent.noise(range(side * side), model.z_dim, latent.DEFAULT_TRUNCATION)
         self.labels = torch.arange(side * side) % len(model.classes)
@@ -64,8 +76,19 @@ class Run:
             self.trainer.load_state(state)
         except UserError as error:
             raise UserError(f"{self.folder}: {error}") from None
-        self.seconds = state["seconds"]
+        self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
         return True
+
+    def begin_as(self, name: str, other: Generator) -> int:
+        """Begin with the weights of the model called `name`, as far as they fit; returns how many convolutions do.
+
+        Raises UserError when none does.
+        """
+        layers = self.trainer.begin_as(other)
+        if not layers:
+            raise UserError(f"no layer of '{name}' fits {self.trainer.model.preset}; begin with a model of the same family.")
+        self.begun_from = {"name": name, **{key: other.config.trained.get(key) for key in ("images", "hours")}}
+        return layers
 
     def train(self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool]) -> bool:
         """Train until `images` have been seen; True when finished, False when `stopped()` said so after a step.
@@ -73,9 +96,11 @@ class Run:
         `show(images_seen, stats)` is called after each step; grid, model and snapshot are written each `every` images and
         at the end. Raises Diverged when a value is not finite, OSError when the disk is full.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
         if not self.trainer.images_seen:
-            for old in (self.folder / "grids").glob("*.png"):  # of a run that --resume never replaces
-                old.unlink()
+            self._clear()
+        self.writer = _tensorboard(self.folder / "logs", self.trainer.images_seen)
+        if not self.trainer.images_seen:
             self._save_reals()
             self._save_grid()
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
@@ -98,14 +123,20 @@ class Run:
         self._save_grid()
         self._save()
         if self.writer:
-            self.writer.flush()
+            self.writer.close()
         return not halted
+
+    def _clear(self) -> None:
+        """Remove what an earlier run left in the folder, or the next start would go on with it."""
+        (self.folder / checkpoint.SNAPSHOT).unlink(missing_ok=True)
+        for old in (*(self.folder / "grids").glob("*.png"), *(self.folder / "logs").glob("events.out.tfevents.*")):
+            old.unlink()
 
     def _divergence(self) -> Diverged:
         last = "the last good snapshot stays in" if (self.folder / checkpoint.SNAPSHOT).exists() else "nothing was saved in"
         return Diverged(
             f"the loss stopped being a number after {self.trainer.images_seen:,} images; {last} {self.folder}: "
-            "start again from there or anew with a lower --lr, a larger --batch or --precision fp32."
+            f"begin a new run with --from {self.folder}, another --out, and a lower --lr, a larger --batch or --precision fp32."
         )
 
     # ------------------------------------------------------------------------------------------------- what is written
@@ -115,21 +146,26 @@ class Run:
         if not self.trainer.finite():
             raise self._divergence()
         self._save_model()
-        checkpoint.save_snapshot(self.folder, {**self.trainer.state(), "seconds": self.seconds})
+        checkpoint.save_snapshot(self.folder, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return {**self.trainer.state(), "seconds": self.seconds, "begun_from": self.begun_from}
 
     def _save_model(self) -> None:
         trainer, config = self.trainer, self.train_config
         trained = {
             **{name: value for name, value in config.to_json().items() if name != "images"},
             "images": trainer.images_seen,
-            "steps": trainer.steps,
+            "steps": trainer.generator_steps,
             "hours": round(self.seconds / 3600, 3),
             "hardware": describe(trainer.device),
             "photos": self.photos.counts(),
+            "begun_from": self.begun_from,
+            "stored": "half precision" if self.half else "single precision",
             **self.about,
         }
         described = replace(trainer.model, trained=trained)
-        checkpoint.save_model(self.folder, trainer.ema, described)
+        checkpoint.save_model(self.folder, trainer.ema, described, half=self.half)
         write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
         write_atomic(self.folder / checkpoint.SAMPLES, png(self._fixed_sheet()))
 
@@ -160,12 +196,13 @@ class Run:
             )
 
 
-def _tensorboard(folder: Path) -> Any:
+def _tensorboard(folder: Path, images_seen: int) -> Any:
+    """A writer that drops what an interrupted run had logged beyond `images_seen`; None without TensorBoard."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:  # an extra: training goes on without it
         return None
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=images_seen or None)
 
 
 def _sheet(pictures: Tensor) -> np.ndarray:

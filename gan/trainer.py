@@ -52,6 +52,8 @@ class Trainer:
     def __init__(self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device) -> None:
         """`photos` are squares of side OVERSAMPLE × model.resolution, with the classes of `model`."""
         self.model, self.config, self.photos, self.device = model, train, photos, device
+        # Convolutions on CUDA would otherwise round float32 to TF32's 10 bits, the penalty's too.
+        torch.backends.cudnn.allow_tf32 = False
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(train.seed)
             generator, critic = Generator(model), Critic(model, train.critic)
@@ -65,6 +67,7 @@ class Trainer:
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), train.critic_lr or train.lr, betas)
         self.augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
         self.steps = 0
+        self.generator_steps = 0  # fewer, where the critic was warmed up
         self.images_seen = 0
 
     # --------------------------------------------------------------------------------------------------------- a step
@@ -83,8 +86,9 @@ class Trainer:
             self.images_seen += len(real)
         generator_loss = torch.zeros((), device=self.device)
         if warm:
-            generator_loss = self._generator_step(fake, code, draws)
+            generator_loss = self._generator_step(fake, code)
             self._update_ema()
+            self.generator_steps += 1
         self.steps += 1
         return Stats(*torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]]).tolist())
 
@@ -132,13 +136,14 @@ class Trainer:
             losses.clip_weights(self.critic, config.clip)
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
-    def _generator_step(self, fake: Tensor, code: Tensor, draws: torch.Generator) -> Tensor:
+    def _generator_step(self, fake: Tensor, code: Tensor) -> Tensor:
         """One update of the generator, through its pictures `fake`, against the current critic → its loss."""
         self.critic.requires_grad_(False)
         with self._autocast():
             score = self.critic(fake, code).float()
         if self.config.objective == "bce":
-            loss = losses.cross_entropy_generator(score, self._labels(score, True, draws))
+            # Smoothed as in the slides' listing, but not noisy: noise on the labels is there to mislead the critic.
+            loss = losses.cross_entropy_generator(score, losses.labels(score, True, self.config.label_smoothing, None))
         else:
             loss = losses.wasserstein_generator(score)
         self.generator_optimizer.zero_grad(set_to_none=True)
@@ -180,9 +185,9 @@ class Trainer:
         return self.ema(z.to(self.device), code).float().cpu()
 
     def finite(self) -> bool:
-        """Whether every weight of both networks is a number."""
-        networks = (self.generator, self.critic)
-        return all(bool(torch.isfinite(weight).all()) for network in networks for weight in network.parameters())
+        """Whether every weight and every statistic of the networks is a number."""
+        networks = (self.generator, self.critic, self.ema)
+        return all(bool(torch.isfinite(value).all()) for network in networks for value in network.state_dict().values())
 
     def state(self) -> dict[str, Any]:
         """All that resuming needs: tensors, numbers, strings, lists and dicts only."""
@@ -191,6 +196,7 @@ class Trainer:
             "train": self.config.to_json(),
             "photos": self.photos.digest,
             "steps": self.steps,
+            "generator_steps": self.generator_steps,
             "images_seen": self.images_seen,
             **{name: getattr(self, name).state_dict() for name in _PARTS},
         }
@@ -208,11 +214,12 @@ class Trainer:
         try:
             for name in _PARTS:
                 getattr(self, name).load_state_dict(state[name])
-        except (KeyError, RuntimeError, ValueError) as error:
+            self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
+            self.generator_steps = int(state.get("generator_steps", self.steps))
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out."
             ) from None
-        self.steps, self.images_seen = state["steps"], state["images_seen"]
 
 
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")

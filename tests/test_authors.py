@@ -255,6 +255,8 @@ def test_converts_from_an_address(site: str, tmp_path: Path, monkeypatch: pytest
         wanted = theirs.gen(torch.cat([z, code], 1)[:, :, None, None])
         torch.testing.assert_close(load_model(tmp_path / "model")(z, code), wanted, rtol=1e-5, atol=1e-5)
     assert hub.convert_authors(f"{site}/moved", tmp_path / "moved").resolution == 64
+    model = hub.load(f"{site}/{FILES['v0.1.3'][0]}")
+    assert model.source == "authors" and model.generator.config == config
     monkeypatch.setattr(authors, "ANSWER_SECONDS", 0.3)
     closed = "http://127.0.0.1:9/x.pt"
     for address, words in {

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, free_port, serving
-from gan import hub
 from gradio_client import Client
 from hub_server import HubServer
 from pictures import make_photos
 from test_browser import DESKTOP, FRAMES, Visitor
 
+from gan import hub
 from gan.checkpoint import MODEL_FILES
 
 REPO = "tester/discs"

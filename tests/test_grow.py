@@ -1,5 +1,7 @@
 """Beginning a generator as another: fine-tuning copies all of it, growing starts from its pictures, enlarged."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import interpolate
@@ -56,8 +58,15 @@ def test_another_number_of_classes_does_not_fit():
     assert begin_as(large, small) == 0
 
 
-def test_a_network_of_another_kind_keeps_its_own_rest():
-    first, second = make("cwgan-gp-64-k4", 1), make("cwgan-gp-28", 2)
-    last = second.gen[-1][0].weight.clone()
-    begin_as(second, first)
-    assert torch.equal(second.gen[-1][0].weight, last)
+def test_blocks_that_change_their_width_keep_their_own_weights():
+    """The leading layers fit, but what follows cannot hand a picture on: only the fitting layers are taken."""
+    small = make("cwgan-gp-64", 1)
+    config = from_preset("cwgan-gp-128", ("a", "b"), width=4)[0]
+    layers = list(config.generator)
+    layers[-3] = layers[-3].replace(">4 ", ">5 ")
+    torch.manual_seed(2)
+    large = Generator(replace(config, generator=tuple(layers)).validate())
+    last = large.gen[-1][0].weight.clone()
+    assert begin_as(large, small) == 8
+    assert torch.equal(large.gen[0][0].weight, small.gen[0][0].weight)
+    assert torch.equal(large.gen[-1][0].weight, last)

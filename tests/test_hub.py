@@ -123,6 +123,16 @@ def test_unknown_names_list_the_bundled_ones(tmp_path: Path, monkeypatch: pytest
         hub.load_or_bundled("nosuch")  # a mistyped setting is said at the start, not hidden
 
 
+def test_a_path_with_an_error_in_it_is_not_asked_of_the_hub(server: HubServer, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bundle("cwgan-gp-128")
+    make(tmp_path / "runs" / "rose", 1)
+    for name in ("runs/rsoe", "runs/rose2"):
+        with pytest.raises(UserError, match=f"there is no model '{name}'"):
+            hub.load_or_bundled(name)
+    assert not server.requests
+
+
 @pytest.mark.parametrize("name", [f"{REPO}@../../x", f"{REPO}@a b", f"{REPO}@/etc", "some--one/x", "o/x.git", "o/" + "x" * 200])
 def test_strange_hub_names_are_refused_before_any_request(server: HubServer, name: str) -> None:
     refusal(name)

@@ -125,10 +125,42 @@ def test_out_that_is_a_file_is_refused(photos, tmp_path, capsys):
     refused([str(photos), *TINY, "--out", str(tmp_path / "taken" / "run")], "taken", tmp_path, capsys)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_no_permission_to_write_is_refused(photos, tmp_path, capsys):
+def test_no_permission_to_write_is_refused(photos, tmp_path, capsys, monkeypatch):
     (tmp_path / "locked").mkdir(mode=0o500)
+    if os.geteuid() == 0:  # root may write anywhere: let the system say what it says to others
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked")
     refused([str(photos), *TINY, "--out", str(tmp_path / "locked" / "run")], "permission", tmp_path, capsys)
+
+
+def test_a_run_folder_among_the_photos_is_refused(photos, tmp_path, capsys, monkeypatch):
+    refused([str(photos), *TINY, "--out", str(photos / "run")], "inside the photos", tmp_path, capsys)
+    monkeypatch.chdir(photos)
+    refused([".", *TINY], "inside the photos", tmp_path, capsys)
+    assert sorted(path.name for path in photos.iterdir()) == ["dandelion", "marigold"]
+
+
+@pytest.mark.parametrize(("repo", "says"), [("flowers", "owner/name"), ("me/flowers", "token")])
+def test_a_push_that_cannot_work_is_refused_before_training(repo, says, photos, tmp_path, capsys, monkeypatch):
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    refused([str(photos), *TINY, "--out", str(tmp_path / "out"), "--push-to-hub", repo], says, tmp_path, capsys)
+
+
+def test_every_skipped_file_is_listed_when_too_little_is_left(photos, tmp_path, capsys):
+    for path in (photos / "dandelion").iterdir():
+        path.write_bytes(b"not a picture at all")
+    assert train.main([str(photos), *TINY, "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().out.count("not a picture") == 8
+
+
+def test_ctrl_c_before_training_is_no_traceback(photos, tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gan.data.load_photos", interrupted)
+    assert train.main([str(photos), *TINY, "--out", str(tmp_path / "out")]) == 130
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_argparse_errors_exit_2(capsys):
@@ -162,6 +194,15 @@ def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_pat
     printed = capsys.readouterr().out
     assert "1,600 images" in printed and "200 steps of" in printed and "nothing was trained" in printed
     assert files(tmp_path) == before
+
+
+def test_dry_run_refuses_what_the_run_would_refuse(photos, tmp_path, capsys):
+    argv = [str(photos), *TINY, "--out", str(tmp_path / "out")]
+    refused([*argv, "--from", "no/such/model", "--dry-run"], "no/such/model", tmp_path, capsys)
+    assert train.main([*argv, "--images", "16"]) == 0
+    assert train.main([*argv, "--images", "80", "--dry-run"]) == 0
+    assert "for 8 steps of" in capsys.readouterr().out, "what is left of 10"
+    assert train.main([*argv, "--lr", "0.01", "--dry-run"]) == 2
 
 
 # ----------------------------------------------------------------------------------------------------- a run's folder
@@ -281,11 +322,36 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_snapshot(photos, tmp_
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == weights
 
 
-def test_growing_from_another_model(photos, tmp_path, capsys):
+def test_beginning_as_another_model(photos, tmp_path, capsys):
     first, second = tmp_path / "first", tmp_path / "second"
     assert train.main([str(photos), *TINY, "--out", str(first), "--images", "8"]) == 0
-    assert train.main([str(photos), *TINY, "--out", str(second), "--images", "8", "--from", str(first)]) == 0
+    argv = [str(photos), *TINY, "--out", str(second), "--from", str(first), "--critic-warm-up", "8"]
+    assert train.main([*argv, "--images", "16"]) == 0
     assert f"begun with the first 4 layers of {first}" in capsys.readouterr().out
+    shutil.rmtree(first)  # the run has all it needs
+    assert train.main([*argv, "--images", "24"]) == 0
+    trained = load_model(second).config.trained
+    assert trained["begun_from"]["name"] == str(first) and trained["begun_from"]["images"] == 8
+    assert trained["steps"] == 2, "generator steps: the first step was the critic's alone"
+    assert "the first 8 images for the critic alone" in (second / "README.md").read_text()
+
+
+def test_resume_never_leaves_nothing_of_the_old_run(photos, tmp_path):
+    argv = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--every", "8"]
+    assert train.main([*argv, "--images", "32"]) == 0
+    assert train.main([*argv, "--images", "16", "--seed", "1", "--resume", "never"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "grids").iterdir()) == [f"{n:09d}.png" for n in (0, 8, 16)]
+    assert len(list((tmp_path / "out" / "logs").iterdir())) == 1
+    assert checkpoint.load_snapshot(tmp_path / "out")["images_seen"] == 16
+
+
+def test_half_precision_is_said_and_done(photos, tmp_path):
+    argv = [str(photos), *TINY, "--images", "8"]
+    assert train.main([*argv, "--out", str(tmp_path / "whole")]) == 0
+    assert train.main([*argv, "--out", str(tmp_path / "half"), "--half"]) == 0
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.75 * sizes[0]
+    assert "half precision" in (tmp_path / "half" / "README.md").read_text()
 
 
 # ------------------------------------------------------------------------------------------------------------ signals
