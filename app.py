@@ -7,6 +7,7 @@ import atexit
 import base64
 import hashlib
 import html
+import inspect
 import json
 import os
 import secrets
@@ -53,7 +54,9 @@ class Studio:
         self.sampler = Sampler(model.generator)
         self.config = self.sampler.config
         self.classes = self.config.classes
-        self.name = Path(model.name).name if model.source in ("path", "authors") else model.name  # no paths on the page
+        # No paths on the page, and a name even for the folder ".".
+        local = model.source in ("path", "authors")
+        self.name = (model.folder or Path(model.name)).resolve().name if local else model.name
         # A film is drawn once and then encoded in up to three ways.
         self.frames = lru_cache(maxsize=8)(self._frames)
 
@@ -97,7 +100,8 @@ class Studio:
 
     def stem(self, flower: Flower) -> str:
         """File name of a flower, without its ending."""
-        level = "full" if flower.truncation is None else f"t{flower.truncation:g}"
+        # Every digit of it, so that two pictures do not share a name.
+        level = "full" if flower.truncation is None else f"t{float(flower.truncation)!r}"
         return settings.file_stem(self.classes[flower.label], flower.seed, level)
 
 
@@ -248,7 +252,7 @@ class GenerateTab:
                         elem_id="generate-pictures", apply_default_css=False,
                     )  # fmt: skip
                 with gr.Column(scale=1, min_width=0, elem_classes="controls"):
-                    dice = gr.Button(f"{TEXT['new_flowers']}", variant="primary", elem_id="new-flowers")
+                    dice = gr.Button(TEXT["new_flowers"], variant="primary", elem_id="new-flowers")
                     self.label = label_radio(studio, TEXT["class"], everything=True)
                     self.seed = seed_slider()
                     self.level, self.off = truncation_controls(TEXT["truncation_hint"])
@@ -307,7 +311,7 @@ class InterpolateTab:
                     self.to_seed = seed_number(TEXT["to_seed"], under=len(studio.classes) > 1)
                     self.level, self.off = truncation_controls()
                     ways = [(TEXT[f"path_{way}"], way) for way in latent.PATHS]
-                    self.path = gr.Radio(ways, value=latent.PATHS[0], label=TEXT["path"], elem_classes="chips")
+                    self.path = gr.Radio(ways, value=latent.DEFAULT_PATH, label=TEXT["path"], elem_classes="chips")
                     self.steps = gr.Slider(
                         settings.MIN_STEPS, settings.MAX_STEPS, settings.DEFAULT_STEPS, step=1, label=TEXT["steps"], buttons=[],
                         elem_classes="level",
@@ -408,8 +412,8 @@ def add_api(studio: Studio) -> None:
 
     def interpolate(
         from_label: str = first, from_seed: int = 0, to_label: str = last, to_seed: int = 1,
-        truncation: float | None = latent.DEFAULT_TRUNCATION, path: str = latent.PATHS[0], steps: int = settings.DEFAULT_STEPS,
-        loop: bool = False,
+        truncation: float | None = latent.DEFAULT_TRUNCATION, path: str = latent.DEFAULT_PATH,
+        steps: int = settings.DEFAULT_STEPS, loop: bool = False,
     ) -> dict:  # fmt: skip
         """Turn one flower into another in `steps` pictures (2 to 60), along a `spherical` or `straight` path.
 
@@ -544,10 +548,12 @@ def main(arguments: list[str] | None = None) -> int:
     studio.sampler.warm_up()
     mark_for_zero_gpu()
     own_cache()
+    # Gradio 6.22 has no history of runs to switch off.
+    newer = {"run_history": False} if "run_history" in inspect.signature(gr.Blocks.launch).parameters else {}
     print(f"Serving at http://{options.host}:{options.port}", flush=True)
     build(studio).launch(
         server_name=options.host, server_port=options.port, share=False, ssr_mode=False, pwa=False, mcp_server=False,
-        quiet=True, show_error=False, theme=theme(), head=_head(studio), footer_links=["api"], run_history=False,
+        quiet=True, show_error=False, theme=theme(), head=_head(studio), footer_links=["api"], **newer,
         enable_monitoring=False, allowed_paths=[], max_file_size="1kb", app_kwargs={"middleware": [Middleware(Guard)]},
         state_session_capacity=32,  # the framework keeps each session's last values, pictures included; none needs them
     )  # fmt: skip

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .errors import UserError
+from . import checks
 
 MAX_SEED = 2**32 - 1
 MIN_TRUNCATION, MAX_TRUNCATION, DEFAULT_TRUNCATION = 0.01, 3.0, 1.5
-PATHS = ("spherical", "straight")
+DEFAULT_PATH = "spherical"
 
 
 def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
@@ -24,7 +25,7 @@ def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
     uniform = torch.stack([_uniform(check_seed(seed), z_dim) for seed in seeds])
     if truncation is None:
         return torch.special.ndtri(uniform).float()
-    check_truncation(truncation)
+    truncation = check_truncation(truncation)
     low = torch.special.ndtr(torch.tensor(-truncation, dtype=torch.float64))
     return torch.special.ndtri(low + uniform * (1 - 2 * low)).clamp(-truncation, truncation).float()
 
@@ -35,34 +36,27 @@ def _uniform(seed: int, z_dim: int) -> Tensor:
     return torch.rand(z_dim, dtype=torch.float64, generator=generator).clamp(1e-12, 1 - 1e-12)
 
 
-def check_seed(seed: int) -> int:
-    """Return `seed`, or raise UserError unless it is a whole number from 0 to 2³²−1."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, float)) or seed != seed or not 0 <= seed <= MAX_SEED or seed % 1:
-        raise UserError(f"the seed is {seed!r}; use a whole number from 0 to {MAX_SEED}.")
-    return int(seed)
+def check_seed(seed: Any) -> int:
+    """`seed` as a whole number from 0 to 2³²−1. Raises UserError."""
+    return checks.whole("seed", seed, 0, MAX_SEED)
 
 
-def check_truncation(truncation: float) -> float:
-    """Return `truncation`, or raise UserError unless it is a number from 0.01 to 3.0."""
-    if (
-        isinstance(truncation, bool)
-        or not isinstance(truncation, (int, float))
-        or not MIN_TRUNCATION <= truncation <= MAX_TRUNCATION
-    ):
-        raise UserError(
-            f"the truncation is {truncation!r}; use a number from {MIN_TRUNCATION} to {MAX_TRUNCATION}, or switch it off."
-        )
-    return float(truncation)
+def check_truncation(truncation: Any) -> float:
+    """`truncation` as a number from 0.01 to 3. Raises UserError, for None too."""
+    return checks.number("truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION, ", or switch it off")
 
 
 def positions(steps: int, loop: bool) -> list[float]:
-    """Where the `steps` pictures of a path stand, 0 to 1; a loop goes there and back and leaves out its last picture.
+    """Where the `steps` pictures of a path stand, from 0 to 1; `steps` is 2 or more.
 
-    The ends are exactly 0.0 and 1.0 (a loop of an odd length only comes near 1).
+    A loop goes there and back and leaves out its last picture. Both ends, exactly 0.0 and 1.0, are always among them; a
+    loop of an odd length takes one step more for the way back.
     """
     if not loop:
         return [i / (steps - 1) for i in range(steps)]
-    return [1 - abs(1 - 2 * i / steps) for i in range(steps)]
+    there = steps // 2
+    back = steps - there
+    return [i / there for i in range(there + 1)] + [i / back for i in range(back - 1, 0, -1)]
 
 
 def straight(start: Tensor, end: Tensor, t: float) -> Tensor:
@@ -87,3 +81,11 @@ def spherical(start: Tensor, end: Tensor, t: float) -> Tensor:
         return straight(start, end, t)
     direction = (torch.sin((1 - t) * angle) * a / length_a + torch.sin(t * angle) * b / length_b) / torch.sin(angle)
     return (direction * ((1 - t) * length_a + t * length_b)).float()
+
+
+PATHS = {"spherical": spherical, "straight": straight}  # by the names visitors choose them by
+
+
+def check_path(name: Any) -> str:
+    """`name` if it is one of PATHS. Raises UserError."""
+    return checks.choice("path", name, PATHS)

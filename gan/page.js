@@ -89,20 +89,18 @@ window.flowers = (() => {
     function cell() {
       const picture = make("img", { alt: "", width: size, height: size, decoding: "sync", draggable: "true" });
       const kind = make("span", { class: "kind" });
-      const long = make("span", { class: "long" });
-      const short = make("span", { class: "short", "aria-hidden": "true" });
+      const number = make("span", { class: "number" });
       const button = make("button", { type: "button", title: say("details"), onclick: () => entry.item && showFlower(entry.item) }, picture);
-      const figure = make("figure", { role: "listitem" }, button, make("figcaption", {}, kind, long, short));
+      const figure = make("figure", { role: "listitem" }, button, make("figcaption", {}, kind, number));
       const entry = { figure, show };
-      function show(item, position, mixed) {
+      function show(item, mixed) {
         entry.item = item;
         picture.src = item.src;
         button.setAttribute("aria-label", label(item));
         figure.dataset.seed = item.seed;
         figure.dataset.class = item.class;
         kind.textContent = mixed ? title(item.class) : "";
-        long.textContent = item.seed;
-        short.textContent = `+${position}`;
+        number.textContent = item.seed;
       }
       return entry;
     }
@@ -115,7 +113,7 @@ window.flowers = (() => {
       cells.length = side * side;
       meadow.replaceChildren(...cells.map((entry) => entry.figure));
       const mixed = items.some((item) => item.class !== items[0].class); // one class for all goes without saying
-      items.forEach((item, position) => cells[position].show(item, position, mixed));
+      items.forEach((item, position) => cells[position].show(item, mixed));
       if (pairs) remember(pairs);
     }
 

@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import latent
-from .errors import UserError
+from . import checks, latent
 from .generator import Generator, one_hot, to_uint8
 
 MAX_WORKERS = 32
-_PATHS = {"spherical": latent.spherical, "straight": latent.straight}
 
 
 @dataclass(frozen=True)
@@ -35,9 +33,7 @@ class Flower:
         """This flower with a class of its own out of `classes` many. Raises UserError when it has one that is not there."""
         if self.label is None:
             return replace(self, label=latent.check_seed(self.seed) % classes)
-        if isinstance(self.label, bool) or not isinstance(self.label, int) or not 0 <= self.label < classes:
-            raise UserError(f"class {self.label!r} is not one of this model's; use a whole number from 0 to {classes - 1}.")
-        return self
+        return replace(self, label=checks.whole("class", self.label, 0, classes - 1))
 
 
 def grid_flowers(label: int | None, seed: int, truncation: float | None, count: int) -> list[Flower]:
@@ -84,20 +80,18 @@ class Sampler:
         pictures = list(self._each(z, code))
         return np.stack(pictures) if pictures else self._empty()
 
-    def path(self, start: Flower, end: Flower, steps: int, way: str = "spherical", loop: bool = False) -> np.ndarray:
+    def path(self, start: Flower, end: Flower, steps: int, way: str = latent.DEFAULT_PATH, loop: bool = False) -> np.ndarray:
         """The `steps` pictures from one flower to the other, uint8 N×S×S×3; both ends are exactly what `draw` gives.
 
         The noise goes the `way` named in `latent.PATHS`, the class code straight. A loop comes back and leaves out its
         last picture, so that a film of it repeats smoothly. Raises UserError.
         """
-        if way not in _PATHS:
-            raise UserError(f"the path is {way!r}; choose one of {', '.join(_PATHS)}.")
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-            raise UserError(f"the number of steps is {steps!r}; use a whole number from 2.")
+        along = latent.PATHS[latent.check_path(way)]
+        steps = checks.whole("number of steps", steps, 2)
         z, code = self.latents([start, end])
         at = latent.positions(steps, loop)
         return self.draw_latents(
-            torch.stack([_PATHS[way](z[0], z[1], t) for t in at]),
+            torch.stack([along(z[0], z[1], t) for t in at]),
             torch.stack([latent.straight(code[0], code[1], t) for t in at]),
         )
 

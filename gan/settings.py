@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
-from . import latent
+from . import checks, latent
 from .errors import UserError
 from .sampler import Flower, grid_flowers
 
@@ -44,7 +43,7 @@ class Interpolate:
     to_label: int | None
     to_seed: int
     truncation: float | None = latent.DEFAULT_TRUNCATION
-    path: str = latent.PATHS[0]
+    path: str = latent.DEFAULT_PATH
     steps: int = DEFAULT_STEPS
     loop: bool = False
 
@@ -68,7 +67,7 @@ def every(classes: Sequence[str]) -> str:
 
 def generate(classes: Sequence[str], label: Any, seed: Any, truncation: Any, side: Any) -> Generate:
     """Check values of any type, as the API takes them. Raises UserError with a sentence about the first bad one."""
-    return Generate(check_label(classes, label), check_seed(seed), check_truncation(truncation), check_side(side))
+    return Generate(check_label(classes, label), latent.check_seed(seed), check_truncation(truncation), check_side(side))
 
 
 def interpolate(
@@ -77,8 +76,8 @@ def interpolate(
 ) -> Interpolate:  # fmt: skip
     """Check values of any type, as the API takes them. Raises UserError with a sentence about the first bad one."""
     return Interpolate(
-        check_label(classes, from_label), check_seed(from_seed), check_label(classes, to_label), check_seed(to_seed),
-        check_truncation(truncation), check_path(path), check_steps(steps), check_loop(loop),
+        check_label(classes, from_label), latent.check_seed(from_seed), check_label(classes, to_label),
+        latent.check_seed(to_seed), check_truncation(truncation), latent.check_path(path), check_steps(steps), check_loop(loop),
     )  # fmt: skip
 
 
@@ -90,66 +89,29 @@ def check_label(classes: Sequence[str], name: Any) -> int | None:
         return list(classes).index(name)
     if name == every(classes):
         return None
-    raise UserError(f"the class is {_show(name)}; choose one of {', '.join(classes)} or {every(classes)}.")
-
-
-def check_seed(seed: Any) -> int:
-    """A whole number from 0 to 2³²−1. Raises UserError."""
-    return _whole("seed", seed, 0, latent.MAX_SEED)
+    raise UserError(f"the class is {checks.show(name)}; choose one of {', '.join(classes)} or {every(classes)}.")
 
 
 def check_side(side: Any) -> int:
     """Flowers a side of the grid, 1 to 7. Raises UserError."""
-    return _whole("grid", side, MIN_SIDE, MAX_SIDE)
+    return checks.whole("grid", side, MIN_SIDE, MAX_SIDE)
 
 
 def check_steps(steps: Any) -> int:
     """Pictures of a path, 2 to 60. Raises UserError."""
-    return _whole("number of steps", steps, MIN_STEPS, MAX_STEPS)
+    return checks.whole("number of steps", steps, MIN_STEPS, MAX_STEPS)
 
 
 def check_truncation(truncation: Any) -> float | None:
     """A number from 0.01 to 3, or None for no truncation. Raises UserError."""
-    low, high = latent.MIN_TRUNCATION, latent.MAX_TRUNCATION
-    if truncation is None:
-        return None
-    if not _is_number(truncation) or not low <= truncation <= high:
-        raise UserError(f"the truncation is {_show(truncation)}; use a number from {low:g} to {high:g}, or nothing for none.")
-    return float(truncation)
-
-
-def check_path(path: Any) -> str:
-    """`spherical` or `straight`. Raises UserError."""
-    if not isinstance(path, str) or path not in latent.PATHS:
-        raise UserError(f"the path is {_show(path)}; choose one of {', '.join(latent.PATHS)}.")
-    return path
+    return None if truncation is None else latent.check_truncation(truncation)
 
 
 def check_loop(loop: Any) -> bool:
     """True or False. Raises UserError."""
     if not isinstance(loop, bool):
-        raise UserError(f"loop is {_show(loop)}; use true or false.")
+        raise UserError(f"loop is {checks.show(loop)}; use true or false.")
     return loop
-
-
-def _whole(what: str, value: Any, low: int, high: int) -> int:
-    if not _is_number(value) or not low <= value <= high or value % 1:
-        raise UserError(f"the {what} is {_show(value)}; use a whole number from {low} to {high}.")
-    return int(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) or isinstance(value, float) and math.isfinite(value)
-
-
-def _show(value: Any) -> str:
-    """`value` as an error sentence can carry it, however large it is."""
-    if value is None:
-        return "missing"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
-        return "an enormous number"  # Python refuses to write out more than 4,300 digits
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 # ------------------------------------------------------------------------------------------------------------- address
@@ -201,7 +163,7 @@ def from_address(query: Any, classes: Sequence[str], fresh: Callable[[], int]) -
         _take(found, "to", lambda text: check_label(classes, text), last),
         _seed(found, "to-seed", fresh),
         _take(found, "film-truncation", _read_level, latent.DEFAULT_TRUNCATION),
-        _take(found, "path", check_path, latent.PATHS[0]),
+        _take(found, "path", latent.check_path, latent.DEFAULT_PATH),
         _take(found, "steps", lambda text: check_steps(_read_whole(text)), DEFAULT_STEPS),
         _take(found, "loop", {"yes": True, "no": False}.__getitem__, False),
     )
@@ -216,7 +178,7 @@ def _take(found: Mapping[str, str], key: str, read: Callable[[str], _Value], def
 
 
 def _seed(found: Mapping[str, str], key: str, fresh: Callable[[], int]) -> int:
-    seed = _take(found, key, lambda text: check_seed(_read_whole(text)), None)
+    seed = _take(found, key, lambda text: latent.check_seed(_read_whole(text)), None)
     return fresh() if seed is None else seed
 
 
@@ -231,7 +193,7 @@ def _read_level(text: str) -> float | None:
 
 
 def _level(truncation: float | None) -> str:
-    return "off" if truncation is None else f"{truncation:.4g}"
+    return "off" if truncation is None else repr(float(truncation))  # reads back as the same float, so as the same picture
 
 
 def _name(classes: Sequence[str], label: int | None) -> str:

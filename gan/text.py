@@ -18,7 +18,6 @@ ENGLISH = {
     "all": "All",
     "class": "Flower",
     "seed": "Seed",
-    "dice": "New seed",
     "truncation": "Truncation",
     "truncation_hint": "Low is typical and clean, high is varied and sometimes broken.",
     "truncation_off": "No truncation",
@@ -26,10 +25,8 @@ ENGLISH = {
     # Generate
     "tab_generate": "Generate",
     "new_flowers": "New flowers",
-    "key_hint": "or press R",
     "seed_hint": "Of the first picture; the others follow on.",
     "grid": "Grid",
-    "grid_choice": "{side}×{side}",
     "download_all": "Download all (ZIP)",
     "pictures_label": "The flowers that were drawn",
     "picture_label": "{class}, seed {seed}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from conftest import ROOT, free_port, tiny_generator
 from gradio_client import Client
 from PIL import Image
 
-from gan import hub, render
+from gan import hub, latent, render
 from gan.sampler import Flower, Sampler
+from gan.text import ENGLISH
 
 JSON = {"Content-Type": "application/json"}
 
@@ -292,6 +294,53 @@ def test_a_model_of_one_class_has_no_selector(front_door):
     shown = [part["props"]["label"] for part in page["components"] if part["type"] == "radio" and part["props"]["visible"]]
     assert shown == ["Grid", "Path"]
     assert [flower.label for flower, _, _ in studio.pictures(front_door.settings.generate(("all",), None, 1, None, 1))] == [0]
+
+
+@pytest.mark.parametrize("asked", [".", "..", "model.safetensors", "whole"])
+def test_a_local_model_is_called_by_its_folder(front_door, model_folder, monkeypatch, asked):
+    monkeypatch.chdir(model_folder if asked != ".." else _below(model_folder))
+    name = str(model_folder / "model.safetensors") if asked == "whole" else asked
+    assert front_door.Studio(hub.load(name)).name == "tiny"
+
+
+def _below(folder: Path) -> Path:
+    (folder / "below").mkdir(exist_ok=True)
+    return folder / "below"
+
+
+def test_a_file_of_the_authors_is_called_by_its_name(front_door):
+    model = hub.Model("some/where/flowers.pt", "authors", "0123", tiny_generator(), None)
+    assert front_door.Studio(model).name == "flowers.pt"
+
+
+def test_two_truncations_two_file_names(front_door):
+    studio = front_door.Studio(hub.Model("tiny", "bundled", "0123", tiny_generator(), None))
+    names = [studio.stem(Flower(0, 7, level)) for level in (1.5, 1.23456789, 1.23456788, 3, None)]
+    assert names == [f"dandelion-7-{level}" for level in ("t1.5", "t1.23456789", "t1.23456788", "t3.0", "full")]
+
+
+def test_no_parameter_is_passed_that_launch_does_not_know(front_door, model_folder, monkeypatch):
+    """Gradio 6.22, the oldest allowed, has no `run_history`."""
+    given = {}
+
+    def old(self, *, server_name=None, **more):
+        given.update(more)
+
+    monkeypatch.setattr(front_door.gr.Blocks, "launch", old)
+    monkeypatch.setattr(front_door, "own_cache", lambda: None)
+    assert front_door.main(["--model", str(model_folder), "--port", str(free_port())]) == 0
+    assert given and "run_history" not in given
+
+
+def test_every_word_of_the_page_is_used_and_every_word_used_is_there():
+    python, script = (ROOT / "app.py").read_text(encoding="utf-8"), (ROOT / "gan" / "page.js").read_text(encoding="utf-8")
+    used = set(re.findall(r"""TEXT\[["'](\w+)["']\]""", python))
+    for pair in re.findall(r'\b(?:say|row|button)\((?:[^"(),]* \? )?"(\w+)"(?: : "(\w+)")?', script):
+        used.update(filter(None, pair))
+    families = {"path_": latent.PATHS, "download_": ("png", "gif", "mp4"), "source_": ("path", "bundled", "hub", "authors")}
+    for prefix in re.findall(r'TEXT\[f"(\w+)\{', python):  # such as TEXT[f"path_{way}"]
+        used.update(prefix + name for name in families[prefix])
+    assert used == set(ENGLISH)
 
 
 def test_zero_gpu_finds_a_marked_function(front_door, monkeypatch):

@@ -270,6 +270,37 @@ def test_both_tabs_fit_and_are_legible(visit, scheme, viewport):
             assert contrast(visitor.page.locator(place).first) >= 4.5, (place, scheme)
 
 
+LOOSE = """figures => figures.map(figure => {
+  const caption = figure.querySelector("figcaption"), text = document.createRange();
+  text.selectNodeContents(caption);
+  const frame = caption.getBoundingClientRect();
+  const boxes = [...text.getClientRects()].filter(box => box.width);
+  const inside = boxes.every(box => box.left >= frame.left - 0.5 && box.right <= frame.right + 0.5
+    && box.top >= frame.top - 0.5 && box.bottom <= frame.bottom + 0.5);
+  return [figure.dataset.seed, caption.innerText, inside && boxes.length > 0];
+}).filter(([seed, words, inside]) => !inside || !words.replace(/\\s/g, "").endsWith(seed))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "side"), [(320, 7), (360, 7), (360, 6), (360, 4), (1280, 7)])
+def test_every_picture_shows_its_own_seed_whole(visit, width, side, scheme):
+    visitor = visit(f"?seed=4294967270&grid={side}", viewport={"width": width, "height": 740}, color_scheme=scheme)
+    assert len(visitor.seeds()) == side**2 and visitor.page.eval_on_selector_all(FIGURES, LOOSE) == []
+    assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    number = visitor.page.locator(f"{FIGURES} .number").first
+    assert contrast(number) >= 4.5
+    assert number.evaluate("element => parseFloat(getComputedStyle(element).fontSize)") >= 11
+
+
+def test_a_truncation_of_many_digits_survives_the_link(visit):
+    visitor = visit("?seed=5&grid=2&truncation=1.23456789&film-truncation=1.23456789")
+    assert visitor.query()["truncation"] == "1.23456789"
+    visitor.page.get_by_role("radio", name="3", exact=True).check(force=True)
+    visitor.until("grid", "3")
+    again = visit("?" + urlsplit(visitor.page.url).query)
+    assert again.query() == visitor.query() and again.pictures() == visitor.pictures()
+
+
 CONTRAST = """element => {
   const sheet = Object.assign(document.createElement("canvas"), {width: 1, height: 1});
   const pen = sheet.getContext("2d", {willReadFrequently: true});

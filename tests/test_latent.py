@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from gan import latent
+from gan import checks, latent
 from gan.errors import UserError
 
 SEEDS = range(1000, 1400)
@@ -72,17 +72,53 @@ def test_positions_of_a_path_and_of_a_loop():
     assert latent.positions(5, False) == [0, 0.25, 0.5, 0.75, 1]
     assert latent.positions(4, True) == [0, 0.5, 1, 0.5]
     assert latent.positions(2, True) == [0, 1]
-    odd = latent.positions(5, True)
-    assert odd[0] == 0 and max(odd) < 1 and odd[1:] == pytest.approx(odd[:0:-1])
+    assert latent.positions(3, True) == [0, 1, 0.5]
+    assert latent.positions(5, True) == [0, 0.5, 1, 2 / 3, 1 / 3]
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, None, "7", [7], math.nan, math.inf])
+@pytest.mark.parametrize("steps", range(2, 61))
+def test_a_loop_of_any_length_holds_both_ends_once(steps):
+    at = latent.positions(steps, True)
+    assert len(at) == steps and at.count(0) == at.count(1) == 1
+    top = at.index(1)
+    assert at[0] == 0 and at[:top] == sorted(at[:top]) and at[top:] == sorted(at[top:], reverse=True)
+    if steps % 2 == 0:
+        assert at[1:] == at[:0:-1]
+
+
+BAD = [-1, True, "1", b"1", [1], {}, math.nan, math.inf, -math.inf, 10**5000, -(10**5000), [10**5000]]
+
+
+def kind(value: object) -> str:
+    return type(value).__name__  # Python refuses to write the larger ones out
+
+
+@pytest.mark.parametrize("seed", [*BAD, None, 2**32, 1.5], ids=kind)
 def test_a_bad_seed_is_refused(seed):
+    with pytest.raises(UserError, match="^the seed is .{1,60}; use a whole number from 0 to 4294967295.$"):
+        latent.check_seed(seed)
     with pytest.raises(UserError, match="seed"):
         latent.noise([seed], 4, None)
 
 
-@pytest.mark.parametrize("truncation", [0, 0.009, 3.01, -1, math.nan, math.inf, "1", True, [1]])
+@pytest.mark.parametrize("truncation", [*BAD, None, 0, 0.009, 3.01], ids=kind)
 def test_a_bad_truncation_is_refused(truncation):
-    with pytest.raises(UserError, match="truncation"):
-        latent.noise([1], 4, truncation)
+    with pytest.raises(UserError, match="^the truncation is .{1,60}; use a number from 0.01 to 3, or switch it off.$"):
+        latent.check_truncation(truncation)
+    if truncation is not None:
+        with pytest.raises(UserError, match="truncation"):
+            latent.noise([1], 4, truncation)
+
+
+def test_good_values_keep_their_worth():
+    assert [latent.check_seed(seed) for seed in (0, 7.0, 2**32 - 1)] == [0, 7, 2**32 - 1]
+    assert [latent.check_truncation(level) for level in (0.01, 1, 3.0)] == [0.01, 1.0, 3.0]
+    assert isinstance(latent.check_seed(7.0), int) and isinstance(latent.check_truncation(1), float)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "missing"), (10**31, "an enormous number"), ([10**5000], "too large to show"), ("7", "'7'")]
+)
+def test_a_bad_value_is_shown_in_short(value, shown):
+    assert checks.show(value) == shown
+    assert len(checks.show("x" * 10_000)) <= 60

@@ -72,7 +72,16 @@ def test_the_ends_of_a_path_are_the_flowers_themselves(sampler, way):
     assert frames.shape == (7, 16, 16, 3)
     assert np.array_equal(frames[0], sampler.draw([start])[0]) and np.array_equal(frames[-1], sampler.draw([end])[0])
     loop = sampler.path(start, end, 6, way, loop=True)
-    assert np.array_equal(loop[0], frames[0]) and np.array_equal(loop[3], frames[-1]) and np.array_equal(loop[1], loop[5])
+    assert np.array_equal(loop[1], loop[5]) and np.array_equal(loop[2], loop[4])
+
+
+@pytest.mark.parametrize("way", latent.PATHS)
+@pytest.mark.parametrize("steps", [2, 3, 4, 5, 7, 8])
+def test_a_loop_of_any_length_holds_both_flowers(sampler, way, steps):
+    start, end = Flower(0, 10), Flower(1, 11)
+    first, last = sampler.draw([start, end])
+    loop = sampler.path(start, end, steps, way, loop=True)
+    assert len(loop) == steps and np.array_equal(loop[0], first) and np.array_equal(loop[steps // 2], last)
 
 
 def test_the_two_ways_differ_between_the_ends(sampler):
@@ -111,7 +120,9 @@ def test_a_plain_model_has_one_class():
 
 
 @pytest.mark.parametrize(
-    "flower", [Flower(2, 1), Flower(-1, 1), Flower("0", 1), Flower(True, 1), Flower(0, -1), Flower(0, 1, 9.0)]
+    "flower",
+    [Flower(2, 1), Flower(-1, 1), Flower("0", 1), Flower(True, 1), Flower(10**5000, 1), Flower(0, -1), Flower(0, 1, 9.0)],
+    ids=range(7),
 )
 def test_bad_flowers_are_refused_and_the_next_is_drawn(sampler, flower):
     with pytest.raises(UserError):
@@ -120,7 +131,8 @@ def test_bad_flowers_are_refused_and_the_next_is_drawn(sampler, flower):
 
 
 @pytest.mark.parametrize(
-    ("steps", "way"), [(1, "straight"), (0, "straight"), (2.5, "straight"), (True, "straight"), (3, "round")]
+    ("steps", "way"),
+    [*((steps, "straight") for steps in (1, 0, 2.5, True, None)), (3, "round"), (3, ["straight"])],
 )
 def test_bad_paths_are_refused(sampler, steps, way):
     with pytest.raises(UserError):

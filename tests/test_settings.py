@@ -45,7 +45,7 @@ def test_bad_grids(bad):
     "bad", [value for value in NONSENSE if value is not None and value != 1.25] + [0, 0.009, 3.01, -1], ids=kind
 )
 def test_bad_truncations(bad):
-    with pytest.raises(UserError, match="^the truncation is .*; use a number from 0.01 to 3, or nothing for none.$"):
+    with pytest.raises(UserError, match="^the truncation is .*; use a number from 0.01 to 3, or switch it off.$"):
         settings.generate(CLASSES, "marigold", 7, bad, 4)
 
 
@@ -77,7 +77,7 @@ def test_one_class_needs_no_name():
     assert "class" not in settings.to_address(("all",), settings.Generate(0, 1))
 
 
-@pytest.mark.parametrize("level", [None, 0.01, 0.35, 1.5, 3.0])
+@pytest.mark.parametrize("level", [None, 0.01, 0.35, 1.5, 3.0, 1.23456789, 1.2345678901234567, 1 / 3])
 @pytest.mark.parametrize("classes", [CLASSES, ("чорнобривці", "a&b=c"), ("all",)])
 def test_the_address_brings_all_settings_back(level, classes):
     last = len(classes) - 1
@@ -90,6 +90,12 @@ def test_the_address_brings_all_settings_back(level, classes):
         "__theme": "dark",
     }
     assert settings.from_address("?" + urlencode(query), classes, _never) == (grid, film, "interpolate")
+
+
+def test_the_address_writes_a_truncation_out():
+    assert settings.to_address(CLASSES, settings.Generate(0, 1, 1.23456789))["truncation"] == "1.23456789"
+    assert settings.to_address(CLASSES, settings.Generate(0, 1, None))["truncation"] == "off"
+    assert settings.to_address(CLASSES, settings.Generate(0, 1, 1))["truncation"] == "1.0"
 
 
 def _never() -> int:
