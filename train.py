@@ -29,7 +29,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; argparse itself exits with 2 and a sentence where it can't be read."""
     parser = argparse.ArgumentParser(
         allow_abbrev=False,
-        description=__doc__, epilog="presets: " + "; ".join(f"{name} ({preset.stage})" for name, preset in PRESETS.items())
+        description=__doc__,
+        epilog="presets: " + "; ".join(f"{name} ({preset.stage})" for name, preset in PRESETS.items()),
     )
     parser.add_argument("photos", metavar="PHOTOS", type=Path, help="folder of photos, with a sub-folder for each class")
     add = parser.add_argument
