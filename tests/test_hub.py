@@ -223,7 +223,7 @@ def test_a_cached_model_loads_without_the_hub(
 def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
     server: HubServer, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str, words: str
 ) -> None:
-    bundle("cwgan-gp-128")
+    bundle(hub.DEFAULT)
     bundle("wgan-gp-28")
     monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(hub, "LOAD_SECONDS", 1.5)
@@ -243,8 +243,8 @@ def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
     began = time.monotonic()
     model, said = hub.load_or_bundled(name)
     assert time.monotonic() - began < 4
-    assert model.name == "cwgan-gp-128" and re.search(words, said), said
-    assert said.endswith(" The bundled model cwgan-gp-128 is shown instead.") and "\n" not in said
+    assert model.name == hub.DEFAULT and re.search(words, said), said
+    assert said.endswith(f" The bundled model {hub.DEFAULT} is shown instead.") and "\n" not in said
     if fault == "huge":
         assert not [line for line in server.requests if line.startswith("GET") and line.endswith(WEIGHTS)]
 
