@@ -216,8 +216,8 @@ def _estimate(run: Run) -> int:
     """Time a few steps of a trainer that is thrown away, and print what the rest of the run would take."""
     from gan.trainer import Trainer, parameters
 
-    train, seen = run.train_config, run.trainer.images_seen
-    trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.photos, run.trainer.device)
+    train, seen = run.trainer.config, run.trainer.images_seen
+    trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device)
     trainer.step()  # the first one also warms up
     seconds = []
     for _ in range(3):
@@ -234,7 +234,7 @@ def _estimate(run: Run) -> int:
 
 def _go(run: Run, every: int) -> int:
     """Train, with a progress bar, until the end or a signal; the exit code."""
-    total = run.train_config.images
+    total = run.trainer.config.images
     with _caught() as caught, _bar(run.trainer.images_seen, total) as bar:
 
         def show(seen: int, stats: Stats) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import torch
 from torch import Tensor
 
-from .checkpoint import fit, load_pickle, save_model
+from .checkpoint import KINDS, fit, load_pickle, save_model
 from .config import ModelConfig, sizes
 from .errors import UserError
 from .generator import Generator
@@ -30,7 +30,6 @@ URL_SECONDS = 300.0
 ANSWER_SECONDS = 10.0
 Z_DIM = 64
 CLASSES = ("dandelion", "marigold")  # the demo's order: leontodon, marigold
-KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # of tensors in a state dict
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from .generator import Generator
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
 SNAPSHOT = "snapshot.pt"
-_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
+KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 
@@ -107,7 +107,7 @@ def fit(state: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> dict
             raise UserError(
                 f"{where}: '{key}' is {_shape(tensor)} where the configuration wants {_shape(wanted[key])}; use its own config."
             )
-        if tensor.dtype not in _TYPES or tensor.is_floating_point() != wanted[key].is_floating_point():
+        if tensor.dtype not in KINDS or tensor.is_floating_point() != wanted[key].is_floating_point():
             raise UserError(f"{where}: '{key}' holds {tensor.dtype} where {wanted[key].dtype} belongs.")
         if not torch.isfinite(tensor).all():
             raise UserError(f"{where}: '{key}' holds values that are not finite; the training it comes from had diverged.")

@@ -56,7 +56,7 @@ class Run:
 
         Nothing is written before `train`.
         """
-        self.folder, self.train_config, self.photos, self.about, self.half = folder, train, photos, about or {}, half
+        self.folder, self.about, self.half = folder, about or {}, half
         self.trainer = Trainer(model, train, photos, device)
         self.seconds = 0.0
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
@@ -102,10 +102,10 @@ class Run:
         self.writer = _tensorboard(self.folder / "logs", self.trainer.images_seen)
         if not self.trainer.images_seen:
             self._save_reals()
-            self._save_grid()
+            self._save_grid(self._fixed_sheet())
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
         halted = False
-        while self.trainer.images_seen < self.train_config.images and not halted:
+        while self.trainer.images_seen < self.trainer.config.images and not halted:
             mark = self.trainer.images_seen // every
             stats = self.trainer.step()
             self.seconds = before + time.monotonic() - started
@@ -114,14 +114,11 @@ class Run:
             show(self.trainer.images_seen, stats)
             self._log(stats)
             due = self.trainer.images_seen // every != mark
-            if due:
-                self._save_grid()
             if due or time.monotonic() - saved > SNAPSHOT_SECONDS:
-                self._save()
+                self._save(with_grid=due)
                 saved = time.monotonic()
             halted = stopped()
-        self._save_grid()
-        self._save()
+        self._save(with_grid=True)
         if self.writer:
             self.writer.close()
         return not halted
@@ -141,25 +138,26 @@ class Run:
 
     # ------------------------------------------------------------------------------------------------- what is written
 
-    def _save(self) -> None:
-        """Model and snapshot, unless a weight has stopped being a number since the last loss."""
+    def _save(self, *, with_grid: bool) -> None:
+        """Model and snapshot, unless a weight has stopped being a number since the last loss; and the grid for fig. 19."""
         if not self.trainer.finite():
             raise self._divergence()
-        self._save_model()
-        checkpoint.save_snapshot(self.folder, self._state())
+        sheet = self._fixed_sheet()
+        if with_grid:
+            self._save_grid(sheet)
+        self._save_model(sheet)
+        state = {**self.trainer.state(), "seconds": self.seconds, "begun_from": self.begun_from}
+        checkpoint.save_snapshot(self.folder, state)
 
-    def _state(self) -> dict[str, Any]:
-        return {**self.trainer.state(), "seconds": self.seconds, "begun_from": self.begun_from}
-
-    def _save_model(self) -> None:
-        trainer, config = self.trainer, self.train_config
+    def _save_model(self, sheet: np.ndarray) -> None:
+        trainer, config = self.trainer, self.trainer.config
         trained = {
             **{name: value for name, value in config.to_json().items() if name != "images"},
             "images": trainer.images_seen,
             "steps": trainer.generator_steps,
             "hours": round(self.seconds / 3600, 3),
             "hardware": describe(trainer.device),
-            "photos": self.photos.counts(),
+            "photos": trainer.photos.counts(),
             "begun_from": self.begun_from,
             "stored": "half precision" if self.half else "single precision",
             **self.about,
@@ -167,17 +165,16 @@ class Run:
         described = replace(trainer.model, trained=trained)
         checkpoint.save_model(self.folder, trainer.ema, described, half=self.half)
         write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
-        write_atomic(self.folder / checkpoint.SAMPLES, png(self._fixed_sheet()))
+        write_atomic(self.folder / checkpoint.SAMPLES, png(sheet))
 
     def _save_reals(self) -> None:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
-        draws = torch.Generator().manual_seed(self.train_config.seed)
+        draws = torch.Generator().manual_seed(self.trainer.config.seed)
         pictures, _ = self.trainer.real_batch(0, len(self.noise), draws)
         self._picture("reals", _sheet(pictures), self.folder / "reals.png")
 
-    def _save_grid(self) -> None:
-        path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"
-        self._picture("fixed noise", self._fixed_sheet(), path)
+    def _save_grid(self, sheet: np.ndarray) -> None:
+        self._picture("fixed noise", sheet, self.folder / "grids" / f"{self.trainer.images_seen:09d}.png")
 
     def _fixed_sheet(self) -> np.ndarray:
         return _sheet(self.trainer.draw(self.noise, self.labels))
