@@ -36,6 +36,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--preset", default=DEFAULT_PRESET, choices=PRESETS, metavar="NAME", help="which model (default %(default)s)")
     add("--classes", nargs="+", default=(), metavar="NAME", help="train on these sub-folders only")
+    add("--holdout", type=float, metavar="X", help="share of each class's photos kept away from training, 0 to 0.9 (default 0)")
     add("--out", type=Path, metavar="FOLDER", help="run folder (default runs/PRESET-PHOTOS)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--images", type=int, metavar="N", help="stop after N photos shown to the critic (default 500,000)")
@@ -114,7 +115,9 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     device = pick_device(args.device)
     classes = tuple(find_photos(args.photos, args.classes))
     model, train = _configure(args, classes, pick_precision(device, args.precision))
-    photos = load_photos(args.photos, OVERSAMPLE * model.resolution, only=args.classes, progress=_reading())
+    photos = load_photos(
+        args.photos, OVERSAMPLE * model.resolution, only=args.classes, select=_training_part(args, train), progress=_reading()
+    )
     _list(photos.skipped)
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in photos.counts().items()))
     if args.epochs:
@@ -175,7 +178,7 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
     names = (
         "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight",
         "clip", "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate",
-        "seed", "start_from",
+        "holdout", "seed", "start_from",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     classes = merged(classes) if args.unconditional else classes
@@ -183,6 +186,15 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
         args.preset, classes, width=args.width, critic_width=args.critic_width, critic_norm=args.critic_norm,
         precision=precision, **given,
     )  # fmt: skip
+
+
+def _training_part(args: argparse.Namespace, train: TrainConfig):
+    """What is left of the files when the photos to judge by are held out, as load_photos takes it; None for all."""
+    if not train.holdout:
+        return None
+    from gan.holdout import split
+
+    return lambda found: split(found, args.photos, train.holdout, train.seed)[0]
 
 
 def _reading():

@@ -62,6 +62,7 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
     augmentations = [name.replace("_", " ") for name in names if trained.get(name)]
     rows = [
         ("photos", f"{count:,} (" + ", ".join(f"{number:,} {name}" for name, number in photos.items()) + ")"),
+        ("held out of training", f"{trained.get('holdout', 0):g} of each class" if trained.get("holdout") else "nothing"),
         ("images shown to the critic", f"{trained['images']:,} ({trained['images'] / count:,.0f} epochs)"),
         ("generator steps", f"{trained['steps']:,}"),
         ("time", f"{trained['hours']:.2f} hours on the clock"),
@@ -77,11 +78,11 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         ("seed", str(trained["seed"])),
     ]
     if trained.get("critic_lr"):
-        rows.insert(11, ("critic's learning rate", f"{trained['critic_lr']:g}"))
+        rows.insert(12, ("critic's learning rate", f"{trained['critic_lr']:g}"))
     if trained.get("start_from"):
         more = f" ({begun['images']:,} images, {begun['hours']:.2f} hours, not counted below)" if begun.get("images") else ""
         warm = f"; the first {trained['critic_warm_up']:,} images for the critic alone" if trained.get("critic_warm_up") else ""
-        rows.insert(1, ("begun as", f"{trained['start_from']}{more}{warm}"))
+        rows.insert(2, ("begun as", f"{trained['start_from']}{more}{warm}"))
     return rows
 
 

@@ -158,6 +158,7 @@ class TrainConfig:
     flip_horizontal: bool = True
     flip_vertical: bool = True
     rotate: bool = True
+    holdout: float = 0.0  # share of each class's photos kept away from training (holdout.py)
     seed: int = 0
     start_from: str = ""  # the model whose first layers the generator began with
     precision: str = "fp32"  # "fp32" or "bf16" (autocast; the penalty always stays in fp32)
@@ -168,6 +169,7 @@ class TrainConfig:
             ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0),
             ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
             ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("critic_warm_up", 0, 10**9), ("seed", 0, 2**32 - 1),
+            ("holdout", 0.0, 0.9),
         ):  # fmt: skip
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:

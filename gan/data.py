@@ -71,11 +71,13 @@ def load_photos(
     size: int,
     *,
     only: Sequence[str] = (),
+    select: Callable[[dict[str, list[Path]]], dict[str, list[Path]]] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Photos:
     """Decode the photos of `folder`, cropped to the central square and resized to `size` pixels a side.
 
-    `only` chooses classes by name, all by default. `progress` is called in this thread with (files done, files in all).
+    `only` chooses classes by name, all by default; `select` chooses among the files that `find_photos` gives, without
+    opening them. `progress` is called in this thread with (files done, files in all).
     Raises UserError when the folder cannot be used, a class has no usable photo, there are fewer than MIN_PHOTOS in all,
     or they would not fit in memory.
     """
@@ -84,6 +86,7 @@ def load_photos(
     found = _choose(found, only, folder)
     unwanted -= set(found)
     skipped = [item for item in skipped if item.path.split(os.sep)[0] not in unwanted]
+    found = select(found) if select else found
     files = [(label, path) for label, paths in enumerate(found.values()) for path in paths]
     _check_memory(len(files), size)
     images = np.empty((len(files), 3, size, size), np.uint8)

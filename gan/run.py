@@ -158,6 +158,7 @@ class Run:
             "hours": round(self.seconds / 3600, 3),
             "hardware": describe(trainer.device),
             "photos": trainer.photos.counts(),
+            "photos_digest": trainer.photos.digest,
             "begun_from": self.begun_from,
             "stored": "half precision" if self.half else "single precision",
             **self.about,

@@ -1,0 +1,64 @@
+"""Photos kept away from training, so that a model can be judged on what it has never seen."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .errors import UserError
+
+GROUPS = "sources.csv"  # columns `file` (below the photo folder) and `photo_group`
+Files = dict[str, list[Path]]
+
+
+def split(found: Mapping[str, Sequence[Path]], folder: str | os.PathLike[str], share: float, seed: int) -> tuple[Files, Files]:
+    """Class → files, cut in two: those to train on, and those held out, of each class just enough to reach `share`.
+
+    Which ones follows from `seed` and the names alone, so that an evaluation finds what a training left out. Files of one
+    `photo_group` in the folder's sources.csv (crops of one photo, say) stay on one side; without it each file is a group.
+    Raises UserError when a class would be left without a photo to train on, or when sources.csv cannot be read.
+    """
+    groups = _groups(Path(folder))
+    members: dict[str, list[tuple[str, Path]]] = {}
+    for name, paths in found.items():
+        for path in paths:
+            shown = Path(os.path.relpath(path, folder)).as_posix()
+            members.setdefault(groups.get(shown, shown), []).append((name, path))
+    missing = {name: share * len(paths) for name, paths in found.items()}
+    held = set()
+    for group in sorted(members, key=lambda group: _order(seed, group)):
+        if all(missing[name] > 0 for name, _ in members[group]):
+            for name, path in members[group]:
+                missing[name] -= 1
+                held.add(path)
+    kept = {name: [path for path in paths if path not in held] for name, paths in found.items()}
+    for name, paths in kept.items():
+        if not paths and found[name]:
+            raise UserError(
+                f"holding out {share:g} of the photos leaves none of the class '{name}' to train on; "
+                "use a smaller --holdout, or add photos."
+            )
+    return kept, {name: [path for path in paths if path in held] for name, paths in found.items()}
+
+
+def _order(seed: int, group: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{group}".encode("utf-8", "surrogateescape")).digest()
+
+
+def _groups(folder: Path) -> dict[str, str]:
+    """File below `folder` → its group, as far as the folder says."""
+    path = folder / GROUPS
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            if not {"file", "photo_group"} <= set(rows.fieldnames or ()):
+                return {}  # a list of sources with no word about groups
+            # A row without a group is a photo of its own; the prefix keeps a group from meeting a file of its name.
+            return {row["file"]: f"group {row['photo_group']}" for row in rows if row["file"] and row["photo_group"]}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as a table of photos ({error}); mend it, or remove it.") from None
