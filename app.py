@@ -33,6 +33,7 @@ from gan import hub, latent, render, settings  # noqa: E402
 from gan.errors import UserError  # noqa: E402
 from gan.guard import Guard  # noqa: E402
 from gan.sampler import Flower, Sampler  # noqa: E402
+from gan.scores import headline  # noqa: E402
 from gan.text import ENGLISH as TEXT  # noqa: E402
 
 PAGE = Path(hub.__file__).parent  # page.css and page.js lie beside the package's code
@@ -54,6 +55,7 @@ class Studio:
         self.sampler = Sampler(model.generator)
         self.config = self.sampler.config
         self.classes = self.config.classes
+        self.truncation = latent.default_truncation(self.config.scores)
         # No paths on the page, and a name even for the folder ".".
         local = model.source in ("path", "authors")
         self.name = (model.folder or Path(model.name)).resolve().name if local else model.name
@@ -64,7 +66,9 @@ class Studio:
         """The line that says which weights are loaded."""
         source = TEXT[f"source_{self.model.source}"]
         revision, size = self.model.revision[:12], self.config.resolution
-        return TEXT["status"].format(name=self.name, source=source, revision=revision, size=size)
+        line = TEXT["status"].format(name=self.name, source=source, revision=revision, size=size)
+        judged = headline(self.config.scores)
+        return f"{line} · {judged}" if judged else line
 
     def pictures(self, wanted: settings.Generate) -> list[tuple[Flower, str, bytes]]:
         """(flower, file name, PNG file) for every picture of the grid."""
@@ -187,7 +191,9 @@ def build(studio: Studio) -> gr.Blocks:
 
         def restore(address: Any) -> list[Any]:
             """Give every control the value that the address says, and draw the open tab."""
-            on_grid, on_film, tab = settings.from_address(address, studio.classes, lambda: secrets.randbelow(2**32))
+            on_grid, on_film, tab = settings.from_address(
+                address, studio.classes, lambda: secrets.randbelow(2**32), studio.truncation
+            )
             drawn = [grid_value(studio, on_grid), gr.skip()] if tab == "generate" else [gr.skip(), film_value(studio, on_film)]
             return [gr.Tabs(selected=tab), *grid.values(on_grid), *film.values(on_film), *drawn]
 
@@ -222,14 +228,14 @@ def seed_number(label: str, *, under: bool = False) -> gr.Number:
     return gr.Number(0, label=label, precision=0, minimum=0, maximum=latent.MAX_SEED, step=1, min_width=120, elem_classes=look)
 
 
-def truncation_controls(info: str | None = None) -> tuple[gr.Slider, gr.Checkbox]:
+def truncation_controls(level: float, info: str | None = None) -> tuple[gr.Slider, gr.Checkbox]:
     """The truncation and the switch that turns it off."""
-    level = gr.Slider(
-        latent.MIN_TRUNCATION, latent.MAX_TRUNCATION, latent.DEFAULT_TRUNCATION, step=0.01, label=TEXT["truncation"],
+    slider = gr.Slider(
+        latent.MIN_TRUNCATION, latent.MAX_TRUNCATION, level, step=0.01, label=TEXT["truncation"],
         info=info, buttons=[], elem_classes="level",
     )  # fmt: skip
     off = gr.Checkbox(False, label=TEXT["truncation_off"], container=False, elem_classes="switch")
-    return level, off
+    return slider, off
 
 
 def level_values(truncation: float | None) -> tuple[Any, bool]:
@@ -255,7 +261,7 @@ class GenerateTab:
                     dice = gr.Button(TEXT["new_flowers"], variant="primary", elem_id="new-flowers")
                     self.label = label_radio(studio, TEXT["class"], everything=True)
                     self.seed = seed_slider()
-                    self.level, self.off = truncation_controls(TEXT["truncation_hint"])
+                    self.level, self.off = truncation_controls(studio.truncation, TEXT["truncation_hint"])
                     sides = range(settings.MIN_SIDE, settings.MAX_SIDE + 1)
                     choices = [(str(side), side) for side in sides]
                     self.side = gr.Radio(choices, value=settings.DEFAULT_SIDE, label=TEXT["grid"], elem_classes="segments")
@@ -309,7 +315,7 @@ class InterpolateTab:
                     self.from_seed = seed_number(TEXT["from_seed"], under=len(studio.classes) > 1)
                     self.to_label = label_radio(studio, TEXT["to"], everything=False)
                     self.to_seed = seed_number(TEXT["to_seed"], under=len(studio.classes) > 1)
-                    self.level, self.off = truncation_controls()
+                    self.level, self.off = truncation_controls(studio.truncation)
                     ways = [(TEXT[f"path_{way}"], way) for way in latent.PATHS]
                     self.path = gr.Radio(ways, value=latent.DEFAULT_PATH, label=TEXT["path"], elem_classes="chips")
                     self.steps = gr.Slider(
@@ -398,7 +404,7 @@ def add_api(studio: Studio) -> None:
 
     def generate(
         label: str = every if len(classes) > 1 else first, seed: int = 0,
-        truncation: float | None = latent.DEFAULT_TRUNCATION, side: int = 1,
+        truncation: float | None = studio.truncation, side: int = 1,
     ) -> list[dict]:  # fmt: skip
         """Draw side² flowers whose seeds follow on from `seed` (0 to 2³²−1; side 1 to 7).
 
@@ -412,7 +418,7 @@ def add_api(studio: Studio) -> None:
 
     def interpolate(
         from_label: str = first, from_seed: int = 0, to_label: str = last, to_seed: int = 1,
-        truncation: float | None = latent.DEFAULT_TRUNCATION, path: str = latent.DEFAULT_PATH,
+        truncation: float | None = studio.truncation, path: str = latent.DEFAULT_PATH,
         steps: int = settings.DEFAULT_STEPS, loop: bool = False,
     ) -> dict:  # fmt: skip
         """Turn one flower into another in `steps` pictures (2 to 60), along a `spherical` or `straight` path.

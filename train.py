@@ -19,6 +19,10 @@ from gan.errors import UserError
 from gan.presets import PRESETS, from_preset, merged
 
 if TYPE_CHECKING:
+    import torch
+
+    from gan.data import Photos
+    from gan.judge import Judge
     from gan.run import Run
     from gan.trainer import Stats
 
@@ -76,6 +80,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default bf16 where the processor has it")
     add("--resume", default="auto", choices=("auto", "never"), help="auto continues the run in --out (default)")
     add("--every", type=int, default=10_000, metavar="N", help="grid and snapshot every N images (default 10,000)")
+    add(
+        "--evaluate-every",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="judge the pictures every N images and keep the best model (default 10,000; 0: keep the last)",
+    )
     add("--half", action="store_true", help="store the model's weights in half precision")
     add("--note", default="", metavar="TEXT", help="what the pictures show and what they don't, for the model card")
     add("--dry-run", action="store_true", help="check everything, print the plan and its cost, train nothing")
@@ -119,17 +130,20 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
         args.photos, OVERSAMPLE * model.resolution, only=args.classes, select=_training_part(args, train), progress=_reading()
     )
     _list(photos.skipped)
-    print("photos: " + ", ".join(f"{count:,} {name}" for name, count in photos.counts().items()))
+    counts = photos.counts()
+    print("photos: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     if args.epochs:
         train = replace(train, images=args.epochs * len(photos.labels))
     train = train.validate()
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
     _print_plan(model, train, out, describe(device))
-    run = _prepare(args, Run(out, model, train, photos, device, about=_about(args, argv), half=args.half))
+    about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
+    judge = _judge(args, train, photos, device)
+    run = _prepare(args, Run(out, model, train, photos, device, about=about, half=args.half, judge=judge))
     if args.dry_run:
         return _estimate(run)
-    finished = _go(run, args.every)
+    finished = _go(run, args.every, args.evaluate_every)
     if finished == 0 and args.push_to_hub:
         from gan import hub
 
@@ -154,10 +168,10 @@ def _about(args: argparse.Namespace, argv: list[str]) -> dict[str, str]:
 
 def _check(args: argparse.Namespace, out: Path) -> None:
     """What can be refused before anything is read or built. Raises UserError."""
-    for name in ("epochs", "every", "threads"):
+    for name, least in (("epochs", 1), ("every", 1), ("threads", 1), ("evaluate_every", 0)):
         value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} is {value}; use 1 or more.")
+        if value is not None and value < least:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; use {least} or more.")
     if out.resolve().is_relative_to(args.photos.resolve()):
         raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
     if args.push_to_hub:
@@ -204,6 +218,19 @@ def _reading():
     return lambda done, total: print(f"\rreading photos {done:,}/{total:,}", end="\n" if done == total else "", file=sys.stderr)
 
 
+def _judge(args: argparse.Namespace, train: TrainConfig, photos: Photos, device: torch.device) -> Judge | None:
+    """What judges the run on its way; None for a run too short to be judged, or where that cannot be done (said, once)."""
+    if args.dry_run or not 0 < args.evaluate_every <= train.images:
+        return None
+    from gan.judge import find_judge
+
+    try:
+        return find_judge(photos, device)
+    except UserError as error:
+        print(f"not judged on the way, the last model will be kept: {error}")
+        return None
+
+
 def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str) -> None:
     print(f"model:  {model.preset}, {model.resolution}×{model.resolution}, classes: {', '.join(model.classes)}")
     print(f"train:  {train.objective}, {train.images:,} images, batch {train.batch}, {train.critic_steps} critic steps, "
@@ -244,7 +271,7 @@ def _estimate(run: Run) -> int:
     return 0
 
 
-def _go(run: Run, every: int) -> int:
+def _go(run: Run, every: int, judge_every: int) -> int:
     """Train, with a progress bar, until the end or a signal; the exit code."""
     total = run.trainer.config.images
     with _caught() as caught, _bar(run.trainer.images_seen, total) as bar:
@@ -256,10 +283,12 @@ def _go(run: Run, every: int) -> int:
                 refresh=False,
             )
 
-        finished = run.train(every, show, lambda: bool(caught))
+        finished = run.train(every, show, lambda: bool(caught), judge_every)
     if not finished:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
         return 128 + caught[0]
+    if run.best:
+        print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f}")
     print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'samples.png'}")
     print(f"open it: python app.py --model {shlex.quote(str(run.folder))}")
     return 0

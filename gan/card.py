@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .config import ModelConfig
+from .digits import MISSING, number, share
 
 TAGS = ("gan", "image-generation")
 
@@ -28,6 +29,8 @@ def model_card(config: ModelConfig, parameters: int) -> str:
     lines += ["## The model", "", *_table(_model_rows(config, parameters)), ""]
     if "command" in trained:
         lines += ["## Training", "", *_table(_training_rows(trained)), "", "```", trained["command"], "```", ""]
+    if config.scores.get("parts"):
+        lines += ["## Evaluation", "", *evaluation_section(config.scores), ""]
     lines += ["## Use", "", "```python", "import gan", 'model = gan.load("path/of/this/folder")', "```", ""]
     lines += [
         "The generator takes noise from a normal distribution"
@@ -77,6 +80,8 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         ("augmentations", ", ".join(augmentations) or "none"),
         ("seed", str(trained["seed"])),
     ]
+    if best := trained.get("chosen_by"):
+        rows.insert(3, ("chosen", f"where KID-MobileNetV2 of 500 flowers was lowest, {best['kid']:.3f}, of all moments judged"))
     if trained.get("critic_lr"):
         rows.insert(12, ("critic's learning rate", f"{trained['critic_lr']:g}"))
     if trained.get("start_from"):
@@ -84,6 +89,44 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         warm = f"; the first {trained['critic_warm_up']:,} images for the critic alone" if trained.get("critic_warm_up") else ""
         rows.insert(2, ("begun as", f"{trained['start_from']}{more}{warm}"))
     return rows
+
+
+def evaluation_section(scores: dict[str, Any]) -> list[str]:
+    """The figures of an evaluation (scores.summary) as a table, a column a class, and how they were taken."""
+    parts, settings, reference = scores["parts"], scores["settings"], scores["reference"]
+    names = {"kid": settings["kid_name"], "fd": settings["fd_name"], "auc": "two-sample AUC"}
+    names |= {f"{name}_{k}": f"{name}, k = {k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)}
+    lines = [f"| | {' | '.join(parts)} | two halves of the photos |", "| --- |" + " ---: |" * (len(parts) + 1)]
+    for key, name in names.items():
+        measures = [part.get(key) for part in parts.values()]
+        if any(measures):
+            cells = [number(measure["value"], measure["error"]) if measure else MISSING for measure in measures]
+            floor = measures[0] or {}
+            lines.append(f"| {name} | {' | '.join(cells)} | {number(floor.get('floor'), floor.get('floor_error'))} |")
+    if probe := scores.get("probe"):
+        cells = [f"{share(probe['generated_accuracy'][part])} ({share(probe['real_accuracy'][part])})" for part in parts]
+        lines.append(f"| class seen as asked (of photos) | {' | '.join(cells)} | |")
+    if copied := scores.get("copies"):
+        blanks = " |" * (len(parts) - 1)
+        lines.append(
+            f"| nearer to a training photo than the nearest 1 % of held-out photos are | "
+            f"{share(copied['below_1st_percentile'])} |{blanks} {share(copied['held_out_share'])} of those |"
+        )
+    kept, held = reference["trained_on"], reference["held_out"]
+    judged = f"{held:,} held out of training ({reference['held_out_from']})" if held else "none held out"
+    return [
+        *lines,
+        "",
+        f"{settings['n']:,} flowers, seeds from {settings['seed']}, truncation {settings['truncation']:g}, compared at "
+        f"{settings['compared_at']}×{settings['compared_at']}; photos: {kept:,} trained on (for the distances) and {judged}. "
+        f"Feature network {settings['network_label']} (SHA-256 {settings['network_sha256'][:12]}). ± is the standard error; "
+        "in the last column it is the spread over ten cuts, at half the photos' number (for the AUC: photos trained on against "
+        "those held out). Figures of different n are not comparable but for KID.",
+        "",
+        "```",
+        settings["command"],
+        "```",
+    ]
 
 
 def _objective(trained: dict[str, Any]) -> str:

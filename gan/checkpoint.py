@@ -42,6 +42,11 @@ def save_model(folder: Path, generator: Generator, config: ModelConfig, *, half:
         for key, value in generator.state_dict().items()
     }
     write_atomic(folder / WEIGHTS, save(state, metadata={"format": "pt"}))
+    save_config(folder, config)
+
+
+def save_config(folder: Path, config: ModelConfig) -> None:
+    """Write `config.json` alone, for figures that come after the weights. Raises OSError."""
     write_atomic(folder / CONFIG, (json.dumps(config.to_json(), indent=2, ensure_ascii=False) + "\n").encode())
 
 

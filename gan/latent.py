@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import checks
+from .errors import UserError
 
 MAX_SEED = 2**32 - 1
 MIN_TRUNCATION, MAX_TRUNCATION, DEFAULT_TRUNCATION = 0.01, 3.0, 1.5
@@ -44,6 +45,14 @@ def check_seed(seed: Any) -> int:
 def check_truncation(truncation: Any) -> float:
     """`truncation` as a number from 0.01 to 3. Raises UserError, for None too."""
     return checks.number("truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION, ", or switch it off")
+
+
+def default_truncation(scores: Mapping[str, Any]) -> float:
+    """The truncation to show a model at: the one with its best KID, if `scores` (of its config.json) has one."""
+    try:
+        return check_truncation(scores.get("truncation"))
+    except UserError:  # never judged, or a file by somebody else
+        return DEFAULT_TRUNCATION
 
 
 def positions(steps: int, loop: bool) -> list[float]:

@@ -9,6 +9,7 @@ logs/                                                      TensorBoard: scalars 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,14 +52,16 @@ class Run:
         *,
         about: dict[str, Any] | None = None,
         half: bool = False,
+        judge: Callable[[Trainer], float] | None = None,
     ) -> None:
-        """`about` goes into the card beside the configuration (`command`, `notes`); `half` stores the model in float16.
-
+        """`about` goes into the card beside the configuration (`command`, `notes`, `photos`); `half` stores it in float16.
+        With a `judge` (judge.py) the model is kept as it was when its KID was lowest, without as it is at the end.
         Nothing is written before `train`.
         """
-        self.folder, self.about, self.half = folder, about or {}, half
+        self.folder, self.about, self.half, self.judge = folder, about or {}, half, judge
         self.trainer = Trainer(model, train, photos, device)
         self.seconds = 0.0
+        self.best: dict[str, Any] = {}  # kid and images of the model in the folder, once the judge has been asked
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
         self.writer: Any = None
         side = GRID_SIDE
@@ -77,6 +80,7 @@ class Run:
         except UserError as error:
             raise UserError(f"{self.folder}: {error}") from None
         self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
+        self.best = dict(state.get("best", {}))
         return True
 
     def begin_as(self, name: str, other: Generator) -> int:
@@ -90,11 +94,14 @@ class Run:
         self.begun_from = {"name": name, **{key: other.config.trained.get(key) for key in ("images", "hours")}}
         return layers
 
-    def train(self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool]) -> bool:
+    def train(
+        self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int = 0
+    ) -> bool:  # fmt: skip
         """Train until `images` have been seen; True when finished, False when `stopped()` said so after a step.
 
         `show(images_seen, stats)` is called after each step; grid, model and snapshot are written each `every` images and
-        at the end. Raises Diverged when a value is not finite, OSError when the disk is full.
+        at the end. The judge is asked each `judge_every` images (0: never), and at the end of a run in which it was asked
+        before. Raises Diverged when a value is not finite, OSError when the disk is full.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.trainer.images_seen:
@@ -104,24 +111,28 @@ class Run:
             self._save_reals()
             self._save_grid(self._fixed_sheet())
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
-        halted = False
+        halted = asked = False
         while self.trainer.images_seen < self.trainer.config.images and not halted:
-            mark = self.trainer.images_seen // every
+            seen = self.trainer.images_seen
             stats = self.trainer.step()
             self.seconds = before + time.monotonic() - started
             if not stats.finite:
                 raise self._divergence()
             show(self.trainer.images_seen, stats)
             self._log(stats)
-            due = self.trainer.images_seen // every != mark
-            if due or time.monotonic() - saved > SNAPSHOT_SECONDS:
-                self._save(with_grid=due)
+            due, asked = (self._passed(interval, seen) for interval in (every, judge_every if self.judge else 0))
+            if due or asked or time.monotonic() - saved > SNAPSHOT_SECONDS:
+                self._save(with_grid=due, judged=asked)
                 saved = time.monotonic()
             halted = stopped()
-        self._save(with_grid=True)
+        self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
         if self.writer:
             self.writer.close()
         return not halted
+
+    def _passed(self, interval: int, seen: int) -> bool:
+        """Whether the last step went past a multiple of `interval` images (0: never)."""
+        return interval > 0 and self.trainer.images_seen // interval != seen // interval
 
     def _clear(self) -> None:
         """Remove what an earlier run left in the folder, or the next start would go on with it."""
@@ -138,16 +149,27 @@ class Run:
 
     # ------------------------------------------------------------------------------------------------- what is written
 
-    def _save(self, *, with_grid: bool) -> None:
-        """Model and snapshot, unless a weight has stopped being a number since the last loss; and the grid for fig. 19."""
+    def _save(self, *, with_grid: bool, judged: bool) -> None:
+        """Snapshot, grid for fig. 19, and model, unless a weight has stopped being a number since the last loss."""
         if not self.trainer.finite():
             raise self._divergence()
         sheet = self._fixed_sheet()
         if with_grid:
             self._save_grid(sheet)
-        self._save_model(sheet)
-        state = {**self.trainer.state(), "seconds": self.seconds, "begun_from": self.begun_from}
+        if self._is_best() if judged else not self.best:
+            self._save_model(sheet)
+        state = {**self.trainer.state(), "seconds": self.seconds, "begun_from": self.begun_from, "best": self.best}
         checkpoint.save_snapshot(self.folder, state)
+
+    def _is_best(self) -> bool:
+        """Ask the judge; whether the model of this moment is the best one so far."""
+        kid = self.judge(self.trainer)
+        if self.writer:
+            self.writer.add_scalar("KID", kid, self.trainer.images_seen)
+        better = kid < self.best.get("kid", math.inf)
+        if better:
+            self.best = {"kid": kid, "images": self.trainer.images_seen}
+        return better
 
     def _save_model(self, sheet: np.ndarray) -> None:
         trainer, config = self.trainer, self.trainer.config
@@ -160,6 +182,7 @@ class Run:
             "photos": trainer.photos.counts(),
             "photos_digest": trainer.photos.digest,
             "begun_from": self.begun_from,
+            "chosen_by": self.best,
             "stored": "half precision" if self.half else "single precision",
             **self.about,
         }

@@ -141,10 +141,12 @@ def to_address(classes: Sequence[str], settings: Generate | Interpolate) -> dict
     return {key: str(value) for key, value in pairs.items() if key not in single}
 
 
-def from_address(query: Any, classes: Sequence[str], fresh: Callable[[], int]) -> tuple[Generate, Interpolate, str]:
+def from_address(
+    query: Any, classes: Sequence[str], fresh: Callable[[], int], truncation: float = latent.DEFAULT_TRUNCATION
+) -> tuple[Generate, Interpolate, str]:
     """Both tabs' settings and the open tab from an address (`?class=…`); whatever is missing or bad takes its default.
 
-    `fresh` gives a seed where the address has none. Never raises.
+    `fresh` gives a seed where the address has none, `truncation` is the model's own. Never raises.
     """
     try:
         found = {key: values[-1] for key, values in parse_qs(str(query or "")[:MAX_ADDRESS].lstrip("?")).items()}
@@ -154,7 +156,7 @@ def from_address(query: Any, classes: Sequence[str], fresh: Callable[[], int]) -
     on_page = Generate(
         _take(found, "class", lambda text: check_label(classes, text), None if last else 0),
         _seed(found, "seed", fresh),
-        _take(found, "truncation", _read_level, latent.DEFAULT_TRUNCATION),
+        _take(found, "truncation", _read_level, truncation),
         _take(found, "grid", lambda text: check_side(_read_whole(text)), DEFAULT_SIDE),
     )
     film = Interpolate(
@@ -162,7 +164,7 @@ def from_address(query: Any, classes: Sequence[str], fresh: Callable[[], int]) -
         _seed(found, "from-seed", fresh),
         _take(found, "to", lambda text: check_label(classes, text), last),
         _seed(found, "to-seed", fresh),
-        _take(found, "film-truncation", _read_level, latent.DEFAULT_TRUNCATION),
+        _take(found, "film-truncation", _read_level, truncation),
         _take(found, "path", latent.check_path, latent.DEFAULT_PATH),
         _take(found, "steps", lambda text: check_steps(_read_whole(text)), DEFAULT_STEPS),
         _take(found, "loop", {"yes": True, "no": False}.__getitem__, False),

@@ -118,7 +118,7 @@ class _Conv(nn.Module):
         if self.same and self.stride > 1:
             x, padding = pad(x, _same(x.shape[3], self.kernel, self.stride) + _same(x.shape[2], self.kernel, self.stride)), 0
         x = conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
-        return nn.functional.relu6(x) if act else x
+        return nn.functional.relu6(x, inplace=True) if act else x
 
 
 class _Block(nn.Module):
@@ -142,7 +142,7 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else self.expand(x, act=True)
         y = self.project(self.depthwise(y, act=True), act=False)
-        return x + y if self.shortcut else y
+        return y.add_(x) if self.shortcut else y
 
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
@@ -168,6 +168,9 @@ def _names(architecture: Architecture) -> list[tuple[str, str]]:
 
 def _fold(state: Mapping[str, Tensor], conv: str, norm: str, epsilon: float) -> tuple[Tensor, Tensor]:
     """A convolution and the batch norm behind it as one convolution with a bias."""
+    width = state[f"{conv}.weight"].shape[:1]
+    if any(state[f"{norm}.{part}"].shape != width for part in _NORM):
+        raise UserError(f"the weights are not those of this network ('{norm}' has another width than '{conv}').")
     weight, bias, mean, variance = (state[f"{norm}.{part}"].float() for part in _NORM)
     factor = weight / torch.sqrt(variance + epsilon)
     return state[f"{conv}.weight"].float() * factor.view(-1, 1, 1, 1), bias - mean * factor

@@ -4,11 +4,11 @@ import csv
 from pathlib import Path
 
 import pytest
+from pictures import make_photos
 
 from gan.data import find_photos, load_photos
 from gan.errors import UserError
 from gan.holdout import split
-from pictures import make_photos
 
 
 def found(count: int = 40, classes: tuple[str, ...] = ("rose", "tulip")) -> dict[str, list[Path]]:

@@ -122,3 +122,12 @@ def test_good_values_keep_their_worth():
 def test_a_bad_value_is_shown_in_short(value, shown):
     assert checks.show(value) == shown
     assert len(checks.show("x" * 10_000)) <= 60
+
+
+@pytest.mark.parametrize("scores", [{}, {"truncation": None}, {"truncation": "1"}, {"truncation": 9}, {"truncation": True}])
+def test_a_model_without_a_sound_truncation_of_its_own_has_the_usual_one(scores):
+    assert latent.default_truncation(scores) == latent.DEFAULT_TRUNCATION
+
+
+def test_a_judged_model_has_the_truncation_found_best():
+    assert latent.default_truncation({"truncation": 0.75}) == 0.75

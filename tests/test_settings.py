@@ -134,3 +134,10 @@ def test_flowers_of_a_grid_and_of_a_film_have_classes_of_their_own():
 )
 def test_file_names_are_safe(parts, stem):
     assert settings.file_stem(*parts) == stem
+
+
+def test_an_address_without_a_truncation_takes_the_models_own():
+    grid, film, _ = settings.from_address("?seed=1", CLASSES, lambda: 0, 0.75)
+    assert (grid.truncation, film.truncation) == (0.75, 0.75)
+    grid, film, _ = settings.from_address("?truncation=1.25&film-truncation=off", CLASSES, lambda: 0, 0.75)
+    assert (grid.truncation, film.truncation) == (1.25, None)

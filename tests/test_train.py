@@ -255,7 +255,7 @@ def test_unconditional_merges_the_classes(photos, tmp_path):
     out = tmp_path / "out"
     assert train.main([str(photos), *TINY, "--unconditional", "--out", str(out), "--images", "8"]) == 0
     config = load_model(out).config
-    assert config.classes == ("all",) and config.code_dim == 0 and config.trained["photos"] == {"all": 16}
+    assert config.classes == ("all",) and config.code_dim == 0 and config.trained["photos"] == {"dandelion": 8, "marigold": 8}
 
 
 def test_one_folder_without_classes_is_one_class(photos, tmp_path):

@@ -1,0 +1,189 @@
+"""Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .evaluate import Evaluation, Settings
+    from .features import FeatureNetwork
+    from .hub import Model
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line; argparse itself exits with 2 and a sentence where it can't be read."""
+    parser = argparse.ArgumentParser(prog="python -m gan", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="what", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    add = common.add_argument
+    add(
+        "--reference",
+        type=Path,
+        metavar="HELD_OUT",
+        help="a folder of photos no model was trained on (default: the --holdout of the training)",
+    )
+    add("-n", type=int, metavar="N", help="how many flowers (default 2000; compare: 1000)")
+    add(
+        "--network",
+        default="mobilenetv2",
+        metavar="NAME",
+        help="mobilenetv2 (default), efficientnet-lite0, inception, or a TorchScript file",
+    )
+    add("--device", default="auto", metavar="NAME", help="of the feature network: auto, cpu, cuda or mps (default auto)")
+    add("--seed", type=int, default=0, metavar="N", help="of the first flower (default 0)")
+    add("--truncation", type=float, metavar="X", help="default: the one with the best KID; compare: each model's own")
+    add(
+        "--resolution",
+        type=int,
+        metavar="N",
+        help="side to compare at (default the model's; compare: the largest of the models')",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where the report goes (default evaluations/MODEL; compare: evaluations/compare)",
+    )
+    one = commands.add_parser("evaluate", parents=[common], allow_abbrev=False, help="judge one model")
+    one.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
+    one.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos it was trained on")
+    one.add_argument("--card", action="store_true", help="also write the figures into the model's config.json and card")
+    several = commands.add_parser("compare", parents=[common], allow_abbrev=False, help="put models side by side")
+    several.add_argument("models", metavar="MODEL", nargs="+", help="path, bundled name or Hub name of a model")
+    several.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos they were trained on")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Judge; the exit code: 0 done, 2 something the user can mend, 130 interrupted."""
+    words = sys.argv[1:] if argv is None else argv
+    args = parse(argv)
+    try:
+        return {"evaluate": _evaluate, "compare": _compare}[args.what](args, shlex.join(["python", "-m", "gan", *words]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"error: {error.strerror or error} ({error.filename or args.out}); choose another --out.", file=sys.stderr)
+        return 2
+
+
+def _evaluate(args: argparse.Namespace, command: str) -> int:
+    from . import hub, report
+    from .files import write_atomic
+
+    settings, network = _settings(args, command, 2000), _network(args)
+    model = hub.load(args.model)
+    if args.card and model.source not in ("path", "bundled"):
+        raise UserError(f"--card writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
+    found = _judge(args, model, network, settings, args.resolution or model.generator.config.resolution)
+    out = args.out or Path("evaluations") / Path(args.model).name
+    write_atomic(out / "evaluation.json", _json(found.result))
+    write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
+    print(report.table(found.result))
+    if args.card:
+        from .scores import write_scores
+
+        write_scores(model.folder, found.result)
+        print(f"written into {model.folder}")
+    print(f"the report, with pictures: {out / 'evaluation.html'}")
+    return 0
+
+
+def _compare(args: argparse.Namespace, command: str) -> int:
+    from . import hub, report
+    from .files import write_atomic
+    from .latent import default_truncation
+
+    settings, network = _settings(args, command, 1000), _network(args)
+    models = [hub.load(name) for name in args.models]
+    side = args.resolution or max(model.generator.config.resolution for model in models)
+    results, pictures = [], {}
+    for model in models:
+        own = (
+            settings
+            if args.truncation is not None
+            else replace(settings, truncation=default_truncation(model.generator.config.scores))
+        )
+        found = _judge(args, model, network, own, side)
+        if found.result["model"] in pictures:  # two folders of one name
+            found.result["model"] = model.name
+        results.append(found.result)
+        pictures[found.result["model"]] = found.pictures["samples"]
+    out = args.out or Path("evaluations") / "compare"
+    write_atomic(out / "comparison.json", _json(results))
+    write_atomic(out / "comparison.html", report.comparison_page(results, pictures).encode())
+    write_atomic(out / "comparison.md", report.comparison_markdown(results).encode())
+    print(report.comparison_table(results))
+    print(f"the report, with pictures: {out / 'comparison.html'}")
+    return 0
+
+
+def _judge(
+    args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int
+) -> Evaluation:  # fmt: skip
+    from .evaluate import called, evaluate
+    from .reference import load_reference
+
+    show = _progress(called(model))
+    reference = load_reference(
+        args.photos, model.generator.config, side, args.reference, lambda done, total: show("photos", done, total)
+    )
+    return evaluate(model, reference, network, settings, thorough=args.what == "evaluate", progress=show)
+
+
+def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
+    """What the flags say. Raises UserError."""
+    from . import checks
+    from .config import MAX_RESOLUTION
+    from .evaluate import Settings
+
+    if args.resolution is not None:
+        checks.whole("--resolution", args.resolution, 16, MAX_RESOLUTION)
+    return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
+
+
+def _network(args: argparse.Namespace) -> FeatureNetwork:
+    from .device import pick_device
+    from .features import find_network
+
+    return find_network(args.network, pick_device(args.device))
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _progress(name: str) -> Callable[[str, int, int], object]:
+    """One line on a terminal that says what is being done; a line a stage elsewhere."""
+    last = ["", 0.0]
+
+    def show(stage: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            if time.monotonic() - last[1] > 0.1 or done == total:
+                last[1] = time.monotonic()
+                print(f"\r\033[K{name}: {stage} {done:,}/{total:,}", end="", file=sys.stderr, flush=True)
+                if done == total:
+                    print("\r\033[K", end="", file=sys.stderr)
+        elif stage != last[0]:
+            print(f"{name}: {stage}", file=sys.stderr, flush=True)
+        last[0] = stage
+
+    return show
+
+
+if __name__ == "__main__":
+    sys.exit(main())

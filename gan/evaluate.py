@@ -1,0 +1,405 @@
+"""Judge a model: every measure there is, overall and for each class, as one dictionary of plain values.
+
+What each measure is stands in the room that computes it: metrics, classify, copies, artefacts, smoothness, cost. Here is
+what is compared with what. Distances are taken to the photos trained on, as is customary; the two-sample test, the probe's
+own accuracy and the distances a copy is told by use the photos held out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import artefacts, checks, classify, copies, metrics
+from .cost import cost
+from .errors import UserError
+from .features import FeatureNetwork, cached, features
+from .hub import Model
+from .latent import check_seed, check_truncation, default_truncation
+from .reference import LEAST, Pictures, Reference, quotas, resized
+from .sampler import Flower, Sampler
+from .smoothness import path_length
+
+SCHEMA = 1
+TRUNCATIONS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # 3 keeps all but a third of a percent of the noise
+SWEEP = 500  # pictures for each of them
+PATHS = 250  # pairs for the path length
+FLOOR_REPEATS = 10
+BALLS = (3, 5)  # k of precision and recall, density and coverage
+MAX_N = 50_000
+PAIRS = 10
+
+BETTER = {"kid": "low", "fd": "low", "auc": "half"}  # all others are better when high
+Progress = Callable[[str, int, int], object]  # what is being done, how much of it, out of how much
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to judge; counts are in pictures."""
+
+    n: int = 2000
+    seed: int = 0  # the first flower's; the others follow
+    truncation: float | None = None  # None: the one with the best KID, found on other seeds
+    command: str = ""  # said in the report
+
+    def validate(self) -> Settings:
+        """Return self, or raise UserError for settings nothing can be judged with."""
+        checks.whole("number of pictures (-n)", self.n, 100, MAX_N)
+        check_seed(self.seed)
+        if self.truncation is not None:
+            check_truncation(self.truncation)
+        return self
+
+
+@dataclass
+class Evaluation:
+    """What was found, and the pictures that show it."""
+
+    result: dict[str, Any]  # see README: the content of evaluation.json
+    pictures: dict[str, Any] = field(default_factory=dict)  # "samples": uint8 N×S×S×3; "pairs": list of (flower, photo)
+
+
+def evaluate(
+    model: Model,
+    reference: Reference,
+    network: FeatureNetwork,
+    settings: Settings,
+    *,
+    thorough: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Judge `model` at the resolution of `reference`'s photos. Two runs with the same arguments give the same figures but
+    for pictures a second. Not `thorough` leaves out truncation, smoothness and cost. Raises UserError.
+    """
+    settings.validate()
+    tell = progress or (lambda stage, done, total: None)
+    judge = _Judge(model, reference, network, settings, tell)
+    curve = judge.truncations() if thorough and settings.truncation is None else None
+    best = min(curve, key=lambda row: row["kid"])["truncation"] if curve else default_truncation(model.generator.config.scores)
+    truncation = settings.truncation if settings.truncation is not None else best
+    pictures = judge.draw(settings.seed, settings.n, truncation, "flowers")
+    flowers = features(network, resized(pictures.pixels, judge.side), _stage(tell, "features of flowers"))
+    parts = judge.parts(pictures, flowers)
+    probe = judge.probe(pictures, flowers)
+    copied, pairs = judge.copies(pictures, flowers, truncation)
+    result = {
+        "schema": SCHEMA,
+        "model": called(model),
+        "preset": model.generator.config.preset,
+        "classes": list(reference.classes),
+        "resolution": model.generator.config.resolution,
+        "settings": {
+            "n": settings.n,
+            "seed": settings.seed,
+            "truncation": truncation,
+            "network": network.name,
+            "network_label": network.label,
+            "network_sha256": network.digest,
+            "fd_name": network.frechet_name,
+            "kid_name": network.kid_name,
+            "compared_at": reference.trained_on.pixels.shape[1],
+            "command": settings.command,
+        },
+        "reference": {
+            "trained_on": len(reference.trained_on.labels),
+            "held_out": len(reference.held_out.labels) if reference.held_out else 0,
+            "held_out_from": reference.held_out_from,
+        },
+        "parts": parts,
+        "probe": probe,
+        "copies": copied,
+        "diversity": judge.diversity(flowers),
+        "artefacts": judge.artefacts(pictures.pixels),
+        "truncation": curve,
+        "best_truncation": best if curve else None,
+        "smoothness": judge.smoothness(truncation) if thorough else None,
+        "cost": cost(model.generator, model.folder) if thorough else None,
+        "notes": list(reference.notes),
+    }
+    samples = judge.draw_in_turn(settings.seed, 64, truncation)
+    return Evaluation(result, {"samples": samples, "pairs": pairs})
+
+
+def called(model: Model) -> str:
+    """What a model is called in reports: its name, or that of its folder, never a path."""
+    return model.folder.resolve().name if model.source == "path" and model.folder else Path(model.name).name
+
+
+class _Judge:
+    """One evaluation in progress: the model drawn, and the features of the photos."""
+
+    def __init__(
+        self, model: Model, reference: Reference, network: FeatureNetwork, settings: Settings, tell: Progress
+    ) -> None:  # fmt: skip
+        self.config, self.model, self.reference = model.generator.config, model, reference
+        self.network, self.settings, self.tell = network, settings, tell
+        self.sampler = Sampler(model.generator)
+        self.side = reference.trained_on.pixels.shape[1]
+        self.trained = cached(network, reference.trained_on.pixels, _stage(tell, "features of photos"))
+        held = reference.held_out
+        self.held = None if held is None else cached(network, held.pixels, _stage(tell, "features of photos held out"))
+        noise = np.random.default_rng(0).integers(0, 256, (min(len(self.trained), 200), self.side, self.side, 3), np.uint8)
+        self.noise = cached(network, noise, _stage(tell, "features of noise"))
+        self.classes = len(reference.classes)
+
+    # ---------------------------------------------------------------------------------------------------------- drawing
+
+    def draw(self, seed: int, count: int, truncation: float, what: str) -> Pictures:
+        """`count` flowers, the classes in the proportions of the photos, at the model's own side."""
+        labels = quotas(self.reference.trained_on.labels, self.classes, count)
+        flowers = [Flower(int(label), (seed + i) % 2**32, truncation) for i, label in enumerate(labels)]
+        drawn = []
+        for start in range(0, count, 100):
+            drawn.append(self.sampler.draw(flowers[start : start + 100]))
+            self.tell(what, min(start + 100, count), count)
+        return Pictures(np.concatenate(drawn), labels)
+
+    def draw_in_turn(self, seed: int, count: int, truncation: float) -> np.ndarray:
+        """`count` flowers for a grid, the classes in turn, at the model's own side."""
+        return self.sampler.draw([Flower(i % self.classes, (seed + i) % 2**32, truncation) for i in range(count)])
+
+    # --------------------------------------------------------------------------------------------------- overall, by class
+
+    def parts(self, pictures: Pictures, flowers: Tensor) -> dict[str, Any]:
+        """Distances, neighbours and the two-sample test: for all, then for each class of more than one."""
+        names: list[tuple[str, int | None]] = [("all", None)]
+        if self.classes > 1:
+            names += [(name, label) for label, name in enumerate(self.reference.classes)]
+        result = {}
+        for number, (name, label) in enumerate(names):
+            self.tell("figures", number, len(names))
+            result[name] = self._part(label, flowers[torch.from_numpy(pictures.of(label))])
+        self.tell("figures", len(names), len(names))
+        return result
+
+    def _part(self, label: int | None, flowers: Tensor) -> dict[str, Any]:
+        real = self._trained(label)
+        _check_enough(real, flowers)
+        values, errors = metrics.jackknife(_distances, (real, flowers), seed=self.settings.seed)
+        floor, floor_errors = metrics.halves(real, _distances, FLOOR_REPEATS, self.settings.seed)
+        noise = _distances(real, self.noise)
+        others = None if label is None else self._other_classes(label)
+        other = _distances(real, others) if others is not None and len(others) > max(BALLS) else {}
+        measures = {
+            name: {
+                "value": value,
+                "error": errors[name],
+                "n": len(flowers) if name in ("kid", "fd") else min(len(real), len(flowers)),
+                "against": "trained on",
+                "better": BETTER.get(name, "high"),
+                "floor": floor[name],
+                "floor_error": floor_errors[name],
+                "floor_n": len(real) // 2,
+                "ceiling_noise": noise[name],
+                "ceiling_class": other.get(name),
+            }
+            for name, value in values.items()
+        }
+        held = self._held(label)
+        if held is not None:
+            measures["auc"] = self._auc(held, real, flowers, others)
+        return {"n": len(flowers), "trained_on": len(real), "held_out": 0 if held is None else len(held), "measures": measures}
+
+    def _auc(self, held: Tensor, real: Tensor, flowers: Tensor, others: Tensor | None) -> dict[str, Any]:
+        seed = self.settings.seed
+        value, error = classify.two_sample_auc(held, flowers, seed)
+        floor, floor_error = classify.two_sample_auc(held, real, seed)
+        return {
+            "value": value,
+            "error": error,
+            "n": len(held),
+            "against": "held out",
+            "better": "half",
+            "floor": floor,
+            "floor_error": floor_error,
+            "floor_n": len(held),
+            "ceiling_noise": classify.two_sample_auc(held, self.noise, seed)[0],
+            "ceiling_class": None if others is None else classify.two_sample_auc(held, others, seed)[0],
+        }
+
+    def _trained(self, label: int | None) -> Tensor:
+        return self.trained[torch.from_numpy(self.reference.trained_on.of(label))]
+
+    def _held(self, label: int | None) -> Tensor | None:
+        if self.held is None or self.reference.held_out is None:
+            return None
+        return self.held[torch.from_numpy(self.reference.held_out.of(label))]
+
+    def _other_classes(self, label: int) -> Tensor:
+        return self.trained[torch.from_numpy(~self.reference.trained_on.of(label))]
+
+    # ------------------------------------------------------------------------------------------------- what stands alone
+
+    def probe(self, pictures: Pictures, flowers: Tensor) -> dict[str, Any] | None:
+        """Whether the class asked for is the class seen, by a linear probe trained on the photos trained on."""
+        if self.classes == 1 or self.held is None or self.reference.held_out is None:
+            return None
+        names = self.reference.classes
+        probe = classify.Probe(self.trained, self.reference.trained_on.labels, names)
+        generated = probe.confusion(flowers, pictures.labels)
+        real = probe.confusion(self.held, self.reference.held_out.labels)
+        return {
+            "classes": list(names),
+            "generated": generated.tolist(),
+            "real": real.tolist(),
+            "generated_accuracy": _accuracies(generated, names),
+            "real_accuracy": _accuracies(real, names),
+        }
+
+    def copies(self, pictures: Pictures, flowers: Tensor, truncation: float) -> tuple[dict[str, Any] | None, list[Any]]:
+        """How near flowers come to photos trained on, against how near photos held out come; the closest pairs."""
+        if self.held is None:
+            return None, []
+        photos = self.reference.trained_on.pixels
+        variants = cached(self.network, dihedral(photos), _stage(self.tell, "features of turned photos"))
+        distances, which = copies.nearest(flowers, variants, variants=DIHEDRAL)
+        held, _ = copies.nearest(self.held, variants, variants=DIHEDRAL)
+        edges = np.linspace(0, float(max(distances.max(), held.max())), 31)
+        closest = copies.closest(distances, PAIRS)
+        names, seeds = self.reference.classes, [(self.settings.seed + int(i)) % 2**32 for i in closest]
+        result = {
+            "below_1st_percentile": copies.share_below(distances, held),
+            "n": len(flowers),
+            "held_out_n": len(held),
+            "held_out_share": copies.share_below(held, held),
+            "histogram": {
+                "edges": edges.tolist(),
+                "flowers": np.histogram(distances, edges)[0].tolist(),
+                "held_out": np.histogram(held, edges)[0].tolist(),
+            },
+            "pairs": [
+                {"seed": seed, "class": names[int(pictures.labels[i])], "distance": float(distances[i])}
+                for i, seed in zip(closest, seeds)
+            ],
+        }
+        shown = resized(pictures.pixels[closest.numpy()], self.side)
+        return result, [(flower, photos[int(which[i])]) for flower, i in zip(shown, closest)]
+
+    def diversity(self, flowers: Tensor) -> dict[str, Any]:
+        """Flowers that nearly repeat one another, against photos that do, at equal numbers; how many there may be."""
+        count = min(len(self.trained), len(flowers))
+        photos = _some(self.trained, count)
+        real, _ = copies.nearest(photos, photos, itself=True)
+        own, _ = copies.nearest(flowers[:count], flowers[:count], itself=True)
+        support = copies.support_size(flowers, float(torch.quantile(real, 0.01)))
+        return {
+            "duplicates": copies.share_below(own, real),
+            "real_duplicates": copies.share_below(real, real),
+            "n": count,
+            "support": {
+                "estimate": support["size"],
+                "kind": "at least" if support["at_least"] else "estimate",
+                "collisions": support["duplicates"],
+                "n": support["pictures"],
+            },
+        }
+
+    def artefacts(self, pixels: np.ndarray) -> dict[str, Any]:
+        """What convolutions leave behind, beside the same of as many photos and the spread of those over halves.
+
+        At the model's own side: a grid of two pixels is none any more when the picture has been enlarged.
+        """
+        count = min(len(pixels), len(self.trained))
+        pixels, photos = pixels[:count], resized(_some(self.reference.trained_on.pixels, count), self.config.resolution)
+        spread = metrics.halves(
+            torch.arange(count), lambda a, b: artefacts.checkerboard(photos[a.numpy()]), FLOOR_REPEATS, self.settings.seed
+        )[1]  # fmt: skip
+        frequency, real_power = artefacts.radial_spectrum(photos)
+        return {
+            "n": count,
+            "checkerboard": {
+                "generated": artefacts.checkerboard(pixels),
+                "real": artefacts.checkerboard(photos),
+                "real_spread": spread,
+            },
+            "spectrum": {
+                "frequency": np.asarray(frequency).tolist(),
+                "generated": np.asarray(artefacts.radial_spectrum(pixels)[1]).tolist(),
+                "real": np.asarray(real_power).tolist(),
+            },
+            "saturated": {"generated": _share(artefacts.saturated(pixels)), "real": _share(artefacts.saturated(photos))},
+            "blank": {"generated": _share(artefacts.blank(pixels)), "real": _share(artefacts.blank(photos))},
+        }
+
+    def truncations(self) -> list[dict[str, float]]:
+        """KID, precision and recall at each of TRUNCATIONS, on seeds that the other figures do not use."""
+        rows, count, first = [], min(self.settings.n, SWEEP), (self.settings.seed + MAX_N) % 2**32
+        for truncation in TRUNCATIONS:
+            stage = f"truncation {truncation:g}"
+            pictures = self.draw(first, count, truncation, stage)
+            flowers = features(self.network, resized(pictures.pixels, self.side), _stage(self.tell, f"features at {stage}"))
+            values, errors = metrics.jackknife(_sweep, (self.trained, flowers), seed=self.settings.seed)
+            rows.append({"truncation": truncation, "n": count, "kid_error": errors["kid"], **values})
+        return rows
+
+    def smoothness(self, truncation: float) -> dict[str, Any] | None:
+        """Perceptual path length; None with a network that rounds its pictures, which loses such small steps."""
+        if self.network.rounds:
+            return None
+        count, seed, tell = min(self.settings.n, PATHS), self.settings.seed, _stage(self.tell, "smoothness")
+        length, error = path_length(self.model.generator, self.network, count, seed, truncation, progress=tell)
+        return {"path_length": length, "error": error, "n": count}
+
+
+DIHEDRAL = 8  # ways to flip and turn a square
+
+
+def dihedral(pixels: np.ndarray) -> np.ndarray:
+    """Pictures uint8 N×S×S×3 in all eight ways to flip and turn them, 8N×S×S×3, those of one picture together.
+
+    The training flips and turns its photos, so that a copy may be of any of them.
+    """
+    turned = [np.rot90(way, turns, (1, 2)) for way in (pixels, pixels[:, :, ::-1]) for turns in range(4)]
+    return np.stack(turned, 1).reshape(-1, *pixels.shape[1:])
+
+
+def _distances(real: Tensor, fake: Tensor) -> dict[str, float]:
+    """Every figure that compares two sets of features."""
+    result = {"kid": metrics.kid(real, fake, 0), "fd": metrics.frechet(real, fake)}
+    for k in BALLS:
+        result.update({f"{name}_{k}": value for name, value in _neighbours(real, fake, k).items()})
+    return result
+
+
+def _neighbours(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
+    """Precision and the others at equal numbers: the mean over as many runs of fakes as there are photos."""
+    count = min(len(real), len(fake))
+    runs = [metrics.neighbours(_some(real, count), fake[i : i + count], k) for i in range(0, len(fake) - count + 1, count)]
+    return {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
+
+
+def _some(photos: Any, count: int) -> Any:
+    """`count` of the photos (or their features), of every class as they come: they stand in the order of their classes."""
+    return photos if count == len(photos) else photos[np.random.default_rng(0).permutation(len(photos))[:count]]
+
+
+def _sweep(real: Tensor, fake: Tensor) -> dict[str, float]:
+    near = _neighbours(real, fake, BALLS[0])
+    return {"kid": metrics.kid(real, fake, 0), "precision": near["precision"], "recall": near["recall"]}
+
+
+def _check_enough(real: Tensor, flowers: Tensor) -> None:
+    if min(len(real), len(flowers)) < max(LEAST, 2 * (max(BALLS) + 1)):
+        raise UserError(
+            f"there are {len(real)} photos and {len(flowers)} flowers of a class to compare; at least "
+            f"{2 * (max(BALLS) + 1)} of each are needed: add photos, or draw more flowers with -n."
+        )
+
+
+def _accuracies(confusion: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    own = {name: float(confusion[i, i] / max(1, confusion[i].sum())) for i, name in enumerate(names)}
+    return {"all": float(np.trace(confusion) / max(1, confusion.sum())), **own}
+
+
+def _share(flags: Any) -> float:
+    return float(np.mean(np.asarray(flags)))
+
+
+def _stage(tell: Progress, name: str) -> Callable[[int, int], object]:
+    return lambda done, total: tell(name, done, total)

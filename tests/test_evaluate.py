@@ -1,0 +1,209 @@
+"""`python -m gan evaluate` and `compare` as a stranger runs them, with a small feature network so that it takes seconds."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import tiny_generator
+from pictures import make_photos
+from torch import nn
+
+from gan import checkpoint
+from gan.__main__ import main
+from gan.card import model_card
+from gan.latent import default_truncation
+from gan.scores import headline
+
+COUNT = 120  # flowers; -n
+
+
+class Shrunk(nn.Module):
+    """Pictures N×3×224×224 → their colours on an 7×7 grid, N×147, with a bend."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(torch.nn.functional.adaptive_avg_pool2d(images, (7, 7))).flatten(1)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("network") / "shrunk.ts"
+    torch.jit.script(Shrunk()).save(str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    return make_photos(tmp_path_factory.mktemp("photos") / "photos", count=60)
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path_factory, monkeypatch):
+    """Features of photos are kept with the test's files, not in the home folder; averages are over fewer repeats."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setattr("gan.classify.RUNS", 2)
+    monkeypatch.setattr("gan.evaluate.FLOOR_REPEATS", 3)
+
+
+def model(folder: Path, classes=("dandelion", "marigold"), **trained) -> Path:
+    generator = tiny_generator(classes)
+    config = replace(generator.config, trained={"holdout": 0.25, "seed": 0, **trained})
+    checkpoint.save_model(folder, generator, config)
+    return folder
+
+
+def run(*words, network: str, out: Path) -> dict:
+    assert main([*map(str, words), "-n", str(COUNT), "--network", network, "--device", "cpu", "--out", str(out)]) == 0
+    return json.loads((out / ("evaluation.json" if words[0] == "evaluate" else "comparison.json")).read_text())
+
+
+def refused(capsys, *words) -> str:
+    """The one sentence a command ends with."""
+    assert main(list(map(str, words))) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == 1 and "Traceback" not in "\n".join(lines)
+    assert errors[0].rstrip().endswith(".")
+    return errors[0]
+
+
+def test_every_measure_is_there_overall_and_for_each_class(tmp_path, photos, network, capsys):
+    found = run("evaluate", model(tmp_path / "tiny"), photos, network=network, out=tmp_path / "out")
+    assert list(found["parts"]) == ["all", "dandelion", "marigold"]
+    for part in found["parts"].values():
+        assert set(part["measures"]) == {
+            "kid", "fd", "auc", *(f"{name}_{k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)),
+        }  # fmt: skip
+        for measure in part["measures"].values():
+            assert measure["error"] >= 0 and measure["n"] > 0 and measure["floor"] is not None
+            assert measure["ceiling_noise"] is not None
+    assert (
+        found["parts"]["marigold"]["measures"]["kid"]["ceiling_class"] > found["parts"]["marigold"]["measures"]["kid"]["floor"]
+    )
+    assert found["reference"]["trained_on"] == 90 and found["reference"]["held_out"] == 30
+    assert [row["truncation"] for row in found["truncation"]] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0]
+    best = min(found["truncation"], key=lambda row: row["kid"])["truncation"]
+    assert found["best_truncation"] == found["settings"]["truncation"] == best
+    assert len(found["copies"]["pairs"]) == 10 and found["probe"]["real_accuracy"]["all"] == 1
+    assert found["smoothness"]["path_length"] > 0 and found["cost"]["parameters"] > 0
+
+    printed = capsys.readouterr().out
+    assert "shrunk.ts" in printed and "FID" not in printed  # only one network may be called so
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "data:image/png;base64," in page and "<script" not in page
+
+
+def test_an_untrained_generator_is_far_from_photos_and_told_from_them(tmp_path, photos, network):
+    found = run("evaluate", model(tmp_path / "tiny"), photos, "--truncation", 1.5, network=network, out=tmp_path / "out")
+    overall = found["parts"]["all"]["measures"]
+    assert overall["kid"]["value"] > 20 * max(overall["kid"]["floor"], overall["kid"]["error"])
+    assert overall["auc"]["value"] > 0.95 and abs(overall["auc"]["floor"] - 0.5) < 0.2
+    assert overall["precision_3"]["value"] < 0.2
+    assert found["truncation"] is None and found["best_truncation"] is None
+
+
+def test_two_runs_with_one_seed_give_the_same_figures_and_another_seed_others(tmp_path, photos, network):
+    folder = model(tmp_path / "tiny")
+    runs = [
+        run("evaluate", folder, photos, "--truncation", 1, "--seed", seed, network=network, out=tmp_path / f"out{number}")
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    for found in runs:
+        del found["cost"], found["settings"]
+    assert runs[0] == runs[1]
+    assert runs[0]["parts"] != runs[2]["parts"]
+
+
+def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, network):
+    folder = model(tmp_path / "tiny")
+    weights = (folder / checkpoint.WEIGHTS).read_bytes()
+    found = run("evaluate", folder, photos, "--card", network=network, out=tmp_path / "out")
+    config = checkpoint.load_model(folder).config
+    assert default_truncation(config.scores) == found["best_truncation"]
+    assert headline(config.scores).startswith("KID-shrunk.ts ")
+    card = (folder / checkpoint.CARD).read_text()
+    assert "## Evaluation" in card and "two-sample AUC" in card and "python -m gan evaluate" in card
+    assert (folder / checkpoint.WEIGHTS).read_bytes() == weights
+    assert model_card(config, 0)  # what was written can be read again and made anew
+
+
+def test_without_photos_held_out_nothing_is_said_about_unseen_ones(tmp_path, photos, network):
+    folder = model(tmp_path / "tiny", holdout=0.0)
+    found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
+    assert "auc" not in found["parts"]["all"]["measures"] and found["copies"] is None and found["probe"] is None
+    assert any("--holdout" in note for note in found["notes"])
+
+    other = make_photos(tmp_path / "other", count=12)
+    found = run("evaluate", folder, photos, "--reference", other, "--truncation", 1, network=network, out=tmp_path / "out2")
+    assert found["reference"]["held_out"] == 24 and found["probe"] is not None
+
+
+def test_other_photos_than_those_of_the_training_are_noted(tmp_path, photos, network):
+    folder = model(tmp_path / "tiny", photos={"dandelion": 7, "marigold": 7})
+    found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
+    assert any("not exactly those" in note for note in found["notes"])
+
+
+def test_a_plain_model_is_judged_against_all_its_folders(tmp_path, photos, network):
+    folder = model(tmp_path / "plain", ("all",), photos={"dandelion": 45, "marigold": 45})
+    found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
+    assert list(found["parts"]) == ["all"] and found["probe"] is None
+    assert found["reference"]["trained_on"] == 90 and not found["notes"]
+
+
+def test_models_of_different_kinds_are_compared_on_the_same_photos(tmp_path, photos, network, capsys):
+    both = model(tmp_path / "both"), model(tmp_path / "plain", ("all",), photos={"dandelion": 45, "marigold": 45})
+    found = run("compare", *both, photos, "--resolution", 32, network=network, out=tmp_path / "out")
+    assert [one["settings"]["compared_at"] for one in found] == [32, 32]
+    assert found[0]["parts"]["all"]["measures"]["kid"]["floor"] == found[1]["parts"]["all"]["measures"]["kid"]["floor"]
+    printed = capsys.readouterr().out
+    assert "both" in printed and "plain" in printed
+    assert "data:image/png;base64," in (tmp_path / "out" / "comparison.html").read_text()
+    assert (tmp_path / "out" / "comparison.md").read_text().startswith("|")
+
+
+def test_a_missing_class_is_refused(tmp_path, photos, network, capsys):
+    folder = model(tmp_path / "tiny", ("dandelion", "rose"))
+    assert "'rose'" in refused(capsys, "evaluate", folder, photos, "--network", network)
+
+
+def test_too_few_photos_are_refused(tmp_path, network, capsys):
+    few = make_photos(tmp_path / "few", count=9)
+    said = refused(capsys, "evaluate", model(tmp_path / "tiny", holdout=0.0), few, "--network", network)
+    assert "only 9 photos of 'dandelion'" in said
+
+
+def test_too_few_photos_held_out_are_refused(tmp_path, photos, network, capsys):
+    folder = model(tmp_path / "tiny", holdout=0.1)
+    assert "only 6 photos of 'dandelion'" in refused(capsys, "evaluate", folder, photos, "--network", network)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("-n", "5"), "number of pictures"),
+        (("--truncation", "9"), "truncation is 9.0"),
+        (("--seed", "-1"), "seed is -1"),
+        (("--network", "resnet"), "no feature network 'resnet'"),
+        (("--device", "tpu"), "--device tpu"),
+        (("--resolution", "3"), "--resolution is 3"),
+        (("--reference", "/nowhere"), "no folder '/nowhere'"),
+    ],
+)
+def test_bad_flags_are_refused_in_a_sentence(tmp_path, photos, capsys, network, words, part):
+    words = words if "--network" in words else (*words, "--network", network)
+    assert part in refused(capsys, "evaluate", model(tmp_path / "tiny"), photos, *words)
+
+
+def test_no_such_model_and_no_such_folder(tmp_path, photos, capsys, network):
+    assert "tiny" in refused(capsys, "evaluate", tmp_path / "tiny", photos, "--network", network)
+    assert "there is no folder" in refused(
+        capsys, "evaluate", model(tmp_path / "tiny"), tmp_path / "nowhere", "--network", network
+    )
+
+
+def test_a_class_too_many_in_the_photos_is_left_out(tmp_path, network):
+    three = make_photos(tmp_path / "three", count=60, classes=("dandelion", "marigold", "seedhead"))
+    found = run("evaluate", model(tmp_path / "tiny"), three, "--truncation", 1, network=network, out=tmp_path / "out")
+    assert found["reference"]["trained_on"] == 90

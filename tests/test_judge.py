@@ -1,0 +1,105 @@
+"""Choosing the best moment of a run by a judge's figure, and the judge itself on a real feature network."""
+
+import torch
+from pictures import make_photos
+from test_trainer import same
+
+from gan import checkpoint
+from gan.data import load_photos
+from gan.judge import Judge, find_judge
+from gan.presets import from_preset
+from gan.run import Run
+from gan.trainer import OVERSAMPLE
+
+CPU = torch.device("cpu")
+
+
+class Scripted:
+    """A judge that gives the figures it was told, and remembers the weights it was shown."""
+
+    def __init__(self, *figures: float) -> None:
+        self.figures, self.shown = list(figures), {}
+
+    def __call__(self, trainer) -> float:
+        figure = self.figures.pop(0)
+        self.shown[figure] = {key: value.clone() for key, value in trainer.ema.state_dict().items()}
+        return figure
+
+
+def make(tmp_path, judge, images=64) -> Run:
+    photos = load_photos(make_photos(tmp_path / "photos"), OVERSAMPLE * 28)
+    model, train = from_preset("cwgan-gp-28", photos.classes, width=4, batch=4, critic_steps=2, images=images)
+    return Run(tmp_path / "run", model, train, photos, CPU, judge=judge, about={"command": "python train.py photos"})
+
+
+def go(run: Run, stop_after: int | None = None) -> bool:
+    seen = lambda: stop_after is not None and run.trainer.images_seen >= stop_after  # noqa: E731
+    return run.train(1000, lambda *_: None, seen, judge_every=16)
+
+
+def weights(tmp_path):
+    return checkpoint.load_model(tmp_path / "run").state_dict()
+
+
+def test_the_model_kept_is_the_best_one_not_the_last(tmp_path):
+    judge = Scripted(0.5, 0.2, 0.4, 0.3)
+    assert go(make(tmp_path, judge))
+    assert not judge.figures
+    assert same(weights(tmp_path), judge.shown[0.2])
+    trained = checkpoint.read_config(tmp_path / "run").trained
+    assert trained["images"] == 32 and trained["chosen_by"] == {"kid": 0.2, "images": 32}
+    assert "lowest, 0.200" in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_a_resumed_run_remembers_its_best(tmp_path):
+    first = Scripted(0.5, 0.2)
+    assert not go(make(tmp_path, first), stop_after=40)
+    second = make(tmp_path, Scripted(0.4, 0.3))
+    assert second.resume() and second.best == {"kid": 0.2, "images": 32}
+    assert go(second)
+    assert same(weights(tmp_path), first.shown[0.2])
+
+
+def test_the_last_moment_is_judged_too_when_the_run_does_not_end_on_a_mark(tmp_path):
+    judge = Scripted(0.5, 0.4, 0.1)
+    assert go(make(tmp_path, judge, images=40))
+    assert same(weights(tmp_path), judge.shown[0.1])
+
+
+def test_a_run_without_a_judge_keeps_its_last_model(tmp_path):
+    run = make(tmp_path, None)
+    assert go(run)
+    assert same(weights(tmp_path), run.trainer.ema.state_dict())
+    assert run.best == {}
+
+
+def test_judging_changes_nothing_in_the_training(tmp_path):
+    plain = make(tmp_path / "a", None)
+    go(plain)
+    judged = make(tmp_path / "b", Scripted(0.5, 0.4, 0.3, 0.2))
+    go(judged)
+    assert same(plain.trainer.state(), judged.trainer.state())
+
+
+def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path, monkeypatch):
+    monkeypatch.setattr("gan.judge.COUNT", 40)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos = load_photos(make_photos(tmp_path / "photos", count=20), OVERSAMPLE * 28)
+    judge = find_judge(photos, CPU)
+    assert isinstance(judge, Judge)
+    model, train = from_preset("cwgan-gp-28", photos.classes, width=4)
+    trainer = Run(tmp_path / "run", model, train, photos, CPU).trainer
+    before = judge(trainer)
+    assert before == judge(trainer)
+
+    class Memory:
+        """Stands where the trainer does and hands out the photos themselves."""
+
+        model = trainer.model
+        left = list(photos.images.split(1))
+
+        def draw(self, z, labels):
+            images = torch.cat([self.left.pop(0) for _ in labels])
+            return torch.nn.functional.avg_pool2d(images.float(), OVERSAMPLE) / 127.5 - 1
+
+    assert judge(Memory()) < before / 10
