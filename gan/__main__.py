@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,32 +73,38 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return {"evaluate": _evaluate, "compare": _compare}[args.what](args, shlex.join(["python", "-m", "gan", *words]))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
+        _complain("stopped")
         return 130
     except OSError as error:
-        print(f"error: {error.strerror or error} ({error.filename or args.out}); choose another --out.", file=sys.stderr)
+        _complain(f"error: {error.strerror or error} ({error.filename or args.out}); choose another --out.")
         return 2
 
 
 def _evaluate(args: argparse.Namespace, command: str) -> int:
     from . import hub, report
+    from .evaluate import called
     from .files import write_atomic
 
     settings, network = _settings(args, command, 2000), _network(args)
     model = hub.load(args.model)
+    out = args.out or Path("evaluations") / called(model)
+    _check_writable(out, "choose another --out")
     if args.card and model.source not in ("path", "bundled"):
         raise UserError(f"--card writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
+    if args.card:
+        _check_writable(model.folder, "leave out --card")
     found = _judge(args, model, network, settings, args.resolution or model.generator.config.resolution)
-    out = args.out or Path("evaluations") / Path(args.model).name
     write_atomic(out / "evaluation.json", _json(found.result))
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
     print(report.table(found.result))
     if args.card:
         from .scores import write_scores
 
+        if hub.load(args.model).revision != model.revision:
+            raise UserError(f"{model.folder} has other weights by now, so its card was left as it is; evaluate it again.")
         write_scores(model.folder, found.result)
         print(f"written into {model.folder}")
     print(f"the report, with pictures: {out / 'evaluation.html'}")
@@ -108,6 +116,8 @@ def _compare(args: argparse.Namespace, command: str) -> int:
     from .files import write_atomic
     from .latent import default_truncation
 
+    out = args.out or Path("evaluations") / "compare"
+    _check_writable(out, "choose another --out")
     settings, network = _settings(args, command, 1000), _network(args)
     models = [hub.load(name) for name in args.models]
     side = args.resolution or max(model.generator.config.resolution for model in models)
@@ -119,11 +129,9 @@ def _compare(args: argparse.Namespace, command: str) -> int:
             else replace(settings, truncation=default_truncation(model.generator.config.scores))
         )
         found = _judge(args, model, network, own, side)
-        if found.result["model"] in pictures:  # two folders of one name
-            found.result["model"] = model.name
+        found.result["model"] = _unlike(pictures, found.result["model"])
         results.append(found.result)
         pictures[found.result["model"]] = found.pictures["samples"]
-    out = args.out or Path("evaluations") / "compare"
     write_atomic(out / "comparison.json", _json(results))
     write_atomic(out / "comparison.html", report.comparison_page(results, pictures).encode())
     write_atomic(out / "comparison.md", report.comparison_markdown(results).encode())
@@ -160,11 +168,34 @@ def _network(args: argparse.Namespace) -> FeatureNetwork:
     from .device import pick_device
     from .features import find_network
 
+    if not (find_spec("torchmetrics") and find_spec("sklearn")):
+        raise UserError("judging needs torchmetrics and scikit-learn; run pip install -r requirements-dev.txt.")
     return find_network(args.network, pick_device(args.device))
+
+
+def _check_writable(folder: Path, otherwise: str) -> None:
+    """Raise UserError when nothing can be written into `folder`: better now than after an hour of judging."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise UserError(f"{folder} cannot be a folder, because {existing} is a file; {otherwise}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"there is no permission to write to {existing}; {otherwise}.")
+
+
+def _unlike(names: Container[str], name: str) -> str:
+    """`name`, with a number behind it where it is already among `names`: two folders of one name."""
+    return next(new for new in (name, *(f"{name} ({i})" for i in range(2, 1000))) if new not in names)
 
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _complain(text: str) -> None:
+    """Say `text` in place of the progress that stands in its line."""
+    print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr)
 
 
 def _progress(name: str) -> Callable[[str, int, int], object]:

@@ -83,7 +83,7 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
     if best := trained.get("chosen_by"):
         rows.insert(3, ("chosen", f"where KID-MobileNetV2 of 500 flowers was lowest, {best['kid']:.3f}, of all moments judged"))
     if trained.get("critic_lr"):
-        rows.insert(12, ("critic's learning rate", f"{trained['critic_lr']:g}"))
+        rows.insert(1 + [row[0] for row in rows].index("Adam"), ("critic's learning rate", f"{trained['critic_lr']:g}"))
     if trained.get("start_from"):
         more = f" ({begun['images']:,} images, {begun['hours']:.2f} hours, not counted below)" if begun.get("images") else ""
         warm = f"; the first {trained['critic_warm_up']:,} images for the critic alone" if trained.get("critic_warm_up") else ""
@@ -94,7 +94,8 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
 def evaluation_section(scores: dict[str, Any]) -> list[str]:
     """The figures of an evaluation (scores.summary) as a table, a column a class, and how they were taken."""
     parts, settings, reference = scores["parts"], scores["settings"], scores["reference"]
-    names = {"kid": settings["kid_name"], "fd": settings["fd_name"], "auc": "two-sample AUC"}
+    names = {"kid": settings["kid_name"], "fd": settings["fd_name"], "fd_equal": f"{settings['fd_name']} at equal n"}
+    names["auc"] = "two-sample AUC"
     names |= {f"{name}_{k}": f"{name}, k = {k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)}
     lines = [f"| | {' | '.join(parts)} | two halves of the photos |", "| --- |" + " ---: |" * (len(parts) + 1)]
     for key, name in names.items():

@@ -21,7 +21,7 @@ from .cost import cost
 from .errors import UserError
 from .features import FeatureNetwork, cached, features
 from .hub import Model
-from .latent import check_seed, check_truncation, default_truncation
+from .latent import DEFAULT_TRUNCATION, check_seed, check_truncation, default_truncation
 from .reference import LEAST, Pictures, Reference, quotas, resized
 from .sampler import Flower, Sampler
 from .smoothness import path_length
@@ -45,7 +45,7 @@ class Settings:
 
     n: int = 2000
     seed: int = 0  # the first flower's; the others follow
-    truncation: float | None = None  # None: the one with the best KID, found on other seeds
+    truncation: float | None = None  # None: the best one, found on other seeds
     command: str = ""  # said in the report
 
     def validate(self) -> Settings:
@@ -79,9 +79,10 @@ def evaluate(
     """
     settings.validate()
     tell = progress or (lambda stage, done, total: None)
+    _check_counts(reference, settings.n)
     judge = _Judge(model, reference, network, settings, tell)
     curve = judge.truncations() if thorough and settings.truncation is None else None
-    best = min(curve, key=lambda row: row["kid"])["truncation"] if curve else default_truncation(model.generator.config.scores)
+    best = _best(curve) if curve else default_truncation(model.generator.config.scores)
     truncation = settings.truncation if settings.truncation is not None else best
     pictures = judge.draw(settings.seed, settings.n, truncation, "flowers")
     flowers = features(network, resized(pictures.pixels, judge.side), _stage(tell, "features of flowers"))
@@ -91,6 +92,7 @@ def evaluate(
     result = {
         "schema": SCHEMA,
         "model": called(model),
+        "revision": model.revision,
         "preset": model.generator.config.preset,
         "classes": list(reference.classes),
         "resolution": model.generator.config.resolution,
@@ -107,6 +109,7 @@ def evaluate(
             "command": settings.command,
         },
         "reference": {
+            "photos": reference.digest,
             "trained_on": len(reference.trained_on.labels),
             "held_out": len(reference.held_out.labels) if reference.held_out else 0,
             "held_out_from": reference.held_out_from,
@@ -115,7 +118,7 @@ def evaluate(
         "probe": probe,
         "copies": copied,
         "diversity": judge.diversity(flowers),
-        "artefacts": judge.artefacts(pictures.pixels),
+        "artefacts": judge.artefacts(pictures.pixels) if judge.side >= pictures.pixels.shape[1] else None,
         "truncation": curve,
         "best_truncation": best if curve else None,
         "smoothness": judge.smoothness(truncation) if thorough else None,
@@ -180,7 +183,6 @@ class _Judge:
 
     def _part(self, label: int | None, flowers: Tensor) -> dict[str, Any]:
         real = self._trained(label)
-        _check_enough(real, flowers)
         values, errors = metrics.jackknife(_distances, (real, flowers), seed=self.settings.seed)
         floor, floor_errors = metrics.halves(real, _distances, FLOOR_REPEATS, self.settings.seed)
         noise = _distances(real, self.noise)
@@ -201,10 +203,18 @@ class _Judge:
             }
             for name, value in values.items()
         }
+        measures["fd_equal"] = {**measures["fd"], **self._equal(real, flowers)}
         held = self._held(label)
         if held is not None:
             measures["auc"] = self._auc(held, real, flowers, others)
         return {"n": len(flowers), "trained_on": len(real), "held_out": 0 if held is None else len(held), "measures": measures}
+
+    def _equal(self, real: Tensor, flowers: Tensor) -> dict[str, Any]:
+        """The Fréchet distance at the number of its floor, to be held against it: of as many photos and flowers."""
+        chance, half = torch.Generator().manual_seed(self.settings.seed), min(len(real) // 2, len(flowers))
+        draws = [[torch.randperm(len(x), generator=chance)[:half] for x in (real, flowers)] for _ in range(FLOOR_REPEATS)]
+        values = [metrics.frechet(real[a], flowers[b]) for a, b in draws]
+        return {"value": float(np.mean(values)), "error": float(np.std(values)), "n": half}
 
     def _auc(self, held: Tensor, real: Tensor, flowers: Tensor, others: Tensor | None) -> dict[str, Any]:
         seed = self.settings.seed
@@ -384,12 +394,24 @@ def _sweep(real: Tensor, fake: Tensor) -> dict[str, float]:
     return {"kid": metrics.kid(real, fake, 0), "precision": near["precision"], "recall": near["recall"]}
 
 
-def _check_enough(real: Tensor, flowers: Tensor) -> None:
-    if min(len(real), len(flowers)) < max(LEAST, 2 * (max(BALLS) + 1)):
-        raise UserError(
-            f"there are {len(real)} photos and {len(flowers)} flowers of a class to compare; at least "
-            f"{2 * (max(BALLS) + 1)} of each are needed: add photos, or draw more flowers with -n."
-        )
+def _best(curve: list[dict[str, Any]]) -> float:
+    """The truncation with the lowest KID of those at which any flower passes for a photo; where none does, the usual one.
+
+    The KID of pictures that all lie far off falls when they are drawn alike, which says nothing about flowers.
+    """
+    likely = [row for row in curve if row["precision"] > 0]
+    return min(likely, key=lambda row: row["kid"])["truncation"] if likely else DEFAULT_TRUNCATION
+
+
+def _check_counts(reference: Reference, count: int) -> None:
+    """Raise UserError when a class would get too few of `count` flowers to say anything about it."""
+    labels = quotas(reference.trained_on.labels, len(reference.classes), count)
+    for name, flowers in zip(reference.classes, torch.bincount(labels, minlength=len(reference.classes)).tolist()):
+        if flowers < LEAST:
+            raise UserError(
+                f"the class '{name}' would get {flowers} of {count} flowers, by its share of the photos, and {LEAST} are "
+                "needed; draw more with -n."
+            )
 
 
 def _accuracies(confusion: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:

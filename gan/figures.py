@@ -28,7 +28,7 @@ _CONDITIONS = {
     "flowers": ("settings", "n"),
     "first seed": ("settings", "seed"),
     "truncation": ("settings", "truncation"),
-    "folder of photos": ("reference", "photos"),
+    "photos": ("reference", "photos"),
     "photos trained on": ("reference", "trained_on"),
     "photos held out": ("reference", "held_out"),
 }
@@ -77,6 +77,7 @@ def label(result: Result, key: str) -> str:
     """What a measure is called: `kid` → "KID-MobileNetV2", `precision_3` → "precision (k=3)"."""
     words, _, k = key.partition("_")
     named = {"kid": result["settings"]["kid_name"], "fd": result["settings"]["fd_name"], "auc": "AUC"}
+    named["fd_equal"] = f"{named['fd']}, equal n"
     return named.get(key, f"{words} (k={k})" if k.isdigit() else key.replace("_", " "))
 
 

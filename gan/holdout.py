@@ -27,7 +27,7 @@ def split(found: Mapping[str, Sequence[Path]], folder: str | os.PathLike[str], s
         for path in paths:
             shown = Path(os.path.relpath(path, folder)).as_posix()
             members.setdefault(groups.get(shown, shown), []).append((name, path))
-    missing = {name: share * len(paths) for name, paths in found.items()}
+    missing = {name: round(share * len(paths), 9) for name, paths in found.items()}  # 0.07 · 100 is 7.000000000000001
     held = set()
     for group in sorted(members, key=lambda group: _order(seed, group)):
         if all(missing[name] > 0 for name, _ in members[group]):

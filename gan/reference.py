@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d
 
+from . import checks
 from .config import ModelConfig
 from .data import Photos, find_photos, load_photos
 from .errors import UserError
 from .holdout import split
+from .latent import MAX_SEED
 from .trainer import OVERSAMPLE
 
-LEAST = 10  # photos of a class on one side, below which nothing can be said about it
+LEAST = 12  # photos of a class on one side: each half of them still has fifth neighbours
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Reference:
     held_out_from: str  # where they come from, in words
     notes: tuple[str, ...]  # what a reader of the figures has to know
 
+    @property
+    def digest(self) -> str:
+        """The first 12 hex digits of a SHA-256 of all its pixels, by which two references can be told apart."""
+        parts = [self.trained_on, self.held_out] if self.held_out else [self.trained_on]
+        return hashlib.sha256(b"".join(hashlib.sha256(part.pixels).digest() for part in parts)).hexdigest()[:12]
+
 
 def load_reference(
     folder: Path,
@@ -54,11 +63,11 @@ def load_reference(
 
     What was held out is found anew from the share and the seed in `config.trained`; `held_out` names another folder of
     photos to take instead. A plain model's classes are the sub-folders it was trained on. Raises UserError when a class is
-    missing or has fewer than LEAST photos.
+    missing or has fewer than LEAST photos, and when `held_out` holds photos that were trained on.
     """
-    trained = config.trained
-    classes = photo_classes(config)
-    missing = [name for name in classes if name not in find_photos(folder)]
+    trained, found = config.trained, find_photos(folder)
+    classes = photo_classes(config, found)
+    missing = [name for name in classes if name not in found]
     if missing:
         raise UserError(
             f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {', '.join(classes)}: "
@@ -66,7 +75,8 @@ def load_reference(
         )
     if "all" in classes and len(classes) > 1:
         raise UserError("a class is called 'all', as the figures over every class are; rename its folder and train again.")
-    share, seed = trained.get("holdout", 0.0), trained.get("seed", 0)
+    share = checks.number("holdout in the model's config.json", trained.get("holdout", 0.0), 0, 0.9)
+    seed = checks.whole("seed in the model's config.json", trained.get("seed", 0), 0, MAX_SEED)
 
     def read(place: Path, part: int | None) -> Photos:
         select = None if part is None or not share else lambda found: split(found, place, share, seed)[part]
@@ -74,38 +84,72 @@ def load_reference(
         return load_photos(place, OVERSAMPLE * resolution, only=only, select=select, progress=progress)
 
     kept, notes = read(folder, 0), []
-    if not _same_photos(kept, trained, config.resolution == resolution):
+    if "photos" not in trained:
+        notes.append("What the model was trained on is not known, so distances are to photos of its kind.")
+    elif not _same_photos(kept, trained, config.resolution == resolution):
         notes.append("The photos are not exactly those the model was trained on, so distances are to others of their kind.")
+    begun = trained.get("begun_from") or {}
+    if share and begun and (begun.get("holdout", 0), begun.get("seed", 0)) != (share, seed):
+        notes.append(
+            f"It began as {begun.get('name', 'another model')}, whose training did not hold out the same photos, so it may "
+            "have learnt from some of them."
+        )
     others, source = None, "none"
     if held_out is not None:
         others, source = read(held_out, None), "a folder of their own"
     elif share:
         others, source = read(folder, 1), f"the share of {share:g} that its training left out"
     else:
+        seen = "was trained on every photo here" if "photos" in trained else "may have been trained on any photo here"
         notes.append(
-            "The model was trained on every photo here, so nothing can be said about photos it has not seen; "
+            f"The model {seen}, so nothing can be said about photos it has not seen; "
             "train with --holdout 0.15, or give --reference."
         )
     if others is not None and others.classes != kept.classes:
         raise UserError(
-            f"'{held_out}' has the classes {', '.join(others.classes)}, not {', '.join(kept.classes)}; add the others."
+            f"'{held_out}' has the classes {', '.join(others.classes)}, not {', '.join(kept.classes)}; "
+            "name a folder that has a sub-folder for each."
         )
     for photos, place in ((kept, folder), (others, held_out or folder)):
         _check_counts(photos, place)
-    if len(config.classes) != len(kept.classes):  # a plain model
-        kept, others = kept.merged(config.classes[0]), others and others.merged(config.classes[0])
-    return Reference(config.classes, pictures(kept), others and pictures(others), source, tuple(notes))
+    if shared := _shared(kept, others):
+        if held_out is not None:
+            raise UserError(f"{shared} of the photos in '{held_out}' were trained on; take them out, or name another folder.")
+        notes.append(f"{shared} of the photos held out were trained on under another name; give both one photo_group.")
+    return Reference(
+        config.classes, _labelled(kept, config.classes), others and _labelled(others, config.classes), source, tuple(notes)
+    )
 
 
-def photo_classes(config: ModelConfig) -> tuple[str, ...]:
-    """The sub-folders of photos that belong to a model: its classes, or for a plain model those it was trained on."""
-    return tuple(config.trained.get("photos", ())) or config.classes
+def photo_classes(config: ModelConfig, found: Iterable[str]) -> tuple[str, ...]:
+    """The sub-folders of photos that belong to a model: its classes, or for a plain model those it was trained on.
+
+    All that are `found` for a plain model that does not say.
+    """
+    if config.code_dim:
+        return config.classes
+    named = config.trained.get("photos")
+    return tuple(named) if named and isinstance(named, dict) else tuple(found)
 
 
 def pictures(photos: Photos) -> Pictures:
     """Photos as a trainer holds them, at OVERSAMPLE times the resolution, → at the resolution itself."""
     pixels = avg_pool2d(photos.images.float(), OVERSAMPLE).round().to(torch.uint8)
     return Pictures(pixels.permute(0, 2, 3, 1).contiguous().numpy(), photos.labels)
+
+
+def _labelled(photos: Photos, classes: tuple[str, ...]) -> Pictures:
+    """Photos as pictures, their labels in the order of the model's `classes`; folders come sorted by name."""
+    places = [classes.index(name) if len(classes) > 1 else 0 for name in photos.classes]
+    return Pictures(pictures(photos).pixels, torch.tensor(places)[photos.labels])
+
+
+def _shared(kept: Photos, others: Photos | None) -> int:
+    """How many of `others` are among `kept`, pixel by pixel."""
+    if others is None:
+        return 0
+    known = {hashlib.sha256(image.numpy()).digest() for image in kept.images}
+    return sum(hashlib.sha256(image.numpy()).digest() in known for image in others.images)
 
 
 def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bool:

@@ -80,7 +80,8 @@ class Run:
         except UserError as error:
             raise UserError(f"{self.folder}: {error}") from None
         self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
-        self.best = dict(state.get("best", {}))
+        # Without a judge nothing is better than the last moment.
+        self.best = dict(state.get("best", {})) if self.judge else {}
         return True
 
     def begin_as(self, name: str, other: Generator) -> int:
@@ -91,7 +92,8 @@ class Run:
         layers = self.trainer.begin_as(other)
         if not layers:
             raise UserError(f"no layer of '{name}' fits {self.trainer.model.preset}; begin with a model of the same family.")
-        self.begun_from = {"name": name, **{key: other.config.trained.get(key) for key in ("images", "hours")}}
+        kept = ("images", "hours", "holdout", "seed")
+        self.begun_from = {"name": name, **{key: other.config.trained.get(key) for key in kept}}
         return layers
 
     def train(

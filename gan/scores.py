@@ -10,6 +10,7 @@ from typing import Any
 from . import checkpoint
 from .card import model_card
 from .files import write_atomic
+from .latent import default_truncation
 from .trainer import parameters
 
 _KEPT = ("value", "error", "floor", "floor_error", "n")
@@ -21,21 +22,23 @@ def write_scores(folder: Path, result: Mapping[str, Any]) -> None:
     Raises UserError when the folder is not one of a model, OSError when it cannot be written.
     """
     generator = checkpoint.load_model(folder)
-    described = replace(generator.config, scores=summary(result))
+    described = replace(generator.config, scores=summary(result, default_truncation(generator.config.scores)))
     checkpoint.save_config(folder, described)
     write_atomic(folder / checkpoint.CARD, model_card(described, parameters(generator)).encode())
 
 
-def summary(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of an evaluation that a model carries with it, and how they were taken."""
+def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:
+    """The figures of an evaluation that a model carries with it, and how they were taken.
+
+    `truncation` is what the model is shown at so far; the one with the best KID, where it was looked for, takes its place.
+    """
     copied, artefacts, smoothness = result["copies"], result["artefacts"], result["smoothness"]
     parts = {
         part: {name: {key: measure[key] for key in _KEPT} for name, measure in found["measures"].items()}
         for part, found in result["parts"].items()
     }
     return {
-        # The setting with the best KID becomes the model's own; judged at another, it keeps the one it had.
-        "truncation": result["best_truncation"] or result["settings"]["truncation"],
+        "truncation": result["best_truncation"] or truncation,
         "settings": dict(result["settings"]),
         "reference": dict(result["reference"]),
         "parts": parts,

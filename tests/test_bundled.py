@@ -13,6 +13,7 @@ from gan.latent import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
 from gan.render import grid
 from gan.sampler import Flower, Sampler, grid_flowers
+from gan.scores import headline
 
 
 def test_every_preset_is_bundled_and_nothing_else():
@@ -41,6 +42,17 @@ def test_a_card_says_how_its_model_came_about(name):
     assert len(trained["notes"]) > 80 and trained["notes"] in card, "what the pictures show, and what they don't"
     assert f"{trained['images']:,}" in card and trained["command"] in card and trained["hardware"] in card
     assert (folder / "model.safetensors").stat().st_size < 10_000_000, "over 10 MB a Space wants LFS"
+
+
+@pytest.mark.parametrize("name", hub.bundled())
+def test_a_bundled_model_carries_its_figures_taken_on_photos_it_never_saw(name):
+    config, card = hub.load(name).generator.config, (hub.CHECKPOINTS / name / "README.md").read_text()
+    assert config.trained["holdout"] == 0.15 and config.scores["reference"]["held_out"] >= 50
+    assert headline(config.scores).startswith("KID-MobileNetV2 ") and "## Evaluation" in card
+    overall = config.scores["parts"]["all"]
+    assert 0 < overall["kid"]["value"] < 2 and 0.4 < overall["auc"]["value"] <= 1
+    assert overall["kid"]["n"] == 2000 and abs(overall["kid"]["floor"]) < 0.02
+    assert f"python -m gan evaluate {name} photos/flowers" in card
 
 
 @pytest.mark.parametrize("name", [name for name in hub.bundled() if hub.load(name).generator.config.code_dim])

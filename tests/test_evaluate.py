@@ -1,9 +1,12 @@
 """`python -m gan evaluate` and `compare` as a stranger runs them, with a small feature network so that it takes seconds."""
 
 import json
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_generator
@@ -13,7 +16,9 @@ from torch import nn
 from gan import checkpoint
 from gan.__main__ import main
 from gan.card import model_card
+from gan.errors import UserError
 from gan.latent import default_truncation
+from gan.reference import load_reference
 from gan.scores import headline
 
 COUNT = 120  # flowers; -n
@@ -73,7 +78,8 @@ def test_every_measure_is_there_overall_and_for_each_class(tmp_path, photos, net
     assert list(found["parts"]) == ["all", "dandelion", "marigold"]
     for part in found["parts"].values():
         assert set(part["measures"]) == {
-            "kid", "fd", "auc", *(f"{name}_{k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)),
+            "kid", "fd", "fd_equal", "auc",
+            *(f"{name}_{k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)),
         }  # fmt: skip
         for measure in part["measures"].values():
             assert measure["error"] >= 0 and measure["n"] > 0 and measure["floor"] is not None
@@ -83,8 +89,9 @@ def test_every_measure_is_there_overall_and_for_each_class(tmp_path, photos, net
     )
     assert found["reference"]["trained_on"] == 90 and found["reference"]["held_out"] == 30
     assert [row["truncation"] for row in found["truncation"]] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0]
-    best = min(found["truncation"], key=lambda row: row["kid"])["truncation"]
-    assert found["best_truncation"] == found["settings"]["truncation"] == best
+    assert found["best_truncation"] == found["settings"]["truncation"] == 1.5  # no flower of an untrained network passes
+    equal = found["parts"]["all"]["measures"]["fd_equal"]
+    assert equal["n"] == equal["floor_n"] == 45 and equal["value"] > equal["floor"]
     assert len(found["copies"]["pairs"]) == 10 and found["probe"]["real_accuracy"]["all"] == 1
     assert found["smoothness"]["path_length"] > 0 and found["cost"]["parameters"] > 0
 
@@ -127,14 +134,35 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     assert (folder / checkpoint.WEIGHTS).read_bytes() == weights
     assert model_card(config, 0)  # what was written can be read again and made anew
 
+    run("evaluate", folder, photos, "--card", "--truncation", 0.3, network=network, out=tmp_path / "out")
+    scores = checkpoint.read_config(folder).scores
+    assert scores["settings"]["truncation"] == 0.3
+    assert default_truncation(scores) == found["best_truncation"]  # which nobody has looked for anew
+
+
+def test_figures_do_not_go_into_a_model_that_has_been_trained_on_meanwhile(tmp_path, photos, network, capsys, monkeypatch):
+    from gan import report
+
+    folder, table = model(tmp_path / "tiny"), report.table
+
+    def train_on(result):
+        generator = checkpoint.load_model(folder)
+        checkpoint.save_model(folder, generator, generator.config, half=True)
+        return table(result)
+
+    monkeypatch.setattr(report, "table", train_on)
+    words = ["-n", COUNT, "--network", network, "--truncation", 1, "--out", tmp_path / "out"]
+    assert "other weights by now" in refused(capsys, "evaluate", folder, photos, "--card", *words)
+    assert checkpoint.read_config(folder).scores == {}
+
 
 def test_without_photos_held_out_nothing_is_said_about_unseen_ones(tmp_path, photos, network):
-    folder = model(tmp_path / "tiny", holdout=0.0)
+    folder = model(tmp_path / "tiny", holdout=0.0, photos={"dandelion": 60, "marigold": 60})
     found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
     assert "auc" not in found["parts"]["all"]["measures"] and found["copies"] is None and found["probe"] is None
-    assert any("--holdout" in note for note in found["notes"])
+    assert any("trained on every photo here" in note and "--holdout" in note for note in found["notes"])
 
-    other = make_photos(tmp_path / "other", count=12)
+    other = make_photos(tmp_path / "other", count=12, side=44)
     found = run("evaluate", folder, photos, "--reference", other, "--truncation", 1, network=network, out=tmp_path / "out2")
     assert found["reference"]["held_out"] == 24 and found["probe"] is not None
 
@@ -143,6 +171,40 @@ def test_other_photos_than_those_of_the_training_are_noted(tmp_path, photos, net
     folder = model(tmp_path / "tiny", photos={"dandelion": 7, "marigold": 7})
     found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
     assert any("not exactly those" in note for note in found["notes"])
+
+
+def test_of_a_model_that_does_not_say_what_it_was_trained_on_nothing_is_claimed(photos):
+    generator = tiny_generator()
+    notes = load_reference(photos, generator.config, 16).notes
+    assert any("is not known" in note for note in notes) and any("may have been trained" in note for note in notes)
+    plain = tiny_generator(("all",)).config
+    assert len(load_reference(photos, plain, 16).trained_on.labels) == 120
+
+
+def test_classes_in_another_order_than_that_of_the_folders_keep_their_photos(photos):
+    sorted_, turned = (
+        load_reference(photos, tiny_generator(classes).config, 16).trained_on
+        for classes in (("dandelion", "marigold"), ("marigold", "dandelion"))
+    )
+    for label in (0, 1):
+        assert np.array_equal(sorted_.pixels[sorted_.of(label)], turned.pixels[turned.of(1 - label)])
+
+
+def test_photos_that_were_trained_on_are_no_held_out_ones(tmp_path, photos, network, capsys):
+    words = ["--network", network, "--reference", photos]
+    assert "'" + str(photos) + "' were trained on" in refused(capsys, "evaluate", model(tmp_path / "tiny"), photos, *words)
+
+    twins = make_photos(tmp_path / "twins", count=60)
+    for path in sorted(twins.glob("*/*.png")):
+        shutil.copy(path, path.with_stem(f"again-{path.stem}"))
+    config = replace(tiny_generator().config, trained={"holdout": 0.25})
+    assert any("under another name" in note for note in load_reference(twins, config, 16).notes)
+
+
+@pytest.mark.parametrize("trained", [{"holdout": "much"}, {"holdout": 5}, {"holdout": 0.2, "seed": [1]}])
+def test_a_configuration_that_makes_no_sense_is_refused(photos, trained):
+    with pytest.raises(UserError, match=r"in the model's config\.json is"):
+        load_reference(photos, replace(tiny_generator().config, trained=trained), 16)
 
 
 def test_a_plain_model_is_judged_against_all_its_folders(tmp_path, photos, network):
@@ -163,15 +225,37 @@ def test_models_of_different_kinds_are_compared_on_the_same_photos(tmp_path, pho
     assert (tmp_path / "out" / "comparison.md").read_text().startswith("|")
 
 
+def test_two_models_of_one_name_stay_apart(tmp_path, photos, network):
+    both = model(tmp_path / "a" / "tiny"), model(tmp_path / "b" / "tiny")
+    found = run("compare", *both, photos, network=network, out=tmp_path / "out")
+    assert [one["model"] for one in found] == ["tiny", "tiny (2)"]
+
+
+def test_where_nothing_can_be_written_is_said_before_anything_is_drawn(tmp_path, photos, network, capsys, monkeypatch):
+    monkeypatch.setattr("gan.__main__._judge", None)
+    (tmp_path / "file").write_text("")
+    folder, to = model(tmp_path / "tiny"), ("--network", network, "--out", tmp_path / "file" / "out")
+    for words in (("evaluate", folder, photos, *to), ("compare", folder, photos, *to)):
+        assert "is a file; choose another --out" in refused(capsys, *words)
+    monkeypatch.setattr("gan.__main__.os.access", lambda path, mode: path != folder)
+    words = ("--network", network, "--out", tmp_path / "out", "--card")
+    assert "leave out --card" in refused(capsys, "evaluate", folder, photos, *words)
+
+
+def test_without_the_libraries_the_way_to_get_them_is_said(tmp_path, photos, network, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert "requirements-dev.txt" in refused(capsys, "evaluate", model(tmp_path / "tiny"), photos, "--network", network)
+
+
 def test_a_missing_class_is_refused(tmp_path, photos, network, capsys):
     folder = model(tmp_path / "tiny", ("dandelion", "rose"))
     assert "'rose'" in refused(capsys, "evaluate", folder, photos, "--network", network)
 
 
 def test_too_few_photos_are_refused(tmp_path, network, capsys):
-    few = make_photos(tmp_path / "few", count=9)
+    few = make_photos(tmp_path / "few", count=11)
     said = refused(capsys, "evaluate", model(tmp_path / "tiny", holdout=0.0), few, "--network", network)
-    assert "only 9 photos of 'dandelion'" in said
+    assert "only 11 photos of 'dandelion'" in said
 
 
 def test_too_few_photos_held_out_are_refused(tmp_path, photos, network, capsys):
@@ -207,3 +291,33 @@ def test_a_class_too_many_in_the_photos_is_left_out(tmp_path, network):
     three = make_photos(tmp_path / "three", count=60, classes=("dandelion", "marigold", "seedhead"))
     found = run("evaluate", model(tmp_path / "tiny"), three, "--truncation", 1, network=network, out=tmp_path / "out")
     assert found["reference"]["trained_on"] == 90
+
+
+def test_the_best_truncation_is_one_at_which_flowers_pass_for_photos():
+    from gan.evaluate import _best
+
+    curve = [
+        {"truncation": 0.25, "kid": 0.1, "precision": 0.0},
+        {"truncation": 1.0, "kid": 0.3, "precision": 0.2},
+        {"truncation": 2.0, "kid": 0.2, "precision": 0.1},
+    ]
+    assert _best(curve) == 2.0
+    assert _best([{**row, "precision": 0.0} for row in curve]) == 1.5
+
+
+def test_a_rare_class_is_refused_before_anything_is_drawn(tmp_path, network, capsys):
+    photos = make_photos(tmp_path / "photos", count=130)
+    for path in sorted((photos / "marigold").iterdir())[14:]:
+        path.unlink()
+    folder = model(tmp_path / "tiny", holdout=0.0)
+    said = refused(capsys, "evaluate", folder, photos, "--network", network, "-n", "100")
+    assert "'marigold' would get" in said
+
+
+def test_a_model_grown_from_one_that_saw_the_photos_held_out_is_noted(tmp_path, photos, network):
+    folder = model(tmp_path / "tiny", begun_from={"name": "mother", "holdout": 0.0, "seed": 0})
+    found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
+    assert any("It began as mother" in note for note in found["notes"])
+    folder = model(tmp_path / "tiny2", begun_from={"name": "mother", "holdout": 0.25, "seed": 0})
+    found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out2")
+    assert not any("mother" in note for note in found["notes"])

@@ -29,6 +29,7 @@ def test_the_two_parts_are_everything_and_share_nothing():
 def test_a_share_that_does_not_divide_is_rounded_up_for_each_class():
     kept, held = split({"rose": found(7)["rose"], "tulip": found(101)["tulip"]}, "photos", 0.15, 0)
     assert (len(held["rose"]), len(held["tulip"])) == (2, 16)
+    assert len(split(found(100), "photos", 0.07, 0)[1]["rose"]) == 7
 
 
 def test_the_seed_alone_decides_and_another_seed_decides_otherwise():

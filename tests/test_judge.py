@@ -4,7 +4,7 @@ import torch
 from pictures import make_photos
 from test_trainer import same
 
-from gan import checkpoint
+from gan import checkpoint, latent
 from gan.data import load_photos
 from gan.judge import Judge, find_judge
 from gan.presets import from_preset
@@ -89,8 +89,11 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
     assert isinstance(judge, Judge)
     model, train = from_preset("cwgan-gp-28", photos.classes, width=4)
     trainer = Run(tmp_path / "run", model, train, photos, CPU).trainer
+    seeds, noise = [], latent.noise
+    monkeypatch.setattr(latent, "noise", lambda numbers, *more: seeds.extend(numbers) or noise(numbers, *more))
     before = judge(trainer)
     assert before == judge(trainer)
+    assert min(seeds) > 1_000_000, "an evaluation from seed 0 on must not meet flowers the moment was chosen by"
 
     class Memory:
         """Stands where the trainer does and hands out the photos themselves."""
@@ -103,3 +106,10 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
             return torch.nn.functional.avg_pool2d(images.float(), OVERSAMPLE) / 127.5 - 1
 
     assert judge(Memory()) < before / 10
+
+
+def test_resuming_without_a_judge_keeps_the_last_model(tmp_path):
+    assert not go(make(tmp_path, Scripted(0.5, 0.2)), stop_after=40)
+    second = make(tmp_path, None)
+    assert second.resume() and go(second)
+    assert same(weights(tmp_path), second.trainer.ema.state_dict())
