@@ -7,9 +7,11 @@ test_artefacts; here with what it is for.
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from torch import Tensor
 from gan import artefacts, classify, copies, features, metrics
 from gan.data import load_photos
 
-FOLDER = ROOT / "photos" / "flowers"
+FOLDER = Path(os.environ.get("PHOTOS", ROOT / "photos" / "flowers"))
 CLASSES = ("dandelion", "marigold", "dandelion_clock", "calendula")
 SIDE, REFERENCE, POOL = 128, 25, (32, 16, 11, 8)  # photos a class that stand for the truth, and that play the generator
 SAMPLE = 32  # pictures that are judged at a time
@@ -52,7 +54,7 @@ class Photos:
 @pytest.fixture(scope="module")
 def photos() -> Photos:
     if not all((FOLDER / name).is_dir() for name in CLASSES):
-        pytest.skip(f"no photos of {', '.join(CLASSES)} in photos/flowers")
+        pytest.skip(f"no photos of {', '.join(CLASSES)} in {FOLDER}; name their folder in PHOTOS")
     wanted = {name: REFERENCE + count for name, count in zip(CLASSES, POOL)}
     found = load_photos(
         FOLDER,
