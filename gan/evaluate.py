@@ -22,6 +22,7 @@ from .errors import UserError
 from .features import FeatureNetwork, cached, features
 from .hub import Model
 from .latent import DEFAULT_TRUNCATION, check_seed, check_truncation, default_truncation
+from .measures import FLOOR_REPEATS, Sides, measure, some, sweep
 from .reference import LEAST, Pictures, Reference, quotas, resized
 from .sampler import Flower, Sampler
 from .smoothness import path_length
@@ -30,12 +31,9 @@ SCHEMA = 1
 TRUNCATIONS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # 3 keeps all but a third of a percent of the noise
 SWEEP = 500  # pictures for each of them
 PATHS = 250  # pairs for the path length
-FLOOR_REPEATS = 10
-BALLS = (3, 5)  # k of precision and recall, density and coverage
 MAX_N = 50_000
 PAIRS = 10
 
-BETTER = {"kid": "low", "fd": "low", "auc": "half"}  # all others are better when high
 Progress = Callable[[str, int, int], object]  # what is being done, how much of it, out of how much
 
 
@@ -182,56 +180,11 @@ class _Judge:
         return result
 
     def _part(self, label: int | None, flowers: Tensor) -> dict[str, Any]:
-        real = self._trained(label)
-        values, errors = metrics.jackknife(_distances, (real, flowers), seed=self.settings.seed)
-        floor, floor_errors = metrics.halves(real, _distances, FLOOR_REPEATS, self.settings.seed)
-        noise = _distances(real, self.noise)
-        others = None if label is None else self._other_classes(label)
-        other = _distances(real, others) if others is not None and len(others) > max(BALLS) else {}
-        measures = {
-            name: {
-                "value": value,
-                "error": errors[name],
-                "n": len(flowers) if name in ("kid", "fd") else min(len(real), len(flowers)),
-                "against": "trained on",
-                "better": BETTER.get(name, "high"),
-                "floor": floor[name],
-                "floor_error": floor_errors[name],
-                "floor_n": len(real) // 2,
-                "ceiling_noise": noise[name],
-                "ceiling_class": other.get(name),
-            }
-            for name, value in values.items()
-        }
-        measures["fd_equal"] = {**measures["fd"], **self._equal(real, flowers)}
         held = self._held(label)
-        if held is not None:
-            measures["auc"] = self._auc(held, real, flowers, others)
-        return {"n": len(flowers), "trained_on": len(real), "held_out": 0 if held is None else len(held), "measures": measures}
-
-    def _equal(self, real: Tensor, flowers: Tensor) -> dict[str, Any]:
-        """The Fréchet distance at the number of its floor, to be held against it: of as many photos and flowers."""
-        chance, half = torch.Generator().manual_seed(self.settings.seed), min(len(real) // 2, len(flowers))
-        draws = [[torch.randperm(len(x), generator=chance)[:half] for x in (real, flowers)] for _ in range(FLOOR_REPEATS)]
-        values = [metrics.frechet(real[a], flowers[b]) for a, b in draws]
-        return {"value": float(np.mean(values)), "error": float(np.std(values)), "n": half}
-
-    def _auc(self, held: Tensor, real: Tensor, flowers: Tensor, others: Tensor | None) -> dict[str, Any]:
-        seed = self.settings.seed
-        value, error = classify.two_sample_auc(held, flowers, seed)
-        floor, floor_error = classify.two_sample_auc(held, real, seed)
-        return {
-            "value": value,
-            "error": error,
-            "n": len(held),
-            "against": "held out",
-            "better": "half",
-            "floor": floor,
-            "floor_error": floor_error,
-            "floor_n": len(held),
-            "ceiling_noise": classify.two_sample_auc(held, self.noise, seed)[0],
-            "ceiling_class": None if others is None else classify.two_sample_auc(held, others, seed)[0],
-        }
+        others = None if label is None else self._other_classes(label)
+        sides = Sides(flowers, self._trained(label), held, others, self.noise)
+        counts = {"n": len(flowers), "trained_on": len(sides.trained), "held_out": 0 if held is None else len(held)}
+        return {**counts, "measures": measure(sides, self.settings.seed)}
 
     def _trained(self, label: int | None) -> Tensor:
         return self.trained[torch.from_numpy(self.reference.trained_on.of(label))]
@@ -294,7 +247,7 @@ class _Judge:
     def diversity(self, flowers: Tensor) -> dict[str, Any]:
         """Flowers that nearly repeat one another, against photos that do, at equal numbers; how many there may be."""
         count = min(len(self.trained), len(flowers))
-        photos = _some(self.trained, count)
+        photos = some(self.trained, count)
         real, _ = copies.nearest(photos, photos, itself=True)
         own, _ = copies.nearest(flowers[:count], flowers[:count], itself=True)
         support = copies.support_size(flowers, float(torch.quantile(real, 0.01)))
@@ -316,7 +269,7 @@ class _Judge:
         At the model's own side: a grid of two pixels is none any more when the picture has been enlarged.
         """
         count = min(len(pixels), len(self.trained))
-        pixels, photos = pixels[:count], resized(_some(self.reference.trained_on.pixels, count), self.config.resolution)
+        pixels, photos = pixels[:count], resized(some(self.reference.trained_on.pixels, count), self.config.resolution)
         spread = metrics.halves(
             torch.arange(count), lambda a, b: artefacts.checkerboard(photos[a.numpy()]), FLOOR_REPEATS, self.settings.seed
         )[1]  # fmt: skip
@@ -344,7 +297,7 @@ class _Judge:
             stage = f"truncation {truncation:g}"
             pictures = self.draw(first, count, truncation, stage)
             flowers = features(self.network, resized(pictures.pixels, self.side), _stage(self.tell, f"features at {stage}"))
-            values, errors = metrics.jackknife(_sweep, (self.trained, flowers), seed=self.settings.seed)
+            values, errors = metrics.jackknife(sweep, (self.trained, flowers), seed=self.settings.seed)
             rows.append({"truncation": truncation, "n": count, "kid_error": errors["kid"], **values})
         return rows
 
@@ -367,31 +320,6 @@ def dihedral(pixels: np.ndarray) -> np.ndarray:
     """
     turned = [np.rot90(way, turns, (1, 2)) for way in (pixels, pixels[:, :, ::-1]) for turns in range(4)]
     return np.stack(turned, 1).reshape(-1, *pixels.shape[1:])
-
-
-def _distances(real: Tensor, fake: Tensor) -> dict[str, float]:
-    """Every figure that compares two sets of features."""
-    result = {"kid": metrics.kid(real, fake, 0), "fd": metrics.frechet(real, fake)}
-    for k in BALLS:
-        result.update({f"{name}_{k}": value for name, value in _neighbours(real, fake, k).items()})
-    return result
-
-
-def _neighbours(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
-    """Precision and the others at equal numbers: the mean over as many runs of fakes as there are photos."""
-    count = min(len(real), len(fake))
-    runs = [metrics.neighbours(_some(real, count), fake[i : i + count], k) for i in range(0, len(fake) - count + 1, count)]
-    return {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
-
-
-def _some(photos: Any, count: int) -> Any:
-    """`count` of the photos (or their features), of every class as they come: they stand in the order of their classes."""
-    return photos if count == len(photos) else photos[np.random.default_rng(0).permutation(len(photos))[:count]]
-
-
-def _sweep(real: Tensor, fake: Tensor) -> dict[str, float]:
-    near = _neighbours(real, fake, BALLS[0])
-    return {"kid": metrics.kid(real, fake, 0), "precision": near["precision"], "recall": near["recall"]}
 
 
 def _best(curve: list[dict[str, Any]]) -> float:

@@ -48,7 +48,7 @@ def quick(tmp_path_factory, monkeypatch):
     """Features of photos are kept with the test's files, not in the home folder; averages are over fewer repeats."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setattr("gan.classify.RUNS", 2)
-    monkeypatch.setattr("gan.evaluate.FLOOR_REPEATS", 3)
+    monkeypatch.setattr("gan.measures.FLOOR_REPEATS", 3)
 
 
 def model(folder: Path, classes=("dandelion", "marigold"), **trained) -> Path:
