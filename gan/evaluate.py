@@ -59,7 +59,7 @@ class Settings:
 class Evaluation:
     """What was found, and the pictures that show it."""
 
-    result: dict[str, Any]  # see README: the content of evaluation.json
+    result: dict[str, Any]  # plain values, the content of evaluation.json
     pictures: dict[str, Any] = field(default_factory=dict)  # "samples": uint8 N×S×S×3; "pairs": list of (flower, photo)
 
 
@@ -86,7 +86,7 @@ def evaluate(
     flowers = features(network, resized(pictures.pixels, judge.side), _stage(tell, "features of flowers"))
     parts = judge.parts(pictures, flowers)
     probe = judge.probe(pictures, flowers)
-    copied, pairs = judge.copies(pictures, flowers, truncation)
+    copied, pairs = judge.copies(pictures, flowers)
     result = {
         "schema": SCHEMA,
         "model": called(model),
@@ -215,7 +215,7 @@ class _Judge:
             "real_accuracy": _accuracies(real, names),
         }
 
-    def copies(self, pictures: Pictures, flowers: Tensor, truncation: float) -> tuple[dict[str, Any] | None, list[Any]]:
+    def copies(self, pictures: Pictures, flowers: Tensor) -> tuple[dict[str, Any] | None, list[Any]]:
         """How near flowers come to photos trained on, against how near photos held out come; the closest pairs."""
         if self.held is None:
             return None, []

@@ -44,7 +44,7 @@ def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:
         "parts": parts,
         "probe": result["probe"] and {key: result["probe"][key] for key in ("generated_accuracy", "real_accuracy")},
         "copies": copied and {key: copied[key] for key in ("below_1st_percentile", "held_out_share", "held_out_n")},
-        "checkerboard": {key: artefacts["checkerboard"][key] for key in ("generated", "real", "real_spread")},
+        "checkerboard": artefacts and {key: artefacts["checkerboard"][key] for key in ("generated", "real", "real_spread")},
         "curve": result["truncation"],
         "smoothness": smoothness and dict(smoothness),
     }
