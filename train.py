@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
+from gan.files import check_writable
 from gan.presets import PRESETS, from_preset, merged
 
 if TYPE_CHECKING:
@@ -178,13 +178,7 @@ def _check(args: argparse.Namespace, out: Path) -> None:
         from gan import hub
 
         hub.check_publishing(args.push_to_hub)
-    existing = out
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise UserError(f"--out {out} cannot be a folder, because {existing} is a file; choose another.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"there is no permission to write to {existing}; choose another --out.")
+    check_writable(out, "choose another --out")
 
 
 def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import time
@@ -86,16 +85,16 @@ def main(argv: list[str] | None = None) -> int:
 def _evaluate(args: argparse.Namespace, command: str) -> int:
     from . import hub, report
     from .evaluate import called
-    from .files import write_atomic
+    from .files import check_writable, write_atomic
 
     settings, network = _settings(args, command, 2000), _network(args)
     model = hub.load(args.model)
     out = args.out or Path("evaluations") / called(model)
-    _check_writable(out, "choose another --out")
+    check_writable(out, "choose another --out")
     if args.card and model.source not in ("path", "bundled"):
         raise UserError(f"--card writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
     if args.card:
-        _check_writable(model.folder, "leave out --card")
+        check_writable(model.folder, "leave out --card")
     found = _judge(args, model, network, settings, args.resolution or model.generator.config.resolution)
     write_atomic(out / "evaluation.json", _json(found.result))
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
@@ -113,11 +112,11 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
 
 def _compare(args: argparse.Namespace, command: str) -> int:
     from . import hub, report
-    from .files import write_atomic
+    from .files import check_writable, write_atomic
     from .latent import default_truncation
 
     out = args.out or Path("evaluations") / "compare"
-    _check_writable(out, "choose another --out")
+    check_writable(out, "choose another --out")
     settings, network = _settings(args, command, 1000), _network(args)
     models = [hub.load(name) for name in args.models]
     side = args.resolution or max(model.generator.config.resolution for model in models)
@@ -171,17 +170,6 @@ def _network(args: argparse.Namespace) -> FeatureNetwork:
     if not (find_spec("torchmetrics") and find_spec("sklearn")):
         raise UserError("judging needs torchmetrics and scikit-learn; run pip install -r requirements-dev.txt.")
     return find_network(args.network, pick_device(args.device))
-
-
-def _check_writable(folder: Path, otherwise: str) -> None:
-    """Raise UserError when nothing can be written into `folder`: better now than after an hour of judging."""
-    existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise UserError(f"{folder} cannot be a folder, because {existing} is a file; {otherwise}.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"there is no permission to write to {existing}; {otherwise}.")
 
 
 def _unlike(names: Container[str], name: str) -> str:

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from .errors import UserError
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` to a temporary file beside `path`, sync it, rename it onto `path`, sync the folder.
@@ -30,3 +32,17 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def check_writable(folder: Path, otherwise: str) -> None:
+    """Raise UserError, ending in what to do `otherwise`, when `folder` cannot be made or written into. Writes nothing.
+
+    Better at the start than after hours of work that then has no place.
+    """
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise UserError(f"{folder} cannot be a folder, because {existing} is a file; {otherwise}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"there is no permission to write to {existing}; {otherwise}.")
