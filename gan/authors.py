@@ -19,10 +19,11 @@ from urllib.parse import unquote, urlsplit
 import torch
 from torch import Tensor
 
-from .checkpoint import KINDS, fit, load_pickle, save_model
+from .checkpoint import KINDS, fit, save_model
 from .config import ModelConfig, sizes
 from .errors import UserError
 from .generator import Generator
+from .pickled import load_pickle
 from .presets import PRESETS, resolve
 
 MAX_BYTES = 200 << 20

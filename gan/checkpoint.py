@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from torch import Tensor
 from .config import ModelConfig
 from .errors import UserError
 from .files import write_atomic
-from .generator import Generator
+from .generator import Generator, make_generator
+from .pickled import first_line, load_pickle
 
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
@@ -58,7 +58,7 @@ def load_model(folder: Path) -> Generator:
     config = read_config(folder)
     path = folder / WEIGHTS
     with torch.device("meta"):  # costs no memory: a config that lies about its size is found out before any is taken
-        generator = Generator(config)
+        generator = make_generator(config)
     state = fit(read_weights(path), generator.state_dict(), str(path))
     generator.load_state_dict(state, strict=True, assign=True)
     return generator.requires_grad_(False).eval()
@@ -74,7 +74,7 @@ def read_config(folder: Path) -> ModelConfig:
     except FileNotFoundError:
         raise UserError(f"{folder} has no {CONFIG}; a model folder holds {CONFIG} and {WEIGHTS}.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({_first_line(error)}); restore it or train the model again.") from None
+        raise UserError(f"{path} cannot be read ({first_line(error)}); restore it or train the model again.") from None
     try:
         return ModelConfig.from_json(data)
     except UserError as error:
@@ -97,7 +97,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise UserError(f"{path} is missing; a model folder holds {CONFIG} and {WEIGHTS}.") from None
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is not a whole safetensors file ({_first_line(error)}); fetch it again.") from None
+        raise UserError(f"{path} is not a whole safetensors file ({first_line(error)}); fetch it again.") from None
 
 
 def fit(state: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> dict[str, Tensor]:
@@ -138,22 +138,6 @@ def load_snapshot(folder: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict) or "images_seen" not in state:
         raise UserError(f"{path} is not a snapshot of a run; train into another folder with --out.")
     return state
-
-
-def load_pickle(path: Path) -> Any:
-    """`torch.load` of a file that the user handed over, with `weights_only=True`: data only, no code. Raises UserError."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}; check the path.") from None
-    except pickle.UnpicklingError:
-        raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read: use another file.") from None
-    except Exception as error:  # the unpickler raises nearly everything on damaged files
-        raise UserError(f"{path} is not a whole file of weights ({_first_line(error)}); fetch or write it again.") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")
 
 
 def _some(keys: list[str]) -> str:

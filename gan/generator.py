@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from . import latent
 from .config import ModelConfig
-from .layers import build
+from .layers import build, init_weights
+from .style import StyleGenerator
 
 
 class Generator(nn.Module):
@@ -21,6 +25,24 @@ class Generator(nn.Module):
         self.config = config
         self.gen = build(config.generator, config.z_dim + config.code_dim)
 
+    def reset(self) -> None:
+        """Draw all weights anew from torch's global generator."""
+        init_weights(self)
+
+    def settle(self) -> None:
+        """Nothing: only a generator with styles has something to measure once its weights are what they will be."""
+
+    def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
+        """Seeds N and class codes N×K → what `paint` takes: noise N×z_dim, cut at `truncation` (latent.noise), and the code.
+
+        Raises UserError for a seed or a truncation out of range.
+        """
+        return latent.noise(seeds, self.config.z_dim, truncation).to(code.device), code
+
+    def paint(self, noise: Tensor, code: Tensor) -> Tensor:
+        """What `latents` gave, or a point between two of them → pictures N×3×S×S in [−1, 1]."""
+        return self(noise, code)
+
     def forward(self, z: Tensor, code: Tensor) -> Tensor:
         """Noise N×z_dim and class code N×K (N×0 for a plain model) → pictures N×3×S×S in [−1, 1].
 
@@ -29,6 +51,11 @@ class Generator(nn.Module):
         x = torch.cat([z, code.to(z.dtype)], dim=1)
         # Channels-last from the first layer on is what the convolutions are fastest in, on CPU and GPU alike.
         return self.gen(x[:, :, None, None].contiguous(memory_format=torch.channels_last))
+
+
+def make_generator(config: ModelConfig) -> Generator | StyleGenerator:
+    """The generator that `config` describes, its weights not drawn yet."""
+    return StyleGenerator(config) if config.styled else Generator(config)
 
 
 def one_hot(labels: Tensor, config: ModelConfig) -> Tensor:

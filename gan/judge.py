@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from . import latent, metrics
+from . import metrics
 from .data import Photos
 from .errors import UserError
 from .features import FeatureNetwork, cached, features, find_network
@@ -30,8 +30,10 @@ class Judge:
 
     def __call__(self, trainer: Trainer) -> float:
         """The KID now; does not touch the trainer or any global state."""
-        z = latent.noise(range(FIRST_SEED, FIRST_SEED + COUNT), trainer.model.z_dim, latent.DEFAULT_TRUNCATION)
-        drawn = [to_uint8(trainer.draw(*part)) for part in zip(z.split(BATCH), self.labels.split(BATCH))]
+        drawn = [
+            to_uint8(trainer.draw(range(first, first + BATCH), labels))
+            for first, labels in zip(range(FIRST_SEED, FIRST_SEED + COUNT, BATCH), self.labels.split(BATCH))
+        ]
         return metrics.kid(self.real, features(self.network, np.concatenate(drawn)), 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,18 @@ def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
     truncation = check_truncation(truncation)
     low = torch.special.ndtr(torch.tensor(-truncation, dtype=torch.float64))
     return torch.special.ndtri(low + uniform * (1 - 2 * low)).clamp(-truncation, truncation).float()
+
+
+def spread(truncation: float | None) -> float:
+    """The share of its standard deviation that `noise` keeps at this truncation: 0.74 at 1.5, 0.99 at 3, 1 for None.
+
+    Raises UserError for a truncation out of range.
+    """
+    if truncation is None:
+        return 1.0
+    bound = check_truncation(truncation)
+    density, tail = math.exp(-(bound**2) / 2) / math.sqrt(2 * math.pi), math.erf(bound / math.sqrt(2))
+    return math.sqrt(1 - 2 * bound * density / tail)
 
 
 def _uniform(seed: int, z_dim: int) -> Tensor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -20,15 +21,19 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
 
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """‖∇C(x̂)‖₂ at x̂ = mix·real + (1 − mix)·fake: N norms, differentiable with respect to the critic's weights.
+    """‖∇C(x̂)‖₂ at x̂ = mix·real + (1 − mix)·fake: N norms, as `slopes` gives them. `mix` is N in [0, 1]."""
+    mix = mix.float()[:, None, None, None]
+    return slopes(critic, mix * real.float() + (1 - mix) * fake.float())
 
-    `real` and `fake` are N×3×S×S, `mix` is N in [0, 1]. One norm a sample over all its pixels, in float32 outside any
-    autocast: a squared sum of small half-precision gradients loses the penalty's point.
+
+def slopes(critic: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """‖∇C‖₂ at each of N points: N norms over all that a sample has, differentiable with respect to the critic's weights.
+
+    In float32 outside any autocast: a squared sum of small half-precision gradients loses the penalty's point.
     """
-    with torch.autocast(real.device.type, enabled=False):
-        mix = mix.float()[:, None, None, None]
-        between = (mix * real.float() + (1 - mix) * fake.float()).detach().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    with torch.autocast(at.device.type, enabled=False):
+        at = at.detach().float().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
         # The epsilon keeps the root's own gradient finite where a gradient vanishes.
         return (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
 
@@ -36,6 +41,47 @@ def gradient_norms(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tenso
 def gradient_penalty(norms: Tensor) -> Tensor:
     """E[(‖∇C(x̂)‖₂ − 1)²] of the N norms, to be weighted by λ (Gulrajani et al. 2017, equation 3)."""
     return (norms - 1).square().mean()
+
+
+def zero_centred(norms: Tensor) -> Tensor:
+    """E[‖∇C(x)‖²]/2 of norms at photos or at pictures, to be weighted by γ (Mescheder et al. 2018, R₁ and R₂, equation 9)."""
+    return norms.square().mean() / 2
+
+
+def relativistic(better: Tensor, worse: Tensor) -> Tensor:
+    """E[ln(1 + exp(worse − better))] of N×H scores, summed over the H heads (Huang et al. 2024, R3GAN, equation 2).
+
+    The critic's loss with photos as the better ones, the generator's with pictures: each is judged beside one of the other.
+    """
+    return softplus(worse - better).flatten(1).sum(1).mean()
+
+
+def out_of_range(images: Tensor) -> Tensor:
+    """E[max(0, |x| − 1)²] over the values of pictures: what keeps a generator without a last tanh within [−1, 1]."""
+    return (images.abs() - 1).relu().square().mean()
+
+
+def kernel_distance(pictures: Tensor, photos: Tensor, others: Tensor, attract: Tensor, repel: Tensor) -> Tensor:
+    """How far N×D `pictures` are from M×D `photos` as a set, up to a constant: minus their likeness, plus that to L×D `others`.
+
+    `attract` N×M and `repel` N×L are weights whose rows add up to 1 (or 0). It is half of a squared maximum mean discrepancy
+    (Gretton et al. 2012, equation 3) with the kernel exp(−d/(τ·d̄)), d the root mean square difference, d̄ the mean d to the
+    photos; scaled, so that its slope at d̄ does not hang on τ. `others` are pictures too: they are to be kept away from.
+    """
+    near, own = _distances(pictures, photos), _distances(pictures, others)
+    usual = (near.detach() * attract).sum(1).mean()
+    width = TEMPERATURE * usual
+    likeness = (torch.exp(-near / width) * attract).sum(1) - (torch.exp(-own / width) * repel).sum(1)
+    return -likeness.mean() * TEMPERATURE * math.exp(1 / TEMPERATURE)
+
+
+TEMPERATURE = 0.3  # τ of the kernel; at 0.15 pictures flee from one another into what no photo shows, at 0.6 they stay alike
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    """Root mean square differences of the rows of N×D and M×D: N×M; never 0, where a root has no slope."""
+    squares = a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T
+    return (squares.clamp_min(0) / a.shape[1] + 1e-4).sqrt()
 
 
 @torch.no_grad()

@@ -71,6 +71,16 @@ PRESETS: dict[str, Preset] = {
         ("T4,1,0>16h lrelu",) + _blocks("T4,2,1>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>3", _LRELU), _CRITIC_DCGAN, z_dim=128,
         training={"objective": "bce", "critic_steps": 1, "label_smoothing": 0.4, "noisy_labels": True},
     ),
+    "flagship": Preset(
+        "styles, a projected critic and matched sets", 128,
+        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h", "S>h", "S>32"), ("projected efficientnet-lite0>h",), z_dim=128,
+        training={
+            "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 200_000, "lr": 4e-4, "critic_lr": 1e-3,
+            "beta1": 0.0, "beta2": 0.99, "penalty_weight": 0.001, "penalty_every": 4, "matching_weight": 20.0,
+            "coarse_side": 64, "coarse_images": 96_000, "diffaugment": True,
+            "transpose": False, "flip_vertical": False, "rotate": False,
+        },
+    ),
 }  # fmt: skip
 
 

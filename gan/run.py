@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint, latent
+from . import checkpoint
 from .card import model_card
 from .config import ModelConfig, TrainConfig
 from .data import Photos
@@ -65,7 +65,7 @@ class Run:
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
         self.writer: Any = None
         side = GRID_SIDE
-        self.noise = latent.noise(range(side * side), model.z_dim, latent.DEFAULT_TRUNCATION)
+        self.seeds = range(side * side)
         self.labels = torch.arange(side * side) % len(model.classes)
 
     # ---------------------------------------------------------------------------------------------------- start and end
@@ -189,21 +189,21 @@ class Run:
             **self.about,
         }
         described = replace(trainer.model, trained=trained)
-        checkpoint.save_model(self.folder, trainer.ema, described, half=self.half)
+        checkpoint.save_model(self.folder, trainer.averaged(), described, half=self.half)
         write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
         write_atomic(self.folder / checkpoint.SAMPLES, png(sheet))
 
     def _save_reals(self) -> None:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
         draws = torch.Generator().manual_seed(self.trainer.config.seed)
-        pictures, _ = self.trainer.real_batch(0, len(self.noise), draws)
+        pictures, _ = self.trainer.real_batch(0, len(self.seeds), draws)
         self._picture("reals", _sheet(pictures), self.folder / "reals.png")
 
     def _save_grid(self, sheet: np.ndarray) -> None:
         self._picture("fixed noise", sheet, self.folder / "grids" / f"{self.trainer.images_seen:09d}.png")
 
     def _fixed_sheet(self) -> np.ndarray:
-        return _sheet(self.trainer.draw(self.noise, self.labels))
+        return _sheet(self.trainer.draw(self.seeds, self.labels))
 
     def _picture(self, name: str, picture: np.ndarray, path: Path) -> None:
         write_atomic(path, png(picture))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from . import checks, latent
 from .generator import Generator, one_hot, to_uint8
+from .style import StyleGenerator
 
 MAX_WORKERS = 32
 
@@ -52,7 +53,7 @@ class Sampler:
     Memory is that of one picture a thread, however many are asked for.
     """
 
-    def __init__(self, generator: Generator, workers: int | None = None) -> None:
+    def __init__(self, generator: Generator | StyleGenerator, workers: int | None = None) -> None:
         """Take over `generator` (evaluation mode, on the CPU); its weights change their layout in memory, not their values.
 
         `workers` threads draw, by default as many as torch would use; each sets torch's thread count to one for itself alone.
@@ -70,29 +71,35 @@ class Sampler:
         return self.draw_latents(*self.latents(flowers))
 
     def latents(self, flowers: Sequence[Flower]) -> tuple[Tensor, Tensor]:
-        """Noise N×z_dim and class codes N×K of `flowers`, float32. Raises UserError as `draw` does."""
-        concrete = [flower.resolve(len(self.config.classes)) for flower in flowers]
-        z = torch.cat([latent.noise([flower.seed], self.config.z_dim, flower.truncation) for flower in concrete])
-        return z, one_hot(torch.tensor([flower.label for flower in concrete]), self.config)
+        """What the generator's `paint` takes for each of `flowers`, float32: what its seed gives (noise, or how its style
+        differs from the mean one) and what its class gives (the code, or that mean). Raises UserError as `draw` does.
+        """
+        with torch.no_grad():
+            rows = [self._latent(flower.resolve(len(self.config.classes))) for flower in flowers]
+        return torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows])
 
-    def draw_latents(self, z: Tensor, code: Tensor) -> np.ndarray:
-        """The pictures, uint8 N×S×S×3, of noise N×z_dim and class codes N×K (N×0 for a plain model), both float32."""
-        pictures = list(self._each(z, code))
+    def _latent(self, flower: Flower) -> tuple[Tensor, Tensor]:
+        """Of one flower alone: kernels are chosen by the size of a batch here, too."""
+        return self._generator.latents([flower.seed], one_hot(torch.tensor([flower.label]), self.config), flower.truncation)
+
+    def draw_latents(self, own: Tensor, of_class: Tensor) -> np.ndarray:
+        """The pictures, uint8 N×S×S×3, of what `latents` gave, or of points between."""
+        pictures = list(self._each(own, of_class))
         return np.stack(pictures) if pictures else self._empty()
 
     def path(self, start: Flower, end: Flower, steps: int, way: str = latent.DEFAULT_PATH, loop: bool = False) -> np.ndarray:
         """The `steps` pictures from one flower to the other, uint8 N×S×S×3; both ends are exactly what `draw` gives.
 
-        The noise goes the `way` named in `latent.PATHS`, the class code straight. A loop comes back and leaves out its
-        last picture, so that a film of it repeats smoothly. Raises UserError.
+        What the seeds give goes the `way` named in `latent.PATHS`, what the classes give goes straight. A loop comes back and
+        leaves out its last picture, so that a film of it repeats smoothly. Raises UserError.
         """
         along = latent.PATHS[latent.check_path(way)]
         steps = checks.whole("number of steps", steps, 2)
-        z, code = self.latents([start, end])
+        own, of_class = self.latents([start, end])
         at = latent.positions(steps, loop)
         return self.draw_latents(
-            torch.stack([along(z[0], z[1], t) for t in at]),
-            torch.stack([latent.straight(code[0], code[1], t) for t in at]),
+            torch.stack([along(own[0], own[1], t) for t in at]),
+            torch.stack([latent.straight(of_class[0], of_class[1], t) for t in at]),
         )
 
     def warm_up(self) -> None:
@@ -103,23 +110,23 @@ class Sampler:
         """Stop the threads; what they are drawing is finished first."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _each(self, z: Tensor, code: Tensor) -> Iterator[np.ndarray]:
+    def _each(self, own: Tensor, of_class: Tensor) -> Iterator[np.ndarray]:
         """Pictures in order. No caller has more than two a thread waiting, so that a film does not hold up a single flower."""
         waiting: deque[Future[np.ndarray]] = deque()
         try:
-            for i in range(len(z)):
+            for i in range(len(own)):
                 if len(waiting) >= 2 * self.workers:
                     yield waiting.popleft().result()
-                waiting.append(self._pool.submit(self._one, z[i : i + 1], code[i : i + 1]))
+                waiting.append(self._pool.submit(self._one, own[i : i + 1], of_class[i : i + 1]))
             while waiting:
                 yield waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
 
-    def _one(self, z: Tensor, code: Tensor) -> np.ndarray:
+    def _one(self, own: Tensor, of_class: Tensor) -> np.ndarray:
         with torch.inference_mode():
-            return to_uint8(self._generator(z, code))[0]
+            return to_uint8(self._generator.paint(own, of_class))[0]
 
     def _empty(self) -> np.ndarray:
         return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)

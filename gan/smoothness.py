@@ -32,7 +32,7 @@ def path_length(
 ) -> tuple[float, float]:
     """Perceptual path length in z and its standard error (Karras et al. 2019, StyleGAN, section 4.1); lower is smoother.
 
-    Mean of ‖f(G(z(t))) − f(G(z(t + ε)))‖²/ε² over `n` random pairs (2 or more) on the arcs between two noise vectors of one
+    Mean of ‖f(G(z(t))) − f(G(z(t + ε)))‖²/ε² over `n` random pairs (2 or more) on the arcs between what two seeds give in one
     class, t uniform in [0, 1 − ε], f the features of `network` scaled to unit length. The paper's f is another network's
     (LPIPS on VGG16), so values compare only where the network is the same. The lowest and the highest per cent are left out.
     Pictures are not rounded to whole numbers in between. The same `seed` gives the same pairs; `generator` may be on any
@@ -50,10 +50,10 @@ def path_length(
     lengths = []
     for start in range(0, n, MICRO_BATCH // 2):
         part = slice(start, start + MICRO_BATCH // 2)
-        arcs = [latent.noise(pair, generator.config.z_dim, truncation) for pair in ends[part]]
+        arcs, of_class = _arcs(generator, ends[part], labels[part], truncation)
         here = torch.stack([latent.spherical(*arc, t) for arc, t in zip(arcs, at[part])])
         there = torch.stack([latent.spherical(*arc, t + epsilon) for arc, t in zip(arcs, at[part])])
-        lengths.append(_squared_steps(generator, network, here, there, labels[part]) / epsilon**2)
+        lengths.append(_squared_steps(generator, network, here, there, of_class) / epsilon**2)
         if progress:
             progress(min(part.stop, n), n)
     return trimmed_mean(torch.cat(lengths))
@@ -71,11 +71,20 @@ def trimmed_mean(values: Tensor, share: float = TRIM) -> tuple[float, float]:
     return counted.mean().item(), values.clamp(low, high).std().item() / (part * math.sqrt(len(values)))
 
 
-def _squared_steps(generator: Generator, network: FeatureNetwork, here: Tensor, there: Tensor, labels: Tensor) -> Tensor:
-    """Squared distances N, float64, of the unit features of what `here` and `there` (N×z_dim each) draw."""
+def _arcs(generator: Generator, ends: list[list[int]], labels: Tensor, truncation: float | None) -> tuple[list[Tensor], Tensor]:
+    """For each pair of seeds what both give (2×D, on the CPU), and what their class gives (N×A)."""
+    device = next(generator.parameters()).device
+    code = one_hot(labels, generator.config).to(device)
+    with torch.no_grad(), full_precision(device):
+        found = [generator.latents(pair, code[i : i + 1].expand(2, -1), truncation) for i, pair in enumerate(ends)]
+    return [own.cpu() for own, _ in found], torch.stack([of_class[0] for _, of_class in found])
+
+
+def _squared_steps(generator: Generator, network: FeatureNetwork, here: Tensor, there: Tensor, of_class: Tensor) -> Tensor:
+    """Squared distances N, float64, of the unit features of what `here` and `there` (N×D each) draw."""
     device = next(generator.parameters()).device
     # Both ends in one batch, so that the same kernels draw them and their rounding errors are alike.
-    z, code = torch.cat([here, there]).to(device), one_hot(labels.repeat(2), generator.config).to(device)
+    both = torch.cat([here, there]).to(device)
     with torch.no_grad(), full_precision(device):
-        vectors = normalize(network(generator(z, code)).double(), dim=1)
+        vectors = normalize(network(generator.paint(both, of_class.repeat(2, 1))).double(), dim=1)
     return (vectors[: len(here)] - vectors[len(here) :]).square().sum(1).cpu()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from . import losses
-from .augment import Augment
+from . import latent, losses
+from .augment import Augment, diffaugment
 from .config import ModelConfig, TrainConfig
-from .critic import Critic
+from .critic import make_critic
 from .data import Photos
 from .errors import UserError
-from .generator import Generator, one_hot
+from .generator import Generator, make_generator, one_hot
 from .grow import begin_as
-from .layers import init_weights
+from .matching import Matching
+from .projected import SETTLE, ProjectedCritic
+from .style import StyleGenerator
 
 # Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
 # blurs, and halving afterwards takes most of the blur back.
@@ -56,11 +59,13 @@ class Trainer:
         torch.backends.cudnn.allow_tf32 = False
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(train.seed)
-            generator, critic = Generator(model), Critic(model, train.critic)
-            for network in (generator, critic):
-                init_weights(network)
-        layout = {"device": device, "memory_format": torch.channels_last}
-        self.generator, self.critic = generator.to(**layout), critic.to(**layout)
+            generator, self.critic = make_generator(model), make_critic(model, train.critic, device)
+            for network in (generator, self.critic):
+                network.reset()
+        if train.coarse_images:
+            generator.begin_coarse(train.coarse_side)
+        self.generator = generator.to(device, memory_format=torch.channels_last)
+        self.matching = Matching(self.critic) if train.matching_weight else None
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
         betas = (train.beta1, train.beta2)
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)
@@ -69,35 +74,74 @@ class Trainer:
         self.steps = 0
         self.generator_steps = 0  # fewer, where the critic was warmed up
         self.images_seen = 0
+        self._settled_at = 0  # the side of the pictures that the critic was made ready for
 
     # --------------------------------------------------------------------------------------------------------- a step
 
     def step(self) -> Stats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
+        self._settle()
         draws = torch.Generator().manual_seed(_mix(self.config.seed, self.steps))
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
-            real, code = self.real_batch(self.images_seen, self.config.batch, draws)
+            index = self._indices(self.images_seen, self.config.batch)
+            real, labels = self._reals(index, draws), self.photos.labels[index].to(self.device)
+            code = one_hot(labels, self.model)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
-            with torch.set_grad_enabled(warm and turn == self.config.critic_steps), self._autocast():
-                z = torch.randn(len(code), self.model.z_dim, generator=draws).to(self.device)
-                fake = self.generator(z, code)
-            critic_stats = self._critic_step(real, fake.detach(), code, draws)
-            self.images_seen += len(real)
+            with torch.set_grad_enabled(warm and turn == self.config.critic_steps):
+                fake = self._draw_fakes(code, draws)
+                fake_seen = self._look(fake, draws)
+            with torch.no_grad():
+                real_seen = self._look(real, draws)
+            critic_stats = self._critic_step(real_seen, fake_seen.detach(), code, draws)
+            self.images_seen += len(index)
         generator_loss = torch.zeros((), device=self.device)
         if warm:
-            generator_loss = self._generator_step(fake, code)
+            generator_loss = self._generator_step(fake, fake_seen, real_seen, code, labels)
             self._update_ema()
             self.generator_steps += 1
         self.steps += 1
         return Stats(*torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]]).tolist())
 
+    @property
+    def side(self) -> int:
+        """Pixels a side that are trained now: fewer at the beginning, where the run begins coarse (Karras et al. 2018)."""
+        return self.config.coarse_side if self.images_seen < self.config.coarse_images else self.model.resolution
+
+    def _settle(self) -> None:
+        """Show the photos to a projected critic, and to what matches sets, when the side of the pictures is a new one."""
+        if self.side == self._settled_at:
+            return
+        self._settled_at = self.side
+        if isinstance(self.critic, ProjectedCritic):
+            photos = torch.cat([self._scaled(part) for part in self.photos.images[:SETTLE].split(64)])
+            self.critic.settle(photos)
+            if self.matching:
+                self.matching.settle(photos, self.photos.labels[:SETTLE].to(self.device))
+
     def real_batch(self, start: int, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Photos as the critic sees them, from position `start` of their order: N×3×S×S in [−1, 1], and class codes N×K."""
+        """Photos from position `start` of their order, augmented: N×3×S×S in [−1, 1], and class codes N×K."""
         index = self._indices(start, count)
-        pictures = self.photos.images[index].to(self.device, torch.float32) / 127.5 - 1
-        pictures = avg_pool2d(self.augment(pictures, draws), OVERSAMPLE)
-        return pictures, one_hot(self.photos.labels[index].to(self.device), self.model)
+        return self._reals(index, draws), one_hot(self.photos.labels[index].to(self.device), self.model)
+
+    def _reals(self, index: Tensor, draws: torch.Generator) -> Tensor:
+        return self._scaled(self.photos.images[index], draws)
+
+    def _scaled(self, photos: Tensor, draws: torch.Generator | None = None) -> Tensor:
+        """Photos as they are stored → N×3×S×S in [−1, 1] of the side that is trained now, augmented where `draws` are given."""
+        pictures = photos.to(self.device, torch.float32) / 127.5 - 1
+        if draws is not None:
+            pictures = self.augment(pictures, draws)
+        return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
+
+    def _draw_fakes(self, code: Tensor, draws: torch.Generator) -> Tensor:
+        z = torch.randn(len(code), self.model.z_dim, generator=draws).to(self.device)
+        with self._autocast():
+            return self.generator(z, code) if self.side == self.model.resolution else self.generator(z, code, self.side)
+
+    def _look(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """What the critic judges of photos or pictures."""
+        return self.critic.look(diffaugment(images, draws) if self.config.diffaugment else images)
 
     def _indices(self, start: int, count: int) -> Tensor:
         """Photos `start` to `start + count` of an endless order in which every epoch is a shuffle of its own."""
@@ -113,7 +157,7 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
     def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: torch.Generator) -> list[Tensor]:
-        """One update of the critic → its loss, mean real score, mean fake score, mean gradient norm."""
+        """One update of the critic from what it sees of both → its loss, mean real score, mean fake score, mean slope."""
         config = self.config
         with self._autocast():
             # Two passes, not one of both halves: a batch norm must not mix photos with pictures (slides).
@@ -123,12 +167,13 @@ class Trainer:
             loss = losses.cross_entropy_critic(
                 real_score, fake_score, self._labels(real_score, True, draws), self._labels(fake_score, False, draws)
             )
+        elif config.objective == "relativistic":
+            loss = losses.relativistic(real_score, fake_score)
         else:
             loss = losses.wasserstein_critic(real_score, fake_score)
-        if config.objective == "wgan-gp":
-            mix = torch.rand(len(real), generator=draws).to(self.device)
-            norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
-            loss = loss + config.penalty_weight * losses.gradient_penalty(norms)
+        if config.objective in PENALTIES and self.steps % config.penalty_every == 0:
+            penalty, norms = self._penalty(real, fake, code, draws)
+            loss = loss + config.penalty_every * config.penalty_weight * penalty
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.critic_optimizer.step()
@@ -136,16 +181,35 @@ class Trainer:
             losses.clip_weights(self.critic, config.clip)
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
-    def _generator_step(self, fake: Tensor, code: Tensor) -> Tensor:
-        """One update of the generator, through its pictures `fake`, against the current critic → its loss."""
+    def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
+        if self.config.objective == "wgan-gp":
+            mix = torch.rand(len(real), generator=draws).to(self.device)
+            norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
+            return losses.gradient_penalty(norms), norms
+        norms = losses.slopes(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
+        return 2 * losses.zero_centred(norms), norms
+
+    def _generator_step(
+        self, fake: Tensor, seen: Tensor, real_seen: Tensor, code: Tensor, labels: Tensor
+    ) -> Tensor:  # fmt: skip
+        """One update of the generator through its pictures `fake`, `seen` by the critic as it is now → its loss."""
+        config = self.config
         self.critic.requires_grad_(False)
         with self._autocast():
-            score = self.critic(fake, code).float()
-        if self.config.objective == "bce":
+            score = self.critic(seen, code).float()
+            real_score = self.critic(real_seen, code).float() if config.objective == "relativistic" else None
+        if config.objective == "bce":
             # Smoothed as in the slides' listing, but not noisy: noise on the labels is there to mislead the critic.
-            loss = losses.cross_entropy_generator(score, losses.labels(score, True, self.config.label_smoothing, None))
+            loss = losses.cross_entropy_generator(score, losses.labels(score, True, config.label_smoothing, None))
+        elif config.objective == "relativistic":
+            loss = losses.relativistic(score, real_score)
         else:
             loss = losses.wasserstein_generator(score)
+        if self.matching:
+            loss = loss + config.matching_weight * self.matching(fake, labels)
+        if self.model.styled:
+            loss = loss + losses.out_of_range(fake)
         self.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.generator_optimizer.step()
@@ -171,18 +235,23 @@ class Trainer:
 
     # -------------------------------------------------------------------------------------------------- for the outside
 
-    def begin_as(self, other: Generator) -> int:
+    def begin_as(self, other: Generator | StyleGenerator) -> int:
         """Begin with the weights of `other` as far as they fit (see grow.py); returns how many of its convolutions do."""
         layers = begin_as(self.generator, other)
         self.generator.train()
         self.ema.load_state_dict(self.generator.state_dict())
         return layers
 
+    def averaged(self) -> Generator | StyleGenerator:
+        """The averaged generator, ready to draw: the model to share."""
+        self.ema.settle()
+        return self.ema
+
     @torch.no_grad()
-    def draw(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Pictures N×3×S×S in [−1, 1] on the CPU by the averaged generator, from noise N×z_dim and class indices N."""
-        code = one_hot(labels.to(self.device), self.model)
-        return self.ema(z.to(self.device), code).float().cpu()
+    def draw(self, seeds: Sequence[int], labels: Tensor, truncation: float | None = latent.DEFAULT_TRUNCATION) -> Tensor:
+        """Pictures N×3×S×S, around [−1, 1], on the CPU by the averaged generator, from seeds N and class indices N."""
+        code, generator = one_hot(labels.to(self.device), self.model), self.averaged()
+        return generator.paint(*generator.latents(seeds, code, truncation)).float().cpu()
 
     def finite(self) -> bool:
         """Whether every weight and every statistic of the networks is a number."""
@@ -199,6 +268,7 @@ class Trainer:
             "generator_steps": self.generator_steps,
             "images_seen": self.images_seen,
             **{name: getattr(self, name).state_dict() for name in _PARTS},
+            **({"matching": self.matching.state(), "settled_at": self._settled_at} if self.matching else {}),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -216,12 +286,16 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.generator_steps = int(state.get("generator_steps", self.steps))
+            if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
+                self._settle()
+                self.matching.load_state(state["matching"])
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out."
             ) from None
 
 
+PENALTIES = ("wgan-gp", "relativistic")  # objectives with a penalty on the critic's slope
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")
 # How long a run goes on, and what is written about it, may change between its parts; nothing else may.
 _FREE = ("images", "trained", "scores")

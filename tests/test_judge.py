@@ -101,7 +101,7 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
         model = trainer.model
         left = list(photos.images.split(1))
 
-        def draw(self, z, labels):
+        def draw(self, seeds, labels):
             images = torch.cat([self.left.pop(0) for _ in labels])
             return torch.nn.functional.avg_pool2d(images.float(), OVERSAMPLE) / 127.5 - 1
 

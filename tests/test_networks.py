@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gan.critic import Critic, with_planes
-from gan.generator import Generator, one_hot
+from gan.critic import Critic, make_critic, with_planes
+from gan.generator import Generator, make_generator, one_hot
 from gan.layers import init_weights
 from gan.presets import PRESETS, from_preset
 
@@ -15,12 +15,22 @@ TWO = ("dandelion", "marigold")
 def test_pictures_and_scores(name):
     torch.manual_seed(0)
     model, train = from_preset(name, TWO, width=4)
-    generator, critic = Generator(model), Critic(model, train.critic)
+    generator, critic = made(model, train)
     code = one_hot(torch.tensor([0, 0, 0]), model)
     pictures = generator(torch.randn(3, model.z_dim), code)
     assert pictures.shape == (3, 3, model.resolution, model.resolution)
-    assert pictures.abs().max() <= 1
-    assert critic(pictures, code).shape == (3,)
+    assert pictures.abs().max() <= (2 if model.styled else 1), "styles end without a tanh"
+    assert critic(critic.look(pictures), code).shape == ((3, 4) if model.styled else (3,))
+
+
+def made(model, train):
+    """Both networks of a preset, ready to use."""
+    generator, critic = make_generator(model), make_critic(model, train.critic, torch.device("cpu"))
+    generator.reset()
+    critic.reset()
+    if model.styled:
+        critic.settle(torch.randn(8, 3, model.resolution, model.resolution))
+    return generator, critic
 
 
 def test_one_hot_planes_are_all_ones_or_all_zeros():
@@ -59,7 +69,8 @@ def test_the_critic_sees_every_pixel(name):
     model, train = from_preset(name, TWO, width=8)
     images = torch.randn(4, 3, model.resolution, model.resolution, requires_grad=True)
     code = one_hot(torch.zeros(4, dtype=torch.int64), model)
-    Critic(model, train.critic)(images, code).sum().backward()
+    critic = made(model, train)[1]
+    critic(critic.look(images), code).sum().backward()
     assert (images.grad.abs().sum((0, 1)) > 0).all()
 
 

@@ -10,7 +10,7 @@ import torch
 
 from gan import latent
 from gan.errors import UserError
-from gan.generator import Generator
+from gan.generator import Generator, make_generator
 from gan.presets import PRESETS, from_preset
 from gan.sampler import Flower, Sampler, grid_flowers
 
@@ -32,7 +32,9 @@ def test_pictures_have_shape_type_and_variety(sampler):
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_one_picture_is_the_same_alone_and_in_a_batch_in_every_preset(preset):
     torch.manual_seed(0)
-    generator = Generator(from_preset(preset, ("a", "b"), width=8)[0]).requires_grad_(False).eval()
+    generator = make_generator(from_preset(preset, ("a", "b"), width=8)[0]).requires_grad_(False).eval()
+    generator.reset()
+    generator.settle()
     flowers = grid_flowers(None if len(generator.config.classes) > 1 else 0, 3, 1.5, 5)
     one, three = Sampler(generator, workers=1), Sampler(generator, workers=3)
     batch = one.draw(flowers)

@@ -15,6 +15,7 @@ import gan
 from gan import latent
 from gan.errors import UserError
 from gan.features import FeatureNetwork, find_network
+from gan.generator import Generator
 from gan.smoothness import path_length, trimmed_mean
 
 CPU = torch.device("cpu")
@@ -33,7 +34,9 @@ class Same(nn.Module):
         self.config = SimpleNamespace(z_dim=z_dim, classes=classes, code_dim=len(classes) if len(classes) > 1 else 0)
         self.codes, self.noise = [], []
 
-    def forward(self, z: Tensor, code: Tensor) -> Tensor:
+    latents = Generator.latents
+
+    def paint(self, z: Tensor, code: Tensor) -> Tensor:
         self.codes.append(code)
         self.noise.append(z)
         return self.weight * z

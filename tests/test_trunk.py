@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import gan
 from gan import features
-from gan.checkpoint import load_pickle
 from gan.errors import UserError
+from gan.pickled import load_pickle
 from gan.sampler import Flower, Sampler
 from gan.trunk import ARCHITECTURES, Trunk
 

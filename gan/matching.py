@@ -1,0 +1,86 @@
+"""Matching: the whole set of pictures is drawn towards the whole set of photos, in what a frozen network sees of both.
+
+A critic judges pictures one by one, and with a few hundred photos a generator soon draws the one flower that it likes.
+The kernel distance of two sets (maximum mean discrepancy, Gretton et al. 2012; in the features of a frozen network, Santos et
+al. 2019, "Learning Implicit Generative Models by Matching Perceptual Features") also drives pictures that are alike apart.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from .losses import kernel_distance
+from .projected import BATCH, ProjectedCritic
+
+CELLS = 4  # a map of at least so many pixels a side tells where things are, too
+PIXELS = 8  # side of the tiny picture that stands for colours and layout
+PIXEL_SCALE = 2.0  # pixels deviate by about half; the maps are standardized
+RECENT = 8  # batches of generated pictures kept: those of one batch alone are a noisy guess at the whole set
+
+
+class Matching(nn.Module):
+    """What the network sees of the photos, and of the last pictures."""
+
+    def __init__(self, critic: ProjectedCritic) -> None:
+        super().__init__()
+        self._critic = [critic]  # in a list: not a part of this
+        self.photos: list[Tensor] = []
+        self.photo_labels = torch.zeros(0, dtype=torch.int64)
+        self.recent: list[Tensor] = []
+        self.recent_labels = torch.zeros(0, dtype=torch.int64)
+
+    @torch.no_grad()
+    def settle(self, images: Tensor, labels: Tensor) -> None:
+        """Take in photos N×3×S×S in [−1, 1] with class indices N, as they are and mirrored; forget the recent pictures."""
+        both = torch.cat([images, images.flip(-1)])
+        parts = [self.statistics(batch) for batch in both.split(BATCH)]
+        self.photos = [torch.cat(group) for group in zip(*parts)]
+        self.photo_labels = labels.repeat(2)
+        self.recent, self.recent_labels = [], labels[:0]
+
+    def statistics(self, images: Tensor) -> list[Tensor]:
+        """Pictures N×3×S×S → groups of numbers N×D: tiny pictures, and mean, deviation and cells of every map."""
+        groups = [PIXEL_SCALE * adaptive_avg_pool2d(images.float(), PIXELS).flatten(1)]
+        for x in self._critic[0].maps(images):
+            groups += [x.mean((2, 3)), (x.var((2, 3)) + 1e-4).sqrt()]
+            if x.shape[2] >= CELLS:
+                groups.append(adaptive_avg_pool2d(x, CELLS).flatten(1))
+        return groups
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The kernel distance of pictures N×3×S×S with class indices N to the photos of the same class, a mean over groups.
+
+        Its gradient flows to `images`; the recent pictures, which these then join, are taken as they were.
+        """
+        groups = self.statistics(images)
+        kept = [group.detach() for group in groups]
+        limit = RECENT * len(images)
+        self.recent = [torch.cat([old, new])[-limit:] for old, new in zip(self.recent, kept)] if self.recent else kept
+        self.recent_labels = torch.cat([self.recent_labels, labels])[-limit:]
+        attract = _shares(labels[:, None] == self.photo_labels)
+        repel = labels[:, None] == self.recent_labels
+        own = torch.arange(len(labels), device=labels.device)
+        repel[own, own + repel.shape[1] - len(labels)] = False  # a picture is not its own neighbour
+        repel = _shares(repel)
+        distances = [
+            kernel_distance(group, photos, recent, attract, repel)
+            for group, photos, recent in zip(groups, self.photos, self.recent)
+        ]
+        return torch.stack(distances).mean()
+
+    def state(self) -> dict[str, object]:
+        """What resuming needs: the photos are seen anew."""
+        return {"recent": self.recent, "recent_labels": self.recent_labels}
+
+    def load_state(self, state: dict[str, object]) -> None:
+        """Continue from what `state` returned."""
+        device = self.photo_labels.device
+        self.recent = [group.to(device) for group in state["recent"]]
+        self.recent_labels = state["recent_labels"].to(device)
+
+
+def _shares(chosen: Tensor) -> Tensor:
+    """Weights of the chosen ones of each row, adding up to one (to none where none is chosen)."""
+    return chosen / chosen.sum(1, keepdim=True).clamp_min(1)
