@@ -6,19 +6,23 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator, one_hot
+from .style import StyleGenerator
 
 CALIBRATION = 64  # pictures that set the batch norms of the new blocks
 
 
 @torch.no_grad()
-def begin_as(generator: Generator, other: Generator) -> int:
+def begin_as(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
     """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they hold.
 
     Where all of them but its last fit, and the blocks that follow keep their channels (as in the ladder's 128×128 generator
     after the 64×64 one), the new blocks begin as identities and the last layer as that of `other`: the pictures start as
     those of `other`, enlarged, and training adds the detail. It is progressive growing (Karras et al. 2018) without the
-    fading in.
+    fading in. Of generators with styles the mapping and the leading scales are copied; the scales that follow add nothing to
+    the picture at first.
     """
+    if isinstance(generator, StyleGenerator) or isinstance(other, StyleGenerator):
+        return _begin_with_styles(generator, other)
     blocks = _fitting(generator.gen, other.gen)
     new = generator.gen[blocks:-1]
     if blocks == len(other.gen) - 1 and _fit(generator.gen[-1], other.gen[-1]) and all(map(_can_pass, new)):
@@ -29,6 +33,28 @@ def begin_as(generator: Generator, other: Generator) -> int:
                 _make_identity(block, x)
             x = block.eval()(x)
     return sum(isinstance(block, nn.Sequential) for block in generator.gen[:blocks])
+
+
+def _begin_with_styles(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
+    """`begin_as` where one of both has styles: nothing fits unless both have, with one mapping network."""
+    if not (isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator)):
+        return 0
+    parts = [(generator.mapping, other.mapping), (generator.start, other.start)]
+    if not all(_fit(ours, theirs) for ours, theirs in parts):
+        return 0
+    if generator.embed is not None and other.embed is not None and generator.config.classes == other.config.classes:
+        parts.append((generator.embed, other.embed))
+    scales = 0
+    for ours, theirs in zip(generator.scales, other.scales, strict=False):
+        if not _fit(ours, theirs):
+            break
+        parts.append((ours, theirs))
+        scales += 1
+    for ours, theirs in parts:
+        ours.load_state_dict(theirs.state_dict())
+    if scales:
+        generator.begin_coarse(4 << (scales - 1))
+    return 2 * scales
 
 
 def _fitting(mine: nn.Sequential, theirs: nn.Sequential) -> int:

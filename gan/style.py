@@ -95,6 +95,12 @@ class StyleGenerator(nn.Module):
             x, picture = scale(x, picture, styles[:, number], number > 0)
         return picture
 
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Draw with convolutions in `dtype` from now on, faster, with weights that are no longer looked at."""
+        for scale in self.scales:
+            scale.first.freeze(dtype)
+            scale.second.freeze(dtype)
+
     def begin_coarse(self, side: int) -> None:
         """Take the scales above `side` pixels out of the picture, until they have learnt to add to it."""
         for scale in self.scales[_scales(side) :]:
@@ -159,6 +165,7 @@ class Modulated(nn.Module):
 
     def __init__(self, before: int, channels: int, style: int) -> None:
         super().__init__()
+        self._frozen: tuple[Tensor, Tensor] | None = None
         self.affine = nn.Linear(style, before)
         self.weight, self.bias = nn.Parameter(torch.empty(channels, before, 3, 3)), nn.Parameter(torch.zeros(channels))
 
@@ -168,14 +175,26 @@ class Modulated(nn.Module):
         nn.init.normal_(self.weight, 0, 1 / math.sqrt(9 * self.weight.shape[1]))
         nn.init.zeros_(self.bias)
 
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Keep the kernels in `dtype`, and what demodulation needs of them: nothing may change them from now on."""
+        kernels = self.weight.detach().to(dtype, memory_format=torch.channels_last)
+        self._frozen = kernels, self.weight.detach().square().sum((2, 3))
+
     def forward(self, x: Tensor, style: Tensor, enlarge: bool) -> Tensor:
+        """Maps N×C×H×W and styles N×W → maps N×C'×H×W, or 2H×2W where they are enlarged first."""
+        kernels, energy = self._frozen or (self.weight.to(_kind(x)), self.weight.square().sum((2, 3)))
         with torch.autocast(x.device.type, enabled=False):
             scale = self.affine(style)
-            demod = GAIN * (scale.square() @ self.weight.square().sum((2, 3)).T + 1e-8).rsqrt()
-        dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
-        x = x.to(dtype) * scale.to(dtype)[:, :, None, None]
+            demodulation = GAIN * (scale.square() @ energy.T + 1e-8).rsqrt()
+        x = x.to(kernels.dtype) * scale.to(kernels.dtype)[:, :, None, None]
         if enlarge:  # after the scaling, which then touches a quarter of the pixels
             x = interpolate(x, scale_factor=2, mode="nearest")
-        x = conv2d(x, self.weight.to(dtype), padding=1)
-        x = torch.addcmul(self.bias.to(dtype)[None, :, None, None], x, demod.to(dtype)[:, :, None, None])
+        x = conv2d(x, kernels, padding=1)
+        x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
         return leaky_relu(x, SLOPE, inplace=True)
+
+
+def _kind(x: Tensor) -> torch.dtype:
+    """What convolutions compute in here: autocast's type where that is on."""
+    on = torch.is_autocast_enabled(x.device.type)
+    return torch.get_autocast_dtype(x.device.type) if on else x.dtype
