@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.files import check_writable
-from gan.presets import PRESETS, from_preset, merged
+from gan.presets import PRESETS, from_preset, lasting, merged
 
 if TYPE_CHECKING:
     import torch
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from gan.data import Photos
     from gan.judge import Judge
     from gan.run import Run
-    from gan.trainer import Stats
+    from gan.trainer import Stats, Trainer
 
 # Large pages for tensors, set before torch is imported: on a virtual machine the small ones took half of a training step.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
-DEFAULT_PRESET = "cwgan-gp-64"
+AUTO = "auto"
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -42,7 +42,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("photos", metavar="PHOTOS", type=Path, help="folder of photos, with a sub-folder for each class")
     add = parser.add_argument
-    add("--preset", default=DEFAULT_PRESET, choices=PRESETS, metavar="NAME", help="which model (default %(default)s)")
+    add("--preset", default=AUTO, choices=(AUTO, *PRESETS), metavar="NAME",
+        help="which model (default auto: chosen by the photos and the device, and said)")  # fmt: skip
+    add(
+        "--resolution",
+        type=int,
+        metavar="N",
+        help="pixels a side, for flagship: 32, 64, 128 or 256 (default that of the preset)",
+    )
     add("--classes", nargs="+", default=(), metavar="NAME", help="train on these sub-folders only")
     add("--holdout", type=float, metavar="X", help="share of each class's photos kept away from training, 0 to 0.9 (default 0)")
     add("--out", type=Path, metavar="FOLDER", help="run folder (default runs/PRESET-PHOTOS)")
@@ -50,7 +57,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     length.add_argument("--images", type=int, metavar="N", help="stop after N photos shown to the critic (default 500,000)")
     length.add_argument("--epochs", type=int, metavar="N", help="the same, in passes over the photos")
     add("--batch", type=int, metavar="N", help="photos in a batch (default 64)")
-    add("--lr", type=float, metavar="X", help="Adam's learning rate (default 2e-4)")
+    add("--lr", type=float, metavar="X", help="Adam's learning rate (default 2e-4; flagship: 4e-4)")
     add("--critic-lr", type=float, metavar="X", help="the critic's own learning rate (default that of the generator)")
     add("--beta1", type=float, metavar="X", help="Adam's first beta (default 0.5)")
     add("--beta2", type=float, metavar="X", help="Adam's second beta (default 0.999)")
@@ -116,8 +123,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace, argv: list[str]) -> int:
-    out = args.out or Path("runs") / f"{args.preset}-{args.photos.resolve().name}"
-    _check(args, out)
+    _check(args)
     import torch  # after the cheap checks: it takes over a second
 
     from gan.data import find_photos, load_photos
@@ -128,7 +134,11 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     device = pick_device(args.device)
-    classes = tuple(find_photos(args.photos, args.classes))
+    found = find_photos(args.photos, args.classes)
+    args = _chosen(args, device, found)
+    out = args.out or Path("runs") / f"{args.preset}-{args.photos.resolve().name}"
+    _check_out(args, out)
+    classes = tuple(found)
     model, train = _configure(args, classes, pick_precision(device, args.precision))
     photos = load_photos(
         args.photos, OVERSAMPLE * model.resolution, only=args.classes, select=_training_part(args, train), progress=_reading()
@@ -137,7 +147,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     counts = photos.counts()
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     if args.epochs:
-        train = replace(train, images=args.epochs * len(photos.labels))
+        train = lasting(train, args.epochs * len(photos.labels))
     train = train.validate()
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
@@ -170,18 +180,36 @@ def _about(args: argparse.Namespace, argv: list[str]) -> dict[str, str]:
     return {"command": shlex.join(["python", "train.py", *kept]), "notes": args.note}
 
 
-def _check(args: argparse.Namespace, out: Path) -> None:
+def _chosen(args: argparse.Namespace, device: torch.device, found: dict[str, list[Path]]) -> argparse.Namespace:
+    """The arguments with what `--preset auto` stands for in them, after saying so; what was given by hand stays."""
+    if args.preset != AUTO:
+        return args
+    from gan.auto import choose
+
+    choice = choose(device, found)
+    print(f"chosen: {choice.preset}, {choice.resolution}×{choice.resolution}, {choice.images:,} images ({choice.why})")
+    chosen = {"preset": choice.preset, "resolution": args.resolution or choice.resolution}
+    if args.images is None and args.epochs is None:
+        chosen["images"] = choice.images
+    return argparse.Namespace(**{**vars(args), **chosen})
+
+
+def _check(args: argparse.Namespace) -> None:
     """What can be refused before anything is read or built. Raises UserError."""
     for name, least in (("epochs", 1), ("every", 1), ("threads", 1), ("evaluate_every", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise UserError(f"--{name.replace('_', '-')} is {value}; use {least} or more.")
-    if out.resolve().is_relative_to(args.photos.resolve()):
-        raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
     if args.push_to_hub:
         from gan import hub
 
         hub.check_publishing(args.push_to_hub)
+
+
+def _check_out(args: argparse.Namespace, out: Path) -> None:
+    """Raise UserError when the run folder cannot be where it is to be."""
+    if out.resolve().is_relative_to(args.photos.resolve()):
+        raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
     check_writable(out, "choose another --out")
 
 
@@ -195,7 +223,8 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     classes = merged(classes) if args.unconditional else classes
     return from_preset(
-        args.preset, classes, width=args.width, critic_width=args.critic_width, critic_norm=args.critic_norm,
+        args.preset, classes, resolution=args.resolution, width=args.width, critic_width=args.critic_width,
+        critic_norm=args.critic_norm,
         precision=precision, **given,
     )  # fmt: skip
 
@@ -255,18 +284,31 @@ def _estimate(run: Run) -> int:
 
     train, seen = run.trainer.config, run.trainer.images_seen
     trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device)
-    trainer.step()  # the first one also warms up
+    images = train.batch * train.critic_steps
+    coarse = max(0, min(train.coarse_images, train.images) - seen) / images
+    fine = max(0, train.images - max(seen, train.coarse_images)) / images
+    step = _step_seconds(trainer) if coarse else 0.0
+    trainer.images_seen = train.coarse_images
+    finer = _step_seconds(trainer) if fine else 0.0
+    each = " and ".join(f"{seconds:.2f} s" for seconds in (step, finer) if seconds)
+    seconds = coarse * step + fine * finer
+    print(
+        f"cost:   about {_clock(seconds)} for {coarse + fine:,.0f} steps of {each or 'nothing'}, measured on a throwaway copy"
+    )
+    print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")
+    print("dry run: nothing was trained or written")
+    return 0
+
+
+def _step_seconds(trainer: Trainer) -> float:
+    """The median of three steps, after one that also warms up."""
+    trainer.step()
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
         trainer.step()
         seconds.append(time.perf_counter() - started)
-    steps = max(0, train.images - seen) / (train.batch * train.critic_steps)
-    step = sorted(seconds)[1]
-    print(f"cost:   about {_clock(steps * step)} for {steps:,.0f} steps of {step:.2f} s, measured on a throwaway copy")
-    print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")
-    print("dry run: nothing was trained or written")
-    return 0
+    return sorted(seconds)[1]
 
 
 def _go(run: Run, every: int, judge_every: int) -> int:

@@ -58,6 +58,15 @@ class _Unsupported(Exception):
     """A sound picture of a kind that is not read."""
 
 
+def side_of(path: Path) -> int:
+    """The shorter side of a photo in pixels, from its header alone; 0 for a file that is none."""
+    try:
+        with quiet_pillow(), open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+            return min(image.size)
+    except Exception:  # of whatever kind a damaged header raises; reading the photos says what is wrong
+        return 0
+
+
 def refuse(path: Path) -> str:
     """Why `path` is no picture file, judged by its kind, its size and its first bytes; an empty string if it may be one."""
     try:

@@ -18,7 +18,7 @@ class Preset:
 
     stage: str  # where it comes from, for help texts and cards
     resolution: int
-    generator: tuple[str, ...]
+    generator: tuple[str, ...]  # with styles: up to RESOLUTIONS[-1], the finest scales are left out
     critic: tuple[str, ...]
     conditional: bool = True
     width: int = 64  # the hidden width h
@@ -73,15 +73,19 @@ PRESETS: dict[str, Preset] = {
     ),
     "flagship": Preset(
         "styles, a projected critic and matched sets", 128,
-        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h", "S>h", "S>32"), ("projected efficientnet-lite0>h",), z_dim=128,
+        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h", "S>h", "S>32", "S>16"), ("projected efficientnet-lite0>h",), z_dim=128,
         training={
-            "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 200_000, "lr": 4e-4, "critic_lr": 1e-3,
+            "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 160_000, "lr": 4e-4, "critic_lr": 1e-3,
             "beta1": 0.0, "beta2": 0.99, "penalty_weight": 0.001, "penalty_every": 4, "matching_weight": 20.0,
-            "coarse_side": 64, "coarse_images": 96_000, "diffaugment": True,
+            "coarse_side": 64, "diffaugment": True,
             "transpose": False, "flip_vertical": False, "rotate": False,
         },
     ),
 }  # fmt: skip
+
+
+RESOLUTIONS = (32, 64, 128, 256)  # of a generator with styles
+COARSE = 0.4  # share of the images that its coarse beginning takes
 
 
 def resolve(layers: tuple[str, ...], width: int, norm: str = "none") -> tuple[str, ...]:
@@ -104,6 +108,7 @@ def from_preset(
     name: str,
     classes: tuple[str, ...],
     *,
+    resolution: int | None = None,
     width: int | None = None,
     critic_width: int | None = None,
     critic_norm: str = "none",
@@ -111,8 +116,9 @@ def from_preset(
 ) -> tuple[ModelConfig, TrainConfig]:
     """Model and training run of a preset, for these classes.
 
-    `width` overrides the generator's hidden width h, `critic_width` the critic's (by default the same), `training` any
-    field of TrainConfig. Classes are merged into one where the preset is unconditional. Raises UserError.
+    `resolution` is the side of the pictures, for a preset with styles one of RESOLUTIONS. `width` overrides the generator's
+    hidden width h, `critic_width` the critic's (by default the same), `training` any field of TrainConfig. Classes are merged
+    into one where the preset is unconditional. Raises UserError.
     """
     preset = find_preset(name)
     if critic_norm not in NORMS:
@@ -124,9 +130,30 @@ def from_preset(
             raise UserError(f"{flag} is {value}; use a value from 1 to 256.")
     if not preset.conditional:
         classes = merged(classes)
-    model = ModelConfig(name, preset.resolution, classes, resolve(preset.generator, width), preset.z_dim)
-    train = replace(TrainConfig(critic=resolve(preset.critic, critic_width, critic_norm)), **{**preset.training, **training})
-    return model.validate(), train.validate()
+    side = preset.resolution if resolution is None else resolution
+    layers = _at(preset, side)
+    critic = resolve(preset.critic, critic_width, critic_norm)
+    model = ModelConfig(name, side, classes, resolve(layers, width), preset.z_dim)
+    train = replace(TrainConfig(critic=critic), **{**preset.training, **training})
+    if not train.coarse_side < side:
+        train = replace(train, coarse_side=0)
+    return model.validate(), lasting(train, train.images).validate()
+
+
+def lasting(train: TrainConfig, images: int) -> TrainConfig:
+    """The same training for a run of `images`; where it begins coarse, it does so for COARSE of them."""
+    return replace(train, images=images, coarse_images=int(COARSE * images) if train.coarse_side else 0)
+
+
+def _at(preset: Preset, side: int) -> tuple[str, ...]:
+    """The generator's layers for pictures of `side` pixels. Raises UserError for a side it does not come in."""
+    scales = [layer for layer in preset.generator if layer.startswith("S>")]
+    sides = RESOLUTIONS if scales else (preset.resolution,)
+    if side not in sides:
+        raise UserError(
+            f"--resolution is {side}, and this preset draws {' or '.join(map(str, sides))} pixels; use one of these."
+        )
+    return preset.generator[: len(preset.generator) - len(scales) + (side // 4).bit_length()] if scales else preset.generator
 
 
 def merged(classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -276,6 +276,8 @@ class Trainer:
         _refuse_difference(state.get("model", {}), self.model.to_json())
         # A setting that came after the run began has its default in it.
         _refuse_difference({**TrainConfig(critic=()).to_json(), **state.get("train", {})}, self.config.to_json())
+        # A coarse beginning ends where the run planned it, however long it goes on now.
+        self.config = replace(self.config, coarse_images=state["train"].get("coarse_images", 0))
         if state.get("photos") != self.photos.digest:
             raise UserError(
                 "the photos are not those the run began with (or another Pillow release decodes them differently); "
@@ -298,7 +300,7 @@ class Trainer:
 PENALTIES = ("wgan-gp", "relativistic")  # objectives with a penalty on the critic's slope
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")
 # How long a run goes on, and what is written about it, may change between its parts; nothing else may.
-_FREE = ("images", "trained", "scores")
+_FREE = ("images", "coarse_images", "trained", "scores")
 
 
 def _refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
