@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from . import growth
 from .authors import convert_authors, local_copy, read_authors
 from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHT_BYTES, MODEL_FILES, WEIGHTS, load_model
 from .errors import UserError
@@ -103,8 +104,8 @@ def check_publishing(repo: str) -> None:
 def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
-    Only the files of a model are sent, never the state of a run. `token` is by default the one of `hf auth login` or of
-    the environment variable HF_TOKEN. Raises UserError.
+    Only the files of a model and the pictures of its growth are sent, never the state of a run. `token` is by default the one
+    of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -112,7 +113,8 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
         check_publishing(repo)
     check_name(repo)
     config = load_model(folder).config
-    files = [CommitOperationAdd(name, str(folder / name)) for name in MODEL_FILES if (folder / name).is_file()]
+    sent = [folder / name for name in MODEL_FILES if (folder / name).is_file()] + [path for _, path in growth.frames(folder)]
+    files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
     api = HfApi(token=token)
 
     def upload() -> str:

@@ -4,6 +4,7 @@ config.json  model.safetensors  README.md  samples.png     the model, to share
 snapshot.pt                                                what resuming needs
 reals.png                                                  photos as the critic sees them
 grids/000012800.png                                        the same noise and classes through training (fig. 19)
+growth/000012800.webp                                      a few of these, small, for the model folder (growth.py)
 logs/                                                      TensorBoard: scalars and pictures
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint
+from . import checkpoint, growth
 from .card import model_card
 from .config import ModelConfig, TrainConfig
 from .data import Photos
@@ -128,6 +129,7 @@ class Run:
                 saved = time.monotonic()
             halted = stopped()
         self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
+        growth.keep(self.folder)
         if self.writer:
             self.writer.close()
         return not halted
@@ -139,7 +141,11 @@ class Run:
     def _clear(self) -> None:
         """Remove what an earlier run left in the folder, or the next start would go on with it."""
         (self.folder / checkpoint.SNAPSHOT).unlink(missing_ok=True)
-        for old in (*(self.folder / "grids").glob("*.png"), *(self.folder / "logs").glob("events.out.tfevents.*")):
+        for old in (
+            *(self.folder / "grids").glob("*.png"),
+            *(self.folder / growth.FOLDER).glob("*.webp"),
+            *(self.folder / "logs").glob("events.out.tfevents.*"),
+        ):
             old.unlink()
 
     def _divergence(self) -> Diverged:

@@ -106,10 +106,10 @@ def test_loads_a_path(tmp_path: Path) -> None:
 
 def test_bundled_models_come_in_the_order_of_the_ladder() -> None:
     assert hub.bundled() == []
-    for name in ("flagship", "cwgan-gp-128", "a-model", "wgan-gp-28", "cwgan-gp-64-k4"):
+    for name in ("z-model", "flagship", "cwgan-gp-128", "a-model", "wgan-gp-28", "cwgan-gp-64-k4"):
         bundle(name)
     (hub.CHECKPOINTS / "not-a-model").mkdir()
-    assert hub.bundled() == ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-128", "a-model", "flagship"]
+    assert hub.bundled() == ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-128", "flagship", "a-model", "z-model"]
     model, said = hub.load_or_bundled("cwgan-gp-128")
     assert (model.source, said) == ("bundled", None)
 

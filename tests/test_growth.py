@@ -1,0 +1,39 @@
+"""The few pictures of a training that travel with its model."""
+
+import numpy as np
+from PIL import Image
+
+from gan import growth
+
+
+def run_with(folder, count):
+    (folder / "grids").mkdir(parents=True)
+    for number in range(count):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / "grids" / f"{number * 1000:09d}.png")
+    return folder
+
+
+def test_at_most_twelve_are_kept_evenly_and_the_last_among_them(tmp_path):
+    assert len(growth.keep(run_with(tmp_path / "run", 37))) == growth.MOST
+    seen = [images for images, _ in growth.frames(tmp_path / "run")]
+    assert seen == sorted(seen) and seen[-1] == 36_000
+    assert set(np.diff(seen)) <= {3000, 4000}
+
+
+def test_all_of_a_short_run_are_kept_and_show_the_same(tmp_path):
+    growth.keep(run_with(tmp_path / "run", 3))
+    (images, last) = growth.frames(tmp_path / "run")[-1]
+    with Image.open(last) as picture:
+        assert picture.size == (64, 64) and abs(picture.getpixel((5, 5))[0] - 2) <= 3
+    assert images == 2000
+
+
+def test_what_was_kept_before_goes(tmp_path):
+    growth.keep(run_with(tmp_path / "run", 3))
+    (tmp_path / "run" / "grids" / "000002000.png").unlink()
+    growth.keep(tmp_path / "run")
+    assert [images for images, _ in growth.frames(tmp_path / "run")] == [0, 1000]
+
+
+def test_a_folder_without_any_has_none(tmp_path):
+    assert growth.frames(tmp_path) == []
