@@ -80,6 +80,13 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         ("augmentations", ", ".join(augmentations) or "none"),
         ("seed", str(trained["seed"])),
     ]
+    if trained.get("matching_weight"):
+        rows.append(("matching", f"kernel distance to the photos of the class, weight {trained['matching_weight']:g}"))
+    if trained.get("coarse_images"):
+        side = trained["coarse_side"]
+        rows.append(("coarse beginning", f"{side}×{side} for the first {trained['coarse_images']:,} images"))
+    if trained.get("diffaugment"):
+        rows.append(("DiffAugment", "colour, shift and hole, on what the critic sees of photos and pictures"))
     if best := trained.get("chosen_by"):
         rows.insert(3, ("chosen", f"where KID-MobileNetV2 of 500 flowers was lowest, {best['kid']:.3f}, of all moments judged"))
     if trained.get("critic_lr"):
@@ -135,6 +142,10 @@ def _objective(trained: dict[str, Any]) -> str:
         return f", λ {trained['penalty_weight']:g}"
     if trained["objective"] == "wgan-clip":
         return f", weights within ±{trained['clip']:g}"
+    if trained["objective"] == "relativistic":
+        return (
+            f", γ {trained['penalty_weight']:g} on the slope at photos and at pictures, every {trained['penalty_every']} steps"
+        )
     return f", label smoothing {trained['label_smoothing']:g}" + (", noisy labels" if trained["noisy_labels"] else "")
 
 
