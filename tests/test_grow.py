@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from gan.generator import Generator, one_hot
+from gan.generator import Generator, make_generator, one_hot
 from gan.grow import begin_as
 from gan.layers import init_weights
 from gan.presets import from_preset
@@ -70,3 +70,33 @@ def test_blocks_that_change_their_width_keep_their_own_weights():
     assert begin_as(large, small) == 8
     assert torch.equal(large.gen[0][0].weight, small.gen[0][0].weight)
     assert torch.equal(large.gen[-1][0].weight, last)
+
+
+def styled(resolution: int, classes=("a", "b"), width: int = 8):
+    torch.manual_seed(resolution)
+    generator = make_generator(from_preset("flagship", classes, resolution=resolution, width=width)[0])
+    generator.reset()
+    return generator
+
+
+def test_a_generator_with_styles_grows_from_a_smaller_one():
+    small, large = styled(32), styled(64)
+    assert begin_as(large, small) == 2 * 4
+    z, code = torch.randn(3, 128), torch.eye(2)[[0, 1, 0]]
+    with torch.no_grad():
+        enlarged = interpolate(small(z, code), scale_factor=2, mode="bilinear", align_corners=False)
+        assert torch.allclose(large(z, code), enlarged, atol=1e-4), "the new scale adds nothing yet"
+        assert torch.allclose(large(z, code, 32), small(z, code), atol=1e-5)
+
+
+def test_other_classes_keep_the_layers_and_get_codes_of_their_own():
+    small, other = styled(32), styled(32, ("x", "y"))
+    codes = other.embed.weight.clone()
+    assert begin_as(other, small) == 2 * 4
+    assert torch.equal(other.embed.weight, codes) and torch.equal(other.start.weight, small.start.weight)
+
+
+def test_nothing_fits_across_families_or_other_mappings():
+    plain = make_generator(from_preset("cwgan-gp-64", ("a", "b"), width=8)[0])
+    assert begin_as(styled(64), plain) == 0 == begin_as(plain, styled(64))
+    assert begin_as(styled(32), styled(32, width=12)) == 0

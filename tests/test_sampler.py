@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gan import latent
+from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import Generator, make_generator
 from gan.presets import PRESETS, from_preset
@@ -139,3 +140,85 @@ def test_bad_flowers_are_refused_and_the_next_is_drawn(sampler, flower):
 def test_bad_paths_are_refused(sampler, steps, way):
     with pytest.raises(UserError):
         sampler.path(Flower(0, 1), Flower(0, 2), steps, way)
+
+
+# ------------------------------------------------------------------------------------------------------------- styles
+
+
+@pytest.fixture(scope="module")
+def styled():
+    """A sampler of an untrained generator with styles, 32×32, three classes."""
+    torch.manual_seed(0)
+    layers = ("M>16", "M>16", "S>16", "S>16", "S>16", "S>8")
+    generator = make_generator(ModelConfig("small", 32, ("a", "b", "c"), layers, z_dim=8).validate())
+    generator.reset()
+    for scale in generator.scales:
+        torch.nn.init.normal_(scale.rgb_weight, 0, 0.3)
+    generator.settle()
+    sampler = Sampler(generator.requires_grad_(False).eval(), workers=2)
+    yield sampler
+    sampler.close()
+
+
+def test_the_generator_given_stays_exact(styled):
+    """The sampler may draw in bf16; who measures paths in steps of a ten-thousandth may not."""
+    generator = make_generator(styled.config)
+    generator.reset()
+    z, code = torch.randn(2, 8), torch.eye(3)[:2]
+    with torch.no_grad():
+        before = generator(z, code)
+        Sampler(generator, workers=1).close()
+        assert torch.allclose(before, generator(z, code), atol=1e-5), "its layout in memory may cost a last bit, no more"
+
+
+def test_truncation_draws_styles_together(styled):
+    def spread(truncation):
+        return styled.draw(grid_flowers(1, 0, truncation, 12)).astype(float).std(0).mean()
+
+    assert spread(0.01) < 1 < spread(0.5) < spread(1.5) < spread(None)
+
+
+@pytest.mark.parametrize("way", latent.PATHS)
+def test_a_path_between_styles_ends_in_the_flowers_and_is_smooth(styled, way):
+    start, end = Flower(0, 10), Flower(2, 11)
+    path = styled.path(start, end, 30, way)
+    assert np.array_equal(path[0], styled.draw([start])[0]) and np.array_equal(path[-1], styled.draw([end])[0])
+    steps = np.abs(np.diff(path.astype(float), axis=0)).mean((1, 2, 3))
+    assert steps.max() < np.abs(path[0].astype(float) - path[-1]).mean() / 4
+
+
+def test_a_mix_of_classes_lies_between_them(sampler, styled):
+    for drawer, rest in ((sampler, ()), (styled, (0.0,))):
+        pure = [drawer.draw([Flower((*weights, *rest), 5)])[0] for weights in ((1.0, 0.0), (2.0, 2.0), (0.0, 1.0))]
+        assert np.array_equal(pure[0], drawer.draw([Flower(0, 5)])[0]), "all weight on one class is that class"
+        assert np.array_equal(pure[1], drawer.draw([Flower((0.5, 0.5, *rest), 5)])[0]), "only ratios count"
+        first, half, second, nearly = (
+            picture.astype(float) for picture in (*pure, drawer.draw([Flower((99, 1, *rest), 5)])[0])
+        )
+        assert np.abs(half - first).mean() > 1 < np.abs(half - second).mean()
+        assert np.abs(nearly - first).mean() < np.abs(half - first).mean() / 4
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [((1.0,), "has 1 weights; give one for each of the 2"), ((0.0, 0.0), "every weight"), ((1.0, -1.0), "weight of a class"),
+     ((float("nan"), 1.0), "weight of a class"), ((True, 1.0), "weight of a class")],
+)  # fmt: skip
+def test_a_mix_that_is_none_is_refused(sampler, weights, says):
+    with pytest.raises(UserError, match=says):
+        sampler.draw([Flower(weights, 1)])
+
+
+def test_crossing_takes_coarse_scales_from_one_and_fine_ones_from_the_other(styled):
+    coarse, fine = Flower(0, 1, None), Flower(2, 2, None)
+    drawn = [styled.crossed(coarse, fine, scales).astype(float) for scales in range(5)]
+    assert np.array_equal(drawn[0], styled.draw([fine])[0]) and np.array_equal(drawn[4], styled.draw([coarse])[0])
+    away = [np.abs(picture - drawn[4]).mean() for picture in drawn]
+    assert away == sorted(away, reverse=True) and len(set(away)) == 5, "each scale more is nearer to the flower it is from"
+
+
+def test_what_cannot_be_crossed(sampler, styled):
+    with pytest.raises(UserError, match="has no styles"):
+        sampler.crossed(Flower(0, 1), Flower(1, 2), 1)
+    with pytest.raises(UserError, match="number of scales"):
+        styled.crossed(Flower(0, 1), Flower(1, 2), 5)
