@@ -44,7 +44,7 @@ class Matching(nn.Module):
         """Pictures N×3×S×S → groups of numbers N×D: tiny pictures, and mean, deviation and cells of every map."""
         groups = [PIXEL_SCALE * adaptive_avg_pool2d(images.float(), PIXELS).flatten(1)]
         for x in self._critic[0].maps(images):
-            groups += [x.mean((2, 3)), (x.var((2, 3)) + 1e-4).sqrt()]
+            groups += [x.mean((2, 3)), (x.var((2, 3), correction=0) + 1e-4).sqrt()]
             if x.shape[2] >= CELLS:
                 groups.append(adaptive_avg_pool2d(x, CELLS).flatten(1))
         return groups

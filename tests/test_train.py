@@ -205,6 +205,46 @@ def test_dry_run_refuses_what_the_run_would_refuse(photos, tmp_path, capsys):
     assert train.main([*argv, "--lr", "0.01", "--dry-run"]) == 2
 
 
+# ------------------------------------------------------------------------------------------------------- without a flag
+
+SHORT = ["--width", "8", "--batch", "8", "--device", "cpu", "--threads", "1"]
+
+
+def test_no_flag_but_the_folder_chooses_the_flagship_and_says_why(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train.main([str(photos), *SHORT, "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "chosen: flagship, 64×64, 60,000 images (16 files, usually 40 pixels a side, on cpu" in printed
+    assert "runs/flagship-photos" in printed and "for 7,500 steps of" in printed
+
+
+def test_what_is_given_by_hand_is_not_chosen_anew(photos, tmp_path, capsys):
+    argv = [str(photos), *SHORT, "--resolution", "32", "--images", "24", "--out", str(tmp_path / "out"), "--half"]
+    assert train.main(argv) == 0
+    assert "24 images" in capsys.readouterr().out
+    model = load_model(tmp_path / "out")
+    assert (model.config.preset, model.config.resolution, model.config.trained["images"]) == ("flagship", 32, 24)
+    assert model.mean_style.abs().sum() > 0, "what truncation draws towards is in the model"
+
+
+def test_a_dry_run_counts_the_coarse_and_the_fine_steps(photos, tmp_path, capsys):
+    argv = [
+        str(photos),
+        *SHORT,
+        "--preset",
+        "flagship",
+        "--resolution",
+        "128",
+        "--epochs",
+        "50",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert train.main([*argv, "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"for 100 steps of \d\.\d\d s and \d\.\d\d s", printed), printed
+
+
 # ----------------------------------------------------------------------------------------------------- a run's folder
 
 
