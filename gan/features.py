@@ -149,6 +149,8 @@ def cached(
 
 def find_trunk(name: str, device: torch.device = _CPU) -> Trunk:
     """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError as `find_network`."""
+    if name not in _WHEELS:
+        raise UserError(f"there is no network '{name}' to look through; use {' or '.join(_WHEELS)}.")
     wheel = _WHEELS[name]
     try:
         path = Path(str(distribution(wheel.distribution).locate_file(wheel.file)))

@@ -6,6 +6,7 @@ from a few hundred photos.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -106,8 +107,11 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         """A map N×C×H×W and class codes N×K → scores N in float32."""
-        for conv in self.convs:
-            x = leaky_relu(conv(x), SLOPE)
+        # PyTorch 2.13's bf16 convolutions on the CPU give gradients that are no numbers, now and then, for a map of one pixel.
+        single = torch.autocast(x.device.type, enabled=False) if x.shape[2] == 1 else nullcontext()
+        with single:
+            for conv in self.convs:
+                x = leaky_relu(conv(x), SLOPE)
         x = x.mean((2, 3)).float()
         score = self.out(x)[:, 0]
         return score if self.embed is None else score + (self.embed(code.to(x.dtype)) * x).sum(1)
