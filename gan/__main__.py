@@ -33,6 +33,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="HELD_OUT",
         help="a folder of photos no model was trained on (default: the --holdout of the training)",
     )
+    add("--classes", nargs="+", default=(), metavar="NAME", help="judge these classes only (default: all the model draws)")
     add("-n", type=int, metavar="N", help="how many flowers (default 2000; compare: 1000)")
     add(
         "--network",
@@ -146,9 +147,8 @@ def _judge(
     from .reference import load_reference
 
     show = _progress(called(model))
-    reference = load_reference(
-        args.photos, model.generator.config, side, args.reference, lambda done, total: show("photos", done, total)
-    )
+    progress = lambda done, total: show("photos", done, total)  # noqa: E731
+    reference = load_reference(args.photos, model.generator.config, side, args.reference, args.classes, progress)
     return evaluate(model, reference, network, settings, thorough=args.what == "evaluate", progress=show)
 
 

@@ -148,13 +148,15 @@ class _Judge:
         noise = np.random.default_rng(0).integers(0, 256, (min(len(self.trained), 200), self.side, self.side, 3), np.uint8)
         self.noise = cached(network, noise, _stage(tell, "features of noise"))
         self.classes = len(reference.classes)
+        # The places of the judged classes among those of the model.
+        self.places = [self.config.classes.index(name) for name in reference.classes]
 
     # ---------------------------------------------------------------------------------------------------------- drawing
 
     def draw(self, seed: int, count: int, truncation: float, what: str) -> Pictures:
         """`count` flowers, the classes in the proportions of the photos, at the model's own side."""
         labels = quotas(self.reference.trained_on.labels, self.classes, count)
-        flowers = [Flower(int(label), (seed + i) % 2**32, truncation) for i, label in enumerate(labels)]
+        flowers = [Flower(self.places[label], (seed + i) % 2**32, truncation) for i, label in enumerate(labels.tolist())]
         drawn = []
         for start in range(0, count, 100):
             drawn.append(self.sampler.draw(flowers[start : start + 100]))
@@ -163,7 +165,8 @@ class _Judge:
 
     def draw_in_turn(self, seed: int, count: int, truncation: float) -> np.ndarray:
         """`count` flowers for a grid, the classes in turn, at the model's own side."""
-        return self.sampler.draw([Flower(i % self.classes, (seed + i) % 2**32, truncation) for i in range(count)])
+        labels = (self.places[i % self.classes] for i in range(count))
+        return self.sampler.draw([Flower(label, (seed + i) % 2**32, truncation) for i, label in enumerate(labels)])
 
     # --------------------------------------------------------------------------------------------------- overall, by class
 

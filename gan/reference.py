@@ -57,16 +57,22 @@ def load_reference(
     config: ModelConfig,
     resolution: int,
     held_out: Path | None = None,
+    only: Sequence[str] = (),
     progress: Callable[[int, int], object] | None = None,
 ) -> Reference:
     """Read the photos of `config`'s classes from `folder`, as its training saw them but for the augmentations.
 
     What was held out is found anew from the share and the seed in `config.trained`; `held_out` names another folder of
-    photos to take instead. A plain model's classes are the sub-folders it was trained on. Raises UserError when a class is
-    missing or has fewer than LEAST photos, and when `held_out` holds photos that were trained on.
+    photos to take instead; `only` some of the model's classes may be judged, in that order. A plain model's classes are the
+    sub-folders it was trained on. Raises UserError when a class is missing or has fewer than LEAST photos, and when `held_out`
+    holds photos that were trained on.
     """
     trained, found = config.trained, find_photos(folder)
-    classes = photo_classes(config, found)
+    every = classes = photo_classes(config, found)
+    if strange := [name for name in only if name not in classes]:
+        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {', '.join(classes)}.")
+    classes = tuple(only) or classes
+    judged = classes if config.code_dim else config.classes
     missing = [name for name in classes if name not in found]
     if missing:
         raise UserError(
@@ -79,14 +85,20 @@ def load_reference(
     seed = checks.whole("seed in the model's config.json", trained.get("seed", 0), 0, MAX_SEED)
 
     def read(place: Path, part: int | None) -> Photos:
-        select = None if part is None or not share else lambda found: split(found, place, share, seed)[part]
-        only = classes if len(find_photos(place)) > 1 else ()
-        return load_photos(place, OVERSAMPLE * resolution, only=only, select=select, progress=progress)
+        def select(found: dict[str, list[Path]]) -> dict[str, list[Path]]:
+            # Cut as the training was, over all its classes: photos of one scene may be of two.
+            whole = {name: files for name, files in find_photos(place).items() if name in every or name in found}
+            parts = split(whole, place, share, seed)
+            return {name: parts[part][name] for name in found}
+
+        chosen = classes if len(find_photos(place)) > 1 else ()
+        cut = select if part is not None and share else None
+        return load_photos(place, OVERSAMPLE * resolution, only=chosen, select=cut, progress=progress)
 
     kept, notes = read(folder, 0), []
     if "photos" not in trained:
         notes.append("What the model was trained on is not known, so distances are to photos of its kind.")
-    elif not _same_photos(kept, trained, config.resolution == resolution):
+    elif not _same_photos(kept, trained, config.resolution == resolution and not only):
         notes.append("The photos are not exactly those the model was trained on, so distances are to others of their kind.")
     begun = trained.get("begun_from") or {}
     if share and begun and (begun.get("holdout", 0), begun.get("seed", 0)) != (share, seed):
@@ -116,9 +128,7 @@ def load_reference(
         if held_out is not None:
             raise UserError(f"{shared} of the photos in '{held_out}' were trained on; take them out, or name another folder.")
         notes.append(f"{shared} of the photos held out were trained on under another name; give both one photo_group.")
-    return Reference(
-        config.classes, _labelled(kept, config.classes), others and _labelled(others, config.classes), source, tuple(notes)
-    )
+    return Reference(judged, _labelled(kept, judged), others and _labelled(others, judged), source, tuple(notes))
 
 
 def photo_classes(config: ModelConfig, found: Iterable[str]) -> tuple[str, ...]:
@@ -157,7 +167,8 @@ def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bo
     if same_size and "photos_digest" in trained:
         merged = photos.merged("all").digest  # of a plain model
         return trained["photos_digest"] in (photos.digest, merged)
-    return trained.get("photos", photos.counts()) == photos.counts()
+    known = trained.get("photos", photos.counts())
+    return all(known.get(name) == count for name, count in photos.counts().items())
 
 
 def _check_counts(photos: Photos | None, place: Path) -> None:

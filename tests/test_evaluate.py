@@ -237,7 +237,7 @@ def test_where_nothing_can_be_written_is_said_before_anything_is_drawn(tmp_path,
     folder, to = model(tmp_path / "tiny"), ("--network", network, "--out", tmp_path / "file" / "out")
     for words in (("evaluate", folder, photos, *to), ("compare", folder, photos, *to)):
         assert "is a file; choose another --out" in refused(capsys, *words)
-    monkeypatch.setattr("gan.__main__.os.access", lambda path, mode: path != folder)
+    monkeypatch.setattr("gan.files.os.access", lambda path, mode: path != folder)
     words = ("--network", network, "--out", tmp_path / "out", "--card")
     assert "leave out --card" in refused(capsys, "evaluate", folder, photos, *words)
 
@@ -321,3 +321,24 @@ def test_a_model_grown_from_one_that_saw_the_photos_held_out_is_noted(tmp_path, 
     folder = model(tmp_path / "tiny2", begun_from={"name": "mother", "holdout": 0.25, "seed": 0})
     found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out2")
     assert not any("mother" in note for note in found["notes"])
+
+
+def test_some_classes_of_a_model_can_be_judged_like_those_of_a_model_that_has_no_others(tmp_path, network, capsys):
+    names = ("dandelion", "marigold", "seedhead")
+    photos = make_photos(tmp_path / "photos", count=60, classes=names)
+    scene = "".join(
+        f"{name}/{number:02d}.png,{number}\n" for number in range(60) for name in names
+    )  # of all three classes each
+    (photos / "sources.csv").write_text("file,photo_group\n" + scene)
+    three = tiny_generator(names).config
+    config = replace(three, trained={"holdout": 0.25, "seed": 0})
+    whole, some = (load_reference(photos, config, 16, only=only) for only in ((), ("seedhead", "marigold")))
+    assert some.classes == ("seedhead", "marigold") and len(whole.classes) == 3
+    for label, place in ((0, 2), (1, 1)):
+        for one, other in ((some.trained_on, whole.trained_on), (some.held_out, whole.held_out)):
+            assert np.array_equal(one.pixels[one.of(label)], other.pixels[other.of(place)]), "cut as the training was"
+
+    folder, words = model(tmp_path / "three", names), ["--classes", "seedhead", "marigold", "--truncation", 1]
+    found = run("evaluate", folder, photos, *words, network=network, out=tmp_path / "out")
+    assert list(found["parts"]) == ["all", "seedhead", "marigold"] and found["reference"]["trained_on"] == 90
+    assert "does not know the class 'rose'" in refused(capsys, "evaluate", folder, photos, "--classes", "rose")
