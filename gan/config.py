@@ -223,6 +223,13 @@ class TrainConfig:
                 raise UserError(f"--{name.replace('_', '-')} is {value}; use a value from {low:g} to {high:g}.")
         if self.objective not in OBJECTIVES:
             raise UserError(f"--objective is '{self.objective}'; choose one of {', '.join(OBJECTIVES)}.")
+        projected = parse_projected(self.critic)
+        if projected and not 1 <= projected.width <= MAX_CHANNELS:
+            raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
+        if self.matching_weight and not projected:
+            raise UserError("matching compares what a frozen network sees; use it with a projected critic, as flagship has.")
+        if self.coarse_images and not self.coarse_side:
+            raise UserError("a coarse beginning needs the side that it draws; give coarse_side too.")
         if self.precision not in ("fp32", "bf16"):
             raise UserError(f"--precision is '{self.precision}'; choose fp32 or bf16.")
         return self

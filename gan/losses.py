@@ -22,7 +22,7 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """‖∇C(x̂)‖₂ at x̂ = mix·real + (1 − mix)·fake: N norms, as `slopes` gives them. `mix` is N in [0, 1]."""
-    mix = mix.float()[:, None, None, None]
+    mix = mix.float().view(-1, *[1] * (real.ndim - 1))
     return slopes(critic, mix * real.float() + (1 - mix) * fake.float())
 
 
@@ -49,11 +49,11 @@ def zero_centred(norms: Tensor) -> Tensor:
 
 
 def relativistic(better: Tensor, worse: Tensor) -> Tensor:
-    """E[ln(1 + exp(worse − better))] of N×H scores, summed over the H heads (Huang et al. 2024, R3GAN, equation 2).
+    """E[ln(1 + exp(worse − better))] of N or N×H scores, summed over the H heads (Huang et al. 2024, R3GAN, equation 2).
 
     The critic's loss with photos as the better ones, the generator's with pictures: each is judged beside one of the other.
     """
-    return softplus(worse - better).flatten(1).sum(1).mean()
+    return softplus(worse - better).reshape(len(better), -1).sum(1).mean()
 
 
 def out_of_range(images: Tensor) -> Tensor:

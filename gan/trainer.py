@@ -80,10 +80,10 @@ class Trainer:
 
     def step(self) -> Stats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
-        self._settle()
         draws = torch.Generator().manual_seed(_mix(self.config.seed, self.steps))
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
+            self._settle()
             index = self._indices(self.images_seen, self.config.batch)
             real, labels = self._reals(index, draws), self.photos.labels[index].to(self.device)
             code = one_hot(labels, self.model)
@@ -114,10 +114,13 @@ class Trainer:
             return
         self._settled_at = self.side
         if isinstance(self.critic, ProjectedCritic):
-            photos = torch.cat([self._scaled(part) for part in self.photos.images[:SETTLE].split(64)])
+            total = len(self.photos.labels)
+            count = min(SETTLE, total)
+            index = torch.arange(count) * total // count  # of every class: photos come in the order of their classes
+            photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
             self.critic.settle(photos)
             if self.matching:
-                self.matching.settle(photos, self.photos.labels[:SETTLE].to(self.device))
+                self.matching.settle(photos, self.photos.labels[index].to(self.device))
 
     def real_batch(self, start: int, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """Photos from position `start` of their order, augmented: N×3×S×S in [−1, 1], and class codes N×K."""
@@ -217,7 +220,7 @@ class Trainer:
         return loss.detach()
 
     def _labels(self, score: Tensor, real: bool, draws: torch.Generator) -> Tensor:
-        noise = torch.rand(len(score), generator=draws).to(self.device) if self.config.noisy_labels else None
+        noise = torch.rand(score.shape, generator=draws).to(self.device) if self.config.noisy_labels else None
         return losses.labels(score, real, self.config.label_smoothing, noise)
 
     @torch.no_grad()

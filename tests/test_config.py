@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gan.config import ModelConfig, parse_layer, sizes
+from gan.config import ModelConfig, TrainConfig, parse_layer, sizes
 from gan.errors import UserError
 from gan.generator import Generator
 from gan.presets import PRESETS, from_preset
@@ -112,3 +112,17 @@ def test_bad_training_values_are_refused_by_name(values):
 def test_unknown_preset_lists_the_known_ones():
     with pytest.raises(UserError, match="cwgan-gp-128"):
         from_preset("stylegan9", TWO)
+
+
+@pytest.mark.parametrize(
+    ("critic", "change", "says"),
+    [
+        (("C4,1,0>1",), {"matching_weight": 1.0}, "with a projected critic"),
+        (("projected efficientnet-lite0>0",), {}, "heads are 0 wide"),
+        (("projected efficientnet-lite0>99999",), {}, "heads are 99999 wide"),
+        (("projected efficientnet-lite0>8",), {"coarse_images": 5}, "coarse_side"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(critic, change, says):
+    with pytest.raises(UserError, match=says):
+        TrainConfig(critic, **change).validate()
