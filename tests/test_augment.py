@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.augment import Augment, flip_horizontal, flip_vertical, rotate, transpose
+from gan.augment import Augment, diffaugment, flip_horizontal, flip_vertical, rotate, transpose
 
 NAMES = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
 CORNERS = torch.tensor([[1.0, 2.0], [3.0, 4.0]])  # as seen: 1 upper left, 2 upper right, 3 lower left, 4 lower right
@@ -168,3 +168,95 @@ def test_empty_batch():
 def test_gpu_draws_the_same():
     images = noise(32, 16)
     torch.testing.assert_close(Augment()(images.cuda(), seeded()).cpu(), Augment()(images, seeded()), atol=1e-4, rtol=0)
+
+
+# --------------------------------------------------------------------------------------------- what the critic is shown
+
+
+@pytest.mark.parametrize("side", [8, 32, 33])
+def test_diffaugment_keeps_shape_and_type_and_its_input(side):
+    images = noise(16, side)
+    before = images.clone()
+    shown = diffaugment(images, seeded())
+    assert shown.shape == images.shape and shown.dtype == images.dtype and shown.isfinite().all()
+    assert torch.equal(images, before) and (shown != images).flatten(1).any(1).all()
+
+
+def test_diffaugment_of_the_same_generator_state_is_the_same():
+    images = noise(16, 16)
+    first, second, other = (diffaugment(images, seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, second) and not torch.equal(first, other)
+    together, generator = seeded(1), seeded(1)
+    diffaugment(images, together)
+    torch.rand(16, 8, generator=generator)
+    assert torch.equal(together.get_state(), generator.get_state()), "eight numbers a sample"
+
+
+def test_diffaugment_of_a_sample_does_not_depend_on_the_batch():
+    images = noise(20, 16)
+    torch.testing.assert_close(diffaugment(images, seeded(4))[:5], diffaugment(images[:5], seeded(4)))
+
+
+def test_diffaugment_one_sample_after_the_other():
+    """In numpy, by the eight numbers that are its own: brightness, saturation, contrast, shift, whether a hole, and where."""
+    images = noise(40, 32)
+    wanted = []
+    for image, draw in zip(images.double().numpy(), torch.rand(40, 8, generator=seeded(6)).double().tolist()):
+        brightness, saturation, contrast, down, right, chance, row, column = draw
+        grey = image.mean(0)
+        image = grey + (image - grey) * 2 * saturation
+        image = image.mean() + (image - image.mean()) * (0.5 + contrast) + brightness - 0.5
+        moved = np.zeros_like(image)
+        for y in range(32):
+            for x in range(32):
+                fetched = y + int(down * 9) - 4, x + int(right * 9) - 4
+                if min(fetched) >= 0 and max(fetched) < 32:
+                    moved[:, y, x] = image[:, fetched[0], fetched[1]]
+        if chance < 0.5:
+            y, x = int(row * 32), int(column * 32)
+            moved[:, max(0, y - 8) : y + 8, max(0, x - 8) : x + 8] = 0
+        wanted.append(moved)
+    torch.testing.assert_close(diffaugment(images, seeded(6)).double(), torch.tensor(np.array(wanted)), atol=1e-5, rtol=0)
+
+
+def test_diffaugment_lets_gradients_through_to_every_sample():
+    images = noise(32, 16).requires_grad_(True)
+    shown = diffaugment(images, seeded())
+    (shown * torch.randn(shown.shape, generator=seeded(2))).sum().backward()
+    assert images.grad.isfinite().all() and (images.grad != 0).flatten(1).any(1).all()
+    assert (images.grad != 0).float().mean() > 0.5, "a hole and a margin hide less than half of it"
+
+
+def test_diffaugment_leaves_grey_grey_and_changes_colours():
+    grey = noise(200, 16).mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    shown = diffaugment(grey, seeded(1))
+    assert (shown - shown.mean(1, keepdim=True)).abs().max() < 1e-5
+    images = noise(200, 16)
+    colour = (images - images.mean(1, keepdim=True)).abs().mean()
+    shown = diffaugment(images, seeded(1))
+    strength = (shown - shown.mean(1, keepdim=True)).abs().mean((1, 2, 3)) / colour
+    assert strength.min() < 0.1 and strength.max() > 1.5
+
+
+def test_diffaugment_shifts_by_an_eighth_at_most_and_as_far_to_every_side():
+    images = torch.zeros(2000, 3, 32, 32)
+    images[:, :, 15, 15] = 50  # brighter than all else, whatever happens to its colour
+    shown = diffaugment(images, seeded(2)).mean(1)
+    seen = shown.flatten(1).max(1)
+    at = seen.indices[seen.values > 10]  # where no hole hides it
+    assert len(at) > 1000
+    for shift in (at // 32 - 15, at % 32 - 15):
+        counts = torch.bincount(shift + 4, minlength=9)
+        assert len(counts) == 9 and counts.min() > 0.7 * counts.sum() / 9, "−4 to 4, all about as often"
+
+
+def test_diffaugment_cuts_a_hole_of_half_the_side_into_about_half():
+    count = 2000
+    shown = diffaugment(torch.full((count, 3, 32, 32), 9.0), seeded(3))
+    empty = shown[:, 0] == 0
+    # A shift empties whole rows and columns at the border; a hole does not reach from one side to the other.
+    hole = empty & ~empty.all(1)[:, None, :] & ~empty.all(2)[:, :, None]
+    cut = hole.flatten(1).any(1).sum().item()
+    assert abs(cut - count / 2) < 4 * (count / 4) ** 0.5
+    assert hole.any(1).sum(1).max() == hole.any(2).sum(1).max() == 16
+    assert torch.equal(shown[:, 0] == 0, shown[:, 2] == 0)

@@ -131,3 +131,20 @@ def test_a_model_without_a_sound_truncation_of_its_own_has_the_usual_one(scores)
 
 def test_a_judged_model_has_the_truncation_found_best():
     assert latent.default_truncation({"truncation": 0.75}) == 0.75
+
+
+@pytest.mark.parametrize("truncation", [0.01, 0.1, 0.5, 1, 1.5, 2.2, 3.0])
+def test_the_spread_is_the_deviation_of_truncated_noise(truncation):
+    assert latent.spread(truncation) == pytest.approx(stats.truncnorm(-truncation, truncation).std(), rel=1e-6)
+    found = latent.noise(SEEDS, 64, truncation).double().std().item()
+    assert latent.spread(truncation) == pytest.approx(found, rel=0.02)
+
+
+def test_without_truncation_the_spread_is_whole():
+    assert latent.spread(None) == 1
+
+
+@pytest.mark.parametrize("truncation", [*BAD, 0, 0.009, 3.01], ids=kind)
+def test_there_is_no_spread_at_a_bad_truncation(truncation):
+    with pytest.raises(UserError, match="truncation"):
+        latent.spread(truncation)

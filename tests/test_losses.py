@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -85,3 +86,150 @@ def test_cross_entropy_by_hand():
     assert loss.item() == pytest.approx(math.log1p(math.exp(5)))
     loss.backward()
     assert score.grad.item() == pytest.approx(-1 / (1 + math.exp(-5)), abs=1e-6), "does not saturate"
+
+
+# -------------------------------------------------------------------------------------------------- the flagship's parts
+
+
+def test_slopes_of_a_linear_critic_are_the_length_of_its_weights_for_each_score():
+    """C(x) = Σ_h w_h·x of several heads has the gradient Σ_h w_h at every point, of one axis or of many."""
+    weight = torch.randn(12, 4, requires_grad=True)
+    for shape in ((5, 12), (5, 3, 2, 2)):
+        norms = losses.slopes(lambda x: x.flatten(1) @ weight, torch.randn(shape))
+        assert torch.allclose(norms, weight.sum(1).norm().expand(5))
+    losses.zero_centred(norms).backward()
+    assert torch.allclose(weight.grad, weight.detach().sum(1, keepdim=True).expand(12, 4), atol=1e-5), "of ‖Σw‖²/2"
+
+
+def test_slopes_are_taken_at_each_sample_and_leave_it_alone():
+    """C(x) = ‖x‖²/2 has the gradient x."""
+    at = torch.randn(4, 7).requires_grad_(True)
+    norms = losses.slopes(lambda x: x.square().sum(1) / 2, at)
+    assert torch.allclose(norms, at.norm(dim=1)) and norms.std() > 0
+    norms.sum().backward()
+    assert at.grad is None, "the penalty is on the critic's weights alone"
+
+
+def test_slopes_stay_in_float32_under_autocast():
+    critic, at = nn.Linear(12, 4), torch.randn(4, 12)
+    wanted = losses.slopes(critic, at)
+    with torch.autocast("cpu", torch.bfloat16):
+        norms = losses.slopes(critic, at.bfloat16())
+    assert norms.dtype == torch.float32 and torch.equal(norms, wanted)
+
+
+def test_gradient_norms_take_what_a_projected_critic_sees_too():
+    """Vectors N×D instead of pictures, several scores instead of one."""
+    weight, real, fake = torch.randn(6, 4), torch.randn(3, 6), torch.randn(3, 6)
+    norms = losses.gradient_norms(lambda x: x @ weight, real, fake, torch.rand(3))
+    assert torch.allclose(norms, weight.sum(1).norm().expand(3))
+    mix = torch.tensor([0.0, 1.0, 0.25])
+    norms = losses.gradient_norms(lambda x: x.square().sum(1) / 2, real, fake, mix)
+    assert torch.allclose(norms, (mix[:, None] * real + (1 - mix[:, None]) * fake).norm(dim=1))
+
+
+def test_a_zero_centred_penalty_is_half_the_mean_square():
+    assert losses.zero_centred(torch.tensor([0.0, 2.0, 4.0])).item() == pytest.approx((0 + 4 + 16) / 3 / 2)
+    assert losses.zero_centred(torch.zeros(3)).item() == 0
+
+
+def test_relativistic_by_hand():
+    """Heads add up, samples are averaged, and each sample is judged beside its own counterpart."""
+    better, worse = torch.tensor([[1.0, -2.0], [0.5, 3.0]]), torch.tensor([[0.0, 1.0], [0.5, -4.0]])
+    wanted = sum(math.log1p(math.exp(x)) for x in (-1.0, 3.0, 0.0, -7.0)) / 2
+    assert losses.relativistic(better, worse).item() == pytest.approx(wanted)
+    assert losses.relativistic(better[:, 0], worse[:, 0]).item() == pytest.approx((math.log1p(math.exp(-1)) + math.log(2)) / 2)
+    assert losses.relativistic(better + 5, worse + 5).item() == pytest.approx(wanted), "only differences count"
+
+
+def test_relativistic_is_one_game_for_both_sides():
+    """What one side loses by a lead of d it gains by −d: f(−d) − f(d) = d; and equal scores pull both with half a unit."""
+    real, fake = torch.randn(6, 4, requires_grad=True), torch.randn(6, 4, requires_grad=True)
+    critic, generator = losses.relativistic(real, fake), losses.relativistic(fake, real)
+    assert (generator - critic).item() == pytest.approx((real - fake).sum(1).mean().item(), abs=1e-5)
+    same = real.detach().clone().requires_grad_(True)
+    losses.relativistic(same, real).backward()
+    assert torch.allclose(same.grad, torch.full((6, 4), -0.5 / 6)) and torch.allclose(real.grad, -same.grad)
+
+
+def test_relativistic_stays_finite_for_scores_far_apart():
+    far = torch.tensor([500.0, -500.0], requires_grad=True)
+    loss = losses.relativistic(far, torch.zeros(2))
+    loss.backward()
+    assert loss.item() == pytest.approx(250) and far.grad.tolist() == pytest.approx([0, -0.5])
+
+
+def test_only_what_leaves_the_range_costs():
+    images = torch.tensor([-3.0, -1.0, -0.5, 0.0, 1.0, 1.5], requires_grad=True)
+    loss = losses.out_of_range(images)
+    assert loss.item() == pytest.approx((4 + 0.25) / 6)
+    loss.backward()
+    assert images.grad.tolist() == pytest.approx([-4 / 6, 0, 0, 0, 0, 1 / 6])
+
+
+def by_hand(pictures, photos, others, attract, repel):
+    """The kernel distance, one pair after the other in float64."""
+
+    def apart(a, b):
+        return math.sqrt(float(((a - b) ** 2).mean()) + 1e-4)
+
+    arrays = (value.double().numpy() for value in (pictures, photos, others, attract, repel))
+    pictures, photos, others, attract, repel = arrays
+    near = [[apart(a, b) for b in photos] for a in pictures]
+    usual = np.mean([sum(d * w for d, w in zip(*rows)) for rows in zip(near, attract)])
+    total = 0.0
+    for number, picture in enumerate(pictures):
+        for photo, weight in zip(photos, attract[number]):
+            total -= weight * math.exp(-apart(picture, photo) / (0.3 * usual))
+        for other, weight in zip(others, repel[number]):
+            total += weight * math.exp(-apart(picture, other) / (0.3 * usual))
+    return total / len(pictures) * 0.3 * math.exp(1 / 0.3)
+
+
+@pytest.mark.parametrize("scale", [1, 0.02])
+def test_kernel_distance_by_hand(scale):
+    """Also where differences are so small that the number which keeps a root from zero counts."""
+    torch.manual_seed(0)
+    pictures, photos, others = scale * torch.randn(3, 5), scale * (torch.randn(4, 5) + 0.5), scale * torch.randn(2, 5)
+    attract = torch.tensor([[0.5, 0.5, 0, 0], [0, 0, 0.25, 0.75], [1, 0, 0, 0]])
+    repel = torch.tensor([[0.0, 1], [0.5, 0.5], [0, 0]])
+    found = losses.kernel_distance(pictures, photos, others, attract, repel)
+    assert found.item() == pytest.approx(by_hand(pictures, photos, others, attract, repel), rel=1e-4)
+
+
+def test_kernel_distance_does_not_hang_on_the_unit_of_what_is_seen():
+    torch.manual_seed(0)
+    sets = torch.randn(3, 5), torch.randn(4, 5), torch.randn(2, 5)
+    shares = torch.full((3, 4), 0.25), torch.full((3, 2), 0.5)
+    small, large = (losses.kernel_distance(*(scale * x for x in sets), *shares).item() for scale in (1, 100))
+    assert small == pytest.approx(large, rel=1e-3)
+
+
+@pytest.mark.parametrize("temperature", [0.15, 0.3, 0.6])
+def test_the_slope_at_the_usual_distance_is_the_same_at_any_temperature(monkeypatch, temperature):
+    """Of one picture beside one photo: d/dd = 1/d̄ at d = d̄, times how the root mean square changes with the picture."""
+    monkeypatch.setattr(losses, "TEMPERATURE", temperature)
+    picture, photo = torch.randn(1, 5, requires_grad=True), torch.randn(1, 5)
+    losses.kernel_distance(picture, photo, photo, torch.ones(1, 1), torch.zeros(1, 1)).backward()
+    difference = picture.detach() - photo
+    distance = (difference.square().mean() + 1e-4).sqrt()
+    assert torch.allclose(picture.grad, difference / (5 * distance) / distance, rtol=1e-3, atol=1e-5)
+
+
+def test_kernel_distance_draws_to_photos_and_drives_from_others_and_only_by_their_shares():
+    picture = torch.zeros(1, 2, requires_grad=True)
+    right, up = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    one, none = torch.ones(1, 1), torch.zeros(1, 1)
+
+    def pull(attract, repel):
+        return -torch.autograd.grad(losses.kernel_distance(picture, right, up, attract, repel), picture)[0][0]
+
+    assert pull(one, none)[0] > 0.1 and pull(one, none)[1] == 0
+    assert pull(one, one)[0] > 0.1 and pull(one, one)[1] < -0.1
+
+
+def test_kernel_distance_has_a_slope_where_picture_and_photo_are_the_same():
+    picture = torch.tensor([[1.0, 2.0, 0.0], [0.0, 3.0, 1.0]], requires_grad=True)  # whole numbers: exactly the same
+    same = picture.detach().clone()
+    losses.kernel_distance(picture, same, same, torch.full((2, 2), 0.5), torch.full((2, 2), 0.5)).backward()
+    assert picture.grad.isfinite().all()

@@ -7,6 +7,9 @@ import pytest
 import torch
 from pictures import make_photos
 
+from gan import losses
+from gan import trainer as trainer_module
+from gan.config import ModelConfig, TrainConfig
 from gan.data import load_photos
 from gan.errors import UserError
 from gan.presets import from_preset
@@ -161,6 +164,18 @@ def test_plain_model_and_slides_model_train(photos):
     assert make(bigger, "dcgan-64", width=2).step().finite
 
 
+@pytest.mark.parametrize("objective", ["relativistic", "wgan-gp", "bce"])
+def test_a_critic_of_layers_learns_under_every_objective_with_a_penalty_or_without(photos, objective):
+    trainer = make(photos, objective=objective, penalty_every=2)
+    slopes = [trainer.step().gradient_norm > 0 for _ in range(3)]
+    assert trainer.finite() and slopes == ([False] * 3 if objective == "bce" else [True, False, True])
+
+
+def test_a_rarer_penalty_weighs_as_much_more(photos):
+    """The first step has one either way: every fourth with a quarter of the weight is the same as every step."""
+    assert make(photos, penalty_every=4, penalty_weight=2.5).step() == make(photos, penalty_every=1, penalty_weight=10.0).step()
+
+
 def test_a_loss_that_is_no_number_is_noticed():
     assert Stats(1, 2, 3, 4, 5).finite
     assert not Stats(1, float("nan"), 3, 4, 5).finite
@@ -189,3 +204,215 @@ def test_learns_the_colours_of_its_photos(photos):
     green = [float(pictures[:, 1, 9:19, 9:19].mean()) for pictures in drawn]
     assert real[0][1] > real[1][1]
     assert green[0] > green[1] + 0.1
+
+
+# ------------------------------------------------------------------------------------------------------------ flagship
+
+SMALL = ("M>12", "M>12", "S>12", "S>12", "S>12", "S>8")  # to 32 pixels a side
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    """Photos for 32 pixels, 8 a class."""
+    return load_photos(make_photos(tmp_path_factory.mktemp("photos")), OVERSAMPLE * 32)
+
+
+def styled(photos, **training):
+    """The flagship's recipe for 32 pixels, with its first four steps at 16."""
+    model = ModelConfig("small", 32, photos.classes, SMALL, z_dim=8).validate()
+    recipe = {
+        **vars(from_preset("flagship", photos.classes)[1]), "critic": ("projected efficientnet-lite0>4",), "batch": 4,
+        "penalty_every": 2, "coarse_side": 16, "coarse_images": 16, "images": 1000, **training,
+    }  # fmt: skip
+    return Trainer(model, TrainConfig(**recipe).validate(), photos, CPU)
+
+
+@pytest.mark.parametrize(
+    ("before", "training"), [(2, {}), (4, {}), (5, {}), (3, {"precision": "bf16"}), (1, {"critic_steps": 3})]
+)
+def test_the_flagship_resumes_bit_for_bit_before_at_and_after_the_change_of_side(larger, before, training):
+    whole = styled(larger, **training)
+    for _ in range(6):
+        last = whole.step()
+
+    first = styled(larger, **training)
+    for _ in range(before):
+        first.step()
+    saved = copy.deepcopy(first.state())
+    torch.manual_seed(12345)
+    second = styled(larger, **training)
+    second.load_state(saved)
+    for _ in range(6 - before):
+        stats = second.step()
+    assert last.finite and stats == last
+    assert same(whole.state(), second.state())
+
+
+def test_the_side_grows_once_its_images_are_through(larger):
+    trainer, sides = styled(larger), []
+    for _ in range(6):
+        real, _ = trainer.real_batch(0, 2, torch.Generator())
+        fake = trainer._draw_fakes(torch.eye(2), torch.Generator())
+        sides.append((trainer.side, real.shape[2], fake.shape[2]))
+        trainer.step()
+    assert sides == [(16, 16, 16)] * 4 + [(32, 32, 32)] * 2
+    assert trainer.draw([1], torch.tensor([0])).shape == (1, 3, 32, 32)
+
+
+def test_the_finest_scale_waits_until_its_side_is_trained(larger):
+    """Until then the pictures of the average are those of the coarser scales, enlarged."""
+    trainer = styled(larger)
+    before = copy.deepcopy(trainer.generator.scales[3].state_dict())
+    for _ in range(4):
+        trainer.step()
+    assert same(trainer.generator.scales[3].state_dict(), before) and not before["rgb_weight"].any()
+    styles = trainer.averaged().style(torch.randn(2, 8), torch.eye(2))
+    coarse = torch.nn.functional.interpolate(trainer.ema.synthesise(styles, 16), scale_factor=2, mode="bilinear")
+    assert torch.allclose(trainer.ema.synthesise(styles), coarse)
+    for _ in range(2):
+        trainer.step()
+    assert all(not torch.equal(value, before[name]) for name, value in trainer.generator.scales[3].state_dict().items())
+
+
+@pytest.mark.parametrize("critic_steps", [1, 3])
+def test_the_critic_sees_the_photos_anew_at_every_side(larger, critic_steps):
+    """With three critic steps to a step, the side changes in the middle of the second one."""
+    trainer = styled(larger, critic_steps=critic_steps)
+
+    def at(side):
+        wanted = copy.deepcopy(trainer.critic)
+        pictures = larger.images.float() / 127.5 - 1
+        wanted.settle(torch.nn.functional.avg_pool2d(pictures, 64 // side))
+        names = [name for name, _ in wanted.named_buffers() if name.startswith(("mean", "deviation"))]
+        return all(torch.allclose(getattr(wanted, name), getattr(trainer.critic, name), atol=1e-5) for name in names)
+
+    trainer.step()
+    assert at(16) and not at(32)
+    while trainer.images_seen <= 16:
+        trainer.step()
+    assert at(32) and not at(16)
+    assert len(trainer.matching.recent_labels) == 4, "pictures of the other side are no neighbours"
+
+
+def test_every_class_is_shown_where_there_are_more_photos_than_are_looked_at(larger, monkeypatch):
+    """Photos come in the order of their classes: the first so many may all be of one."""
+    monkeypatch.setattr(trainer_module, "SETTLE", 6)
+    trainer = styled(larger)
+    trainer.step()
+    assert trainer.matching.photo_labels.tolist() == [0, 0, 0, 1, 1, 1] * 2
+    assert [len(group) for group in trainer.matching.photos] == [12] * len(trainer.matching.photos)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [{}, {"objective": "wgan-gp"}, {"objective": "wgan-clip"}, {"objective": "bce", "noisy_labels": True},
+     {"matching_weight": 0.0}, {"diffaugment": False}, {"precision": "bf16"}],
+)  # fmt: skip
+def test_every_objective_moves_the_flagships_networks(larger, training):
+    trainer = styled(larger, **training)
+    before = copy.deepcopy(trainer.state())
+    stats = trainer.step()
+    assert stats.finite and trainer.finite()
+    assert (stats.gradient_norm > 0) == (trainer.config.objective in ("relativistic", "wgan-gp"))
+    for part in ("generator", "critic", "ema"):
+        assert not same(before[part], trainer.state()[part]), part
+
+
+@pytest.mark.parametrize("change", [{"matching_weight": 0.0}, {"diffaugment": False}, {"penalty_weight": 1.0}])
+def test_each_part_of_the_recipe_tells(larger, change):
+    assert styled(larger).step() != styled(larger, **change).step()
+
+
+@pytest.mark.parametrize("objective", ["relativistic", "wgan-gp", "bce"])
+def test_each_network_works_against_the_other(larger, objective):
+    """While only the critic learns, photos lead over pictures; while only the generator does, the lead shrinks."""
+    trainer = styled(
+        larger, objective=objective, lr=1e-8, critic_lr=1e-2, matching_weight=0.0, diffaugment=False, coarse_images=1000
+    )
+
+    @torch.no_grad()
+    def scores():
+        """Of all photos and of as many pictures, the same ones each time."""
+        code = torch.nn.functional.one_hot(larger.labels, 2).float()
+        noise = torch.randn(len(code), 8, generator=torch.Generator().manual_seed(0))
+        pairs = trainer._scaled(larger.images), trainer.generator(noise, code, 16)
+        return [trainer.critic(trainer.critic.look(images), code).mean().item() for images in pairs]
+
+    trainer.step()
+    before = scores()
+    for _ in range(5):
+        trainer.step()
+    between = scores()
+    assert between[0] - between[1] > before[0] - before[1] + 0.5
+    trainer.generator_optimizer.param_groups[0]["lr"], trainer.critic_optimizer.param_groups[0]["lr"] = 1e-2, 0.0
+    for _ in range(5):
+        trainer.step()
+    assert scores()[1] > between[1] + 0.5 and scores()[0] == between[0]
+
+
+def test_the_relativistic_penalty_is_on_the_slopes_at_photos_and_at_pictures(larger):
+    trainer = styled(larger)
+    trainer.step()
+    photos, pictures = (trainer.critic.look(torch.randn(3, 3, 16, 16)) for _ in range(2))
+    code = torch.eye(2)[[0, 1, 0]]
+    at = [losses.slopes(lambda seen: trainer.critic(seen, code), seen) for seen in (photos, 3 * pictures)]
+    penalty, norms = trainer._penalty(photos, 3 * pictures, code, torch.Generator())
+    assert torch.allclose(norms, torch.cat(at)) and (at[0].mean() - at[1].mean()).abs() > 1e-4
+    assert penalty.item() == pytest.approx(sum(slopes.square().mean().item() / 2 for slopes in at), rel=1e-4)
+
+
+def test_pictures_beyond_the_range_cost_a_generator_with_styles(larger):
+    costs = []
+    for lift in (0.0, 2.0):
+        trainer = styled(larger, matching_weight=0.0, objective="wgan-gp", diffaugment=False)
+        with torch.no_grad():
+            trainer.generator.scales[2].rgb_bias.add_(lift)
+        costs.append(trainer.step().generator_loss)
+    assert costs[1] - costs[0] > 0.8, "about (2 − 1)², and some more or less from the critic"
+
+
+def test_a_coarse_beginning_ends_where_the_run_planned_it_however_long_it_goes_on(larger):
+    first = styled(larger, images=32)
+    first.step()
+    longer = styled(larger, images=64, coarse_images=32)
+    longer.load_state(copy.deepcopy(first.state()))
+    assert longer.config.coarse_images == 16
+    for _ in range(3):
+        longer.step()
+    assert longer.side == 32
+
+
+@pytest.mark.parametrize("change", [{"coarse_side": 8}, {"matching_weight": 1.0}, {"diffaugment": False}])
+def test_another_recipe_is_refused_and_named(larger, change):
+    with pytest.raises(UserError, match=next(iter(change))):
+        styled(larger, **change).load_state(styled(larger).state())
+
+
+def test_a_snapshot_without_the_recent_pictures_is_damaged(larger):
+    trainer = styled(larger)
+    trainer.step()
+    state = trainer.state()
+    del state["matching"]
+    with pytest.raises(UserError, match="damaged"):
+        styled(larger).load_state(state)
+
+
+def test_the_averages_mean_styles_are_those_of_its_own_weights(larger):
+    trainer = styled(larger)
+    for _ in range(3):
+        trainer.step()
+    averaged = trainer.averaged()
+    found = averaged.mean_style.clone()
+    averaged.mean_style.zero_()
+    averaged.settle()
+    assert torch.equal(found, averaged.mean_style) and found.abs().max() > 0.1
+
+
+def test_the_preset_itself_trains_at_both_of_its_sides(larger):
+    model, train = from_preset("flagship", larger.classes, width=4, batch=4, images=20)
+    photos = replace(larger, images=torch.nn.functional.interpolate(larger.images, size=OVERSAMPLE * model.resolution))
+    trainer, sides = Trainer(model, train, photos, CPU), []
+    for _ in range(4):
+        sides.append(trainer.side)
+        assert trainer.step().finite
+    assert sides[0] == 64 and sides[-1] == 128 and trainer.finite()
