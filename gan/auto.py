@@ -16,7 +16,7 @@ from .presets import PRESETS, RESOLUTIONS
 
 LOOKED_AT = 200  # photos whose size is asked for
 PASSES = 300  # over the photos: 156,600 images for the 522 behind the bundled flagship
-LEAST, MOST = 60_000, {"cpu": 160_000, "mps": 160_000, "cuda": 1_000_000}  # images, by device
+LEAST, MOST = 40_000, {"cpu": 160_000, "mps": 160_000, "cuda": 1_000_000}  # images, by device
 LARGEST = {"cpu": 128, "mps": 128, "cuda": 256}  # pixels a side
 TRUNK = "efficientnet-lite0"
 

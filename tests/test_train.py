@@ -214,8 +214,8 @@ def test_no_flag_but_the_folder_chooses_the_flagship_and_says_why(photos, tmp_pa
     monkeypatch.chdir(tmp_path)
     assert train.main([str(photos), *SHORT, "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert "chosen: flagship, 64×64, 60,000 images (16 files, usually 40 pixels a side, on cpu" in printed
-    assert "runs/flagship-photos" in printed and "for 7,500 steps of" in printed
+    assert "chosen: flagship, 64×64, 40,000 images (16 files, usually 40 pixels a side, on cpu" in printed
+    assert "runs/flagship-photos" in printed and "for 5,000 steps of" in printed
 
 
 def test_what_is_given_by_hand_is_not_chosen_anew(photos, tmp_path, capsys):
