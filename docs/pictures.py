@@ -1,6 +1,7 @@
 """Make the README's pictures from the bundled models: `python docs/pictures.py` (needs Chromium for the screenshots).
 
-The ladder's rows are uncurated: seeds 0–15 at truncation 1.5, the classes in turn.
+All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the flagship's grid seeds 0–63 at its
+default.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gan import hub, render  # noqa: E402
+from gan.latent import default_truncation  # noqa: E402
 from gan.sampler import Sampler, grid_flowers  # noqa: E402
 
 SIDE = 128  # every model's pictures are shown at this size
@@ -32,6 +34,13 @@ def ladder(name: str) -> None:
     pictures = Sampler(hub.load(name).generator).draw(grid_flowers(None, 0, 1.5, 16))
     large = [np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.NEAREST)) for picture in pictures]
     (ROOT / "docs" / f"{name}.png").write_bytes(render.png(render.grid(large, 8)))
+
+
+def flagship() -> None:
+    """Sixty-four flowers of the flagship."""
+    generator = hub.load("flagship").generator
+    pictures = Sampler(generator).draw(grid_flowers(None, 0, default_truncation(generator.config.scores), 64))
+    (ROOT / "docs" / "flagship.png").write_bytes(render.png(render.grid(list(pictures), 8)))
 
 
 def screenshots() -> None:
@@ -74,5 +83,5 @@ def _wait(address: str) -> None:
 
 if __name__ == "__main__":
     for bundled in hub.bundled():
-        ladder(bundled)
+        flagship() if bundled == "flagship" else ladder(bundled)
     screenshots()
