@@ -196,6 +196,7 @@ class TrainConfig:
     label_smoothing: float = 0.0  # bce only
     noisy_labels: bool = False  # bce only: labels in [0, 0.3] and [0.7, 1.2] (slides)
     matching_weight: float = 0.0  # of the kernel distance to the photos (matching.py); wants a projected critic
+    spectrum_weight: float = 0.0  # of the distance of mean log spectra (losses.spectral_distance)
     coarse_side: int = 0  # pixels a side that a generator with styles begins at; 0: all of them
     coarse_images: int = 0  # images until the whole side is drawn
     diffaugment: bool = False  # the critic sees photos and pictures with changed colours, moved and cut (augment.py)
@@ -215,7 +216,7 @@ class TrainConfig:
             ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0),
             ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
             ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("critic_warm_up", 0, 10**9), ("seed", 0, 2**32 - 1),
-            ("holdout", 0.0, 0.9), ("penalty_every", 1, 1000), ("matching_weight", 0.0, 1e6),
+            ("holdout", 0.0, 0.9), ("penalty_every", 1, 1000), ("matching_weight", 0.0, 1e6), ("spectrum_weight", 0.0, 1e6),
             ("coarse_side", 0, MAX_RESOLUTION), ("coarse_images", 0, 10**10),
         ):  # fmt: skip
             value = getattr(self, name)

@@ -61,6 +61,21 @@ def out_of_range(images: Tensor) -> Tensor:
     return (images.abs() - 1).relu().square().mean()
 
 
+def log_spectrum(images: Tensor) -> Tensor:
+    """ln of the power of the brightness of N×3×S×S at each frequency, N×S×(S/2 + 1), in float32."""
+    with torch.autocast(images.device.type, enabled=False):
+        return torch.fft.rfft2(images.float().mean(1), norm="ortho").abs().square().add(1e-4).log()
+
+
+def spectral_distance(pictures: Tensor, usual: Tensor) -> Tensor:
+    """Mean squared difference of the mean log spectrum of N×3×S×S `pictures` and the `usual` one of photos, S×(S/2 + 1).
+
+    Upsampling leaves a grid, a peak in the spectrum, to which networks of strided convolutions are nearly blind (Durall et al.
+    2020, "Watch your Up-Convolution"). The chance of a batch adds about 1.6/N, whatever the pictures are.
+    """
+    return (log_spectrum(pictures).mean(0) - usual).square().mean()
+
+
 def kernel_distance(pictures: Tensor, photos: Tensor, others: Tensor, attract: Tensor, repel: Tensor) -> Tensor:
     """How far N×D `pictures` are from M×D `photos` as a set, up to a constant: minus their likeness, plus that to L×D `others`.
 

@@ -17,6 +17,8 @@ from .projected import BATCH, ProjectedCritic
 CELLS = 4  # a map of at least so many pixels a side tells where things are, too
 PIXELS = 8  # side of the tiny picture that stands for colours and layout
 PIXEL_SCALE = 2.0  # pixels deviate by about half; the maps are standardized
+TILE = 8  # side of the mean tile, in which the grid that upsampling leaves shows
+TILE_SCALE = 50.0  # its pixels deviate by a few hundredths
 RECENT = 8  # batches of generated pictures kept: those of one batch alone are a noisy guess at the whole set
 
 
@@ -41,8 +43,8 @@ class Matching(nn.Module):
         self.recent, self.recent_labels = [], labels[:0]
 
     def statistics(self, images: Tensor) -> list[Tensor]:
-        """Pictures N×3×S×S → groups of numbers N×D: tiny pictures, and mean, deviation and cells of every map."""
-        groups = [PIXEL_SCALE * adaptive_avg_pool2d(images.float(), PIXELS).flatten(1)]
+        """Pictures N×3×S×S → groups of numbers N×D: tiny pictures, mean tiles, and mean, deviation and cells of every map."""
+        groups = [PIXEL_SCALE * adaptive_avg_pool2d(images.float(), PIXELS).flatten(1), TILE_SCALE * _mean_tile(images.float())]
         for x in self._critic[0].maps(images):
             groups += [x.mean((2, 3)), (x.var((2, 3), correction=0) + 1e-4).sqrt()]
             if x.shape[2] >= CELLS:
@@ -79,6 +81,13 @@ class Matching(nn.Module):
         device = self.photo_labels.device
         self.recent = [group.to(device) for group in state["recent"]]
         self.recent_labels = state["recent_labels"].to(device)
+
+
+def _mean_tile(images: Tensor) -> Tensor:
+    """The mean of all tiles of TILE pixels a side that N×3×S×S are cut into, without the mean colour: N×3·TILE²."""
+    n, channels, side, _ = images.shape
+    tiles = images.reshape(n, channels, side // TILE, TILE, side // TILE, TILE).mean((2, 4))
+    return (tiles - tiles.mean((2, 3), keepdim=True)).flatten(1)
 
 
 def _shares(chosen: Tensor) -> Tensor:

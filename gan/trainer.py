@@ -74,6 +74,7 @@ class Trainer:
         self.steps = 0
         self.generator_steps = 0  # fewer, where the critic was warmed up
         self.images_seen = 0
+        self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once settled
         self._settled_at = 0  # the side of the pictures that the critic was made ready for
 
     # --------------------------------------------------------------------------------------------------------- a step
@@ -113,12 +114,14 @@ class Trainer:
         if self.side == self._settled_at:
             return
         self._settled_at = self.side
-        if isinstance(self.critic, ProjectedCritic):
+        if self.config.spectrum_weight or isinstance(self.critic, ProjectedCritic):
             total = len(self.photos.labels)
             count = min(SETTLE, total)
             index = torch.arange(count) * total // count  # of every class: photos come in the order of their classes
             photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
-            self.critic.settle(photos)
+            self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
+            if isinstance(self.critic, ProjectedCritic):
+                self.critic.settle(photos)
             if self.matching:
                 self.matching.settle(photos, self.photos.labels[index].to(self.device))
 
@@ -211,6 +214,8 @@ class Trainer:
             loss = losses.wasserstein_generator(score)
         if self.matching:
             loss = loss + config.matching_weight * self.matching(fake, labels)
+        if config.spectrum_weight:
+            loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum)
         if self.model.styled:
             loss = loss + losses.out_of_range(fake)
         self.generator_optimizer.zero_grad(set_to_none=True)

@@ -233,3 +233,36 @@ def test_kernel_distance_has_a_slope_where_picture_and_photo_are_the_same():
     same = picture.detach().clone()
     losses.kernel_distance(picture, same, same, torch.full((2, 2), 0.5), torch.full((2, 2), 0.5)).backward()
     assert picture.grad.isfinite().all()
+
+
+def test_the_spectrum_shows_a_grid_and_its_distance_sees_what_is_missing():
+    torch.manual_seed(0)
+    photos = torch.nn.functional.avg_pool2d(torch.randn(64, 3, 34, 34), 3, 1)
+    usual = losses.log_spectrum(photos).mean(0)
+    assert usual.shape == (32, 17)
+    assert losses.spectral_distance(photos, usual) == 0
+    grid = (1 - 2.0 * ((torch.arange(32)[:, None] + torch.arange(32)) % 2)) * 0.5
+    peak = losses.log_spectrum(photos + grid).mean(0) - usual
+    assert peak.argmax() == 16 * 17 + 16 and peak.max() > 3, "a grid of two pixels is the highest frequency of both axes"
+    near = losses.spectral_distance(photos[:32], usual)
+    assert near < losses.spectral_distance(photos[:32] + grid, usual)
+    assert near < 0.1 < losses.spectral_distance(torch.nn.functional.avg_pool2d(photos, 3, 1, 1), usual), "blur"
+
+
+def test_the_chance_of_a_batch_is_what_the_docstring_says():
+    torch.manual_seed(0)
+    usual = losses.log_spectrum(torch.randn(4096, 3, 32, 32)).mean(0)
+    found = torch.stack([losses.spectral_distance(torch.randn(8, 3, 32, 32), usual) for _ in range(20)]).mean()
+    assert found.item() == pytest.approx(1.6 / 8, rel=0.1)
+
+
+def test_pictures_climb_towards_the_spectrum_of_photos():
+    torch.manual_seed(0)
+    usual = losses.log_spectrum(torch.randn(64, 3, 16, 16)).mean(0)
+    pictures = (torch.randn(8, 3, 16, 16) * 0.1).requires_grad_(True)
+    optimizer, before = torch.optim.Adam([pictures], 0.05), losses.spectral_distance(pictures, usual).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        losses.spectral_distance(pictures, usual).backward()
+        optimizer.step()
+    assert losses.spectral_distance(pictures, usual).item() < before / 10
