@@ -23,7 +23,7 @@ from .presets import PRESETS
 __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled", "publish"]
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
-DEFAULT = "cwgan-gp-64-k4"  # by eye the most flower-like of the bundled models so far
+DEFAULT = "flagship"
 ANSWER_SECONDS = 8.0  # for one answer of the Hub about a file
 LOAD_SECONDS = 60.0  # for a whole model from the Hub: the client retries for minutes by itself
 PUBLISH_SECONDS = 900.0  # for a whole upload: some of the client's requests have no time limit of their own

@@ -252,11 +252,13 @@ def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
 def test_the_page_falls_back_to_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="cannot be reached"):
         hub.load_or_bundled(REPO)  # nothing is bundled
-    bundle("flagship")
-    assert hub.load_or_bundled(REPO)[0].name == "flagship"
+    bundle("a-model")
+    assert hub.load_or_bundled(REPO)[0].name == "a-model"
     bundle("wgan-gp-28")
-    assert hub.load_or_bundled(REPO, default="flagship")[0].name == "flagship"
+    assert hub.load_or_bundled(REPO, default="a-model")[0].name == "a-model"
     assert hub.load_or_bundled(REPO)[0].name == "wgan-gp-28"
+    bundle(hub.DEFAULT)
+    assert hub.load_or_bundled(REPO)[0].name == hub.DEFAULT
 
 
 def test_a_failed_download_is_not_taken_for_the_file_later(server: HubServer, files: dict[str, bytes]) -> None:
