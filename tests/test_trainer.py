@@ -327,7 +327,14 @@ def test_each_part_of_the_recipe_tells(larger, change):
 def test_each_network_works_against_the_other(larger, objective):
     """While only the critic learns, photos lead over pictures; while only the generator does, the lead shrinks."""
     trainer = styled(
-        larger, objective=objective, lr=1e-8, critic_lr=1e-2, matching_weight=0.0, diffaugment=False, coarse_images=1000
+        larger,
+        objective=objective,
+        lr=1e-8,
+        critic_lr=1e-2,
+        matching_weight=0.0,
+        spectrum_weight=0.0,
+        diffaugment=False,
+        coarse_images=1000,
     )
 
     @torch.no_grad()
