@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from .config import TrainConfig
 from .errors import UserError
 from .features import find_trunk
 from .photo import side_of
@@ -44,7 +45,9 @@ def choose(device: torch.device, found: Mapping[str, Sequence[Path]]) -> Choice:
     try:
         find_trunk(TRUNK)
     except UserError as error:
-        return Choice("cwgan-gp-64", PRESETS["cwgan-gp-64"].resolution, 500_000, f"{seen}; not the flagship, because {error}")
+        return Choice(
+            "cwgan-gp-64", PRESETS["cwgan-gp-64"].resolution, TrainConfig.images, f"{seen}; not the flagship, because {error}"
+        )
     fitting = [side for side in RESOLUTIONS[1:] if side <= min(usual * 1.15, LARGEST[device.type])]
     resolution = max(fitting, default=RESOLUTIONS[1])
     images = min(max(LEAST, PASSES * len(paths)), MOST[device.type])
