@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,6 +69,37 @@ def default_truncation(scores: Mapping[str, Any]) -> float:
         return check_truncation(scores.get("truncation"))
     except UserError:  # never judged, or a file by somebody else
         return DEFAULT_TRUNCATION
+
+
+MAX_SHIFT = 100.0  # far beyond any picture: a coordinate of noise, or of a style, is a few units at most
+
+
+def write_shift(shift: Tensor) -> str:
+    """W numbers, steps away from a flower in its latent space, as text for an address: 4 bytes of scale and a byte each.
+
+    Rounded to 1/127 of the largest; `read_shift` gives back exactly what is drawn. No step at all is the empty text.
+    """
+    most = float(shift.abs().max())
+    if not most:
+        return ""
+    scale = np.float32(most / 127)
+    steps = (shift.double() / float(scale)).round().clamp(-127, 127).to(torch.int8).numpy()
+    return base64.urlsafe_b64encode(scale.tobytes() + steps.tobytes()).decode().rstrip("=")
+
+
+def read_shift(text: Any, width: int) -> Tensor:
+    """What `write_shift` wrote, float32 `width`; zeros for the empty text. Raises UserError for any other text."""
+    if text == "":
+        return torch.zeros(width)
+    try:
+        text = str(text)[: 8 + 2 * width]
+        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        scale = float(np.frombuffer(content[:4], "<f4")[0])
+    except (binascii.Error, ValueError, IndexError):
+        content, scale = b"", math.nan
+    if len(content) != 4 + width or not 0 < scale <= MAX_SHIFT / 127:
+        raise UserError("the shift of the flower is not one of this model; send it again from where it was made.")
+    return torch.from_numpy(np.frombuffer(content[4:], np.int8).copy()).float() * scale
 
 
 def positions(steps: int, loop: bool) -> list[float]:

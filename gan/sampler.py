@@ -24,17 +24,30 @@ PAIR = 2  # pictures a pass with styles: 1.4 times as many a second as one by on
 
 
 @dataclass(frozen=True)
+class Fine:
+    """The flower that gives another one its colour and texture: `label` is the index of a class, the truncation the other's."""
+
+    label: int
+    seed: int
+    scales: int  # so many scales, from 4×4 up, stay the other one's
+
+
+@dataclass(frozen=True)
 class Flower:
     """The value that makes a picture: the same flower on the same model is the same picture, wherever it is drawn.
 
     `label` is the index of a class, a mix of them (a weight for each, none below 0; only their ratios count), or None for "all
     of them": then the seed picks one (`resolve`). `seed` is a whole number from 0 to 2³²−1, `truncation` a number from 0.01 to
-    3 or None for none.
+    3 or None for none. `shift` is the way it was moved in the latent space, as `latent.write_shift` writes it. With `fine`, a
+    flower of a model with styles has its coarse scales only, which say what is where, and another one's fine scales (Karras
+    et al. 2019, section 3.1).
     """
 
     label: int | tuple[float, ...] | None
     seed: int
     truncation: float | None = latent.DEFAULT_TRUNCATION
+    shift: str = ""
+    fine: Fine | None = None
 
     def resolve(self, classes: int) -> Flower:
         """This flower with a class of its own out of `classes` many. Raises UserError when it has one that is not there."""
@@ -109,11 +122,34 @@ class Sampler:
         """
         with torch.no_grad():
             rows = [self._latent(flower.resolve(len(self.config.classes))) for flower in flowers]
+        if any(flower.fine for flower in flowers):  # then each has a style a scale
+            rows = [tuple(self._scales(part) for part in row) for row in rows]
         return torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows])
 
     def _latent(self, flower: Flower) -> tuple[Tensor, Tensor]:
         """Of one flower alone: kernels are chosen by the size of a batch here, too."""
-        return self._generator.latents([flower.seed], flower.code(self.config), flower.truncation)
+        own, of_class = self._generator.latents([flower.seed], flower.code(self.config), flower.truncation)
+        own = own + latent.read_shift(flower.shift, own.shape[1]) if flower.shift else own
+        return (own, of_class) if flower.fine is None else self._crossed((own, of_class), flower)
+
+    def _crossed(self, coarse: tuple[Tensor, Tensor], flower: Flower) -> tuple[Tensor, Tensor]:
+        if not self.config.styled:
+            raise UserError(f"'{self.config.preset}' has no styles; cross flowers of a model that has, such as flagship.")
+        first = checks.whole("number of scales", flower.fine.scales, 0, self.scales)
+        fine = self._latent(Flower(flower.fine.label, flower.fine.seed, flower.truncation).resolve(len(self.config.classes)))
+        crossed = tuple(self._scales(part).clone() for part in fine)
+        for part, other in zip(crossed, coarse):
+            part[:, :first] = self._scales(other)[:, :first]
+        return crossed
+
+    @property
+    def scales(self) -> int:
+        """How many scales a picture is made of, each with a style; 0 for a model without styles."""
+        return len(self._generator.scales) if self.config.styled else 0
+
+    def _scales(self, part: Tensor) -> Tensor:
+        """N×W, or N×L×W, as N×L×W."""
+        return part if part.ndim == 3 else part[:, None].expand(-1, self.scales, -1)
 
     def draw_latents(self, own: Tensor, of_class: Tensor) -> np.ndarray:
         """The pictures, uint8 N×S×S×3, of what `latents` gave, or of points between."""
@@ -129,25 +165,11 @@ class Sampler:
         steps = checks.whole("number of steps", steps, 2)
         own, of_class = self.latents([start, end])
         at = latent.positions(steps, loop)
+        pairs = list(zip(*(part.reshape(-1, part.shape[-1]) for part in own)))  # one a scale, where each has a style
         return self.draw_latents(
-            torch.stack([along(own[0], own[1], t) for t in at]),
+            torch.stack([torch.stack([along(a, b, t) for a, b in pairs]).view_as(own[0]) for t in at]),
             torch.stack([latent.straight(of_class[0], of_class[1], t) for t in at]),
         )
-
-    def crossed(self, coarse: Flower, fine: Flower, scales: int) -> np.ndarray:
-        """One picture, uint8 S×S×3, with the first `scales` scales (from 4×4 up) of one flower and the others of another.
-
-        Layout comes from the coarse scales, colour and texture from the fine ones (Karras et al. 2019, section 3.1). Raises
-        UserError for a model without styles, too.
-        """
-        if not self.config.styled:
-            raise UserError(f"'{self.config.preset}' has no styles; cross flowers of a model that has, such as flagship.")
-        count = len(self._generator.scales)
-        first = checks.whole("number of scales", scales, 0, count)
-        own, of_class = (part[:, None].expand(-1, count, -1).clone() for part in self.latents([fine, coarse]))
-        for part in (own, of_class):
-            part[0, :first] = part[1, :first]
-        return self.draw_latents(own[:1], of_class[:1])[0]
 
     def warm_up(self) -> None:
         """Draw one picture on every thread, so that the first visitor does not wait for torch to set itself up."""

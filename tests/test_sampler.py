@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import Generator, make_generator
 from gan.presets import PRESETS, from_preset
-from gan.sampler import Flower, Sampler, grid_flowers
+from gan.sampler import Fine, Flower, Sampler, grid_flowers
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_a_mix_that_is_none_is_refused(sampler, weights, says):
 
 def test_crossing_takes_coarse_scales_from_one_and_fine_ones_from_the_other(styled):
     coarse, fine = Flower(0, 1, None), Flower(2, 2, None)
-    drawn = [styled.crossed(coarse, fine, scales).astype(float) for scales in range(5)]
+    drawn = [styled.draw([replace(coarse, fine=Fine(fine.label, fine.seed, scales))])[0].astype(float) for scales in range(5)]
     assert np.array_equal(drawn[0], styled.draw([fine])[0]) and np.array_equal(drawn[4], styled.draw([coarse])[0])
     away = [np.abs(picture - drawn[4]).mean() for picture in drawn]
     assert away == sorted(away, reverse=True) and len(set(away)) == 5, "each scale more is nearer to the flower it is from"
@@ -219,6 +220,32 @@ def test_crossing_takes_coarse_scales_from_one_and_fine_ones_from_the_other(styl
 
 def test_what_cannot_be_crossed(sampler, styled):
     with pytest.raises(UserError, match="has no styles"):
-        sampler.crossed(Flower(0, 1), Flower(1, 2), 1)
+        sampler.draw([Flower(0, 1, fine=Fine(1, 2, 1))])
     with pytest.raises(UserError, match="number of scales"):
-        styled.crossed(Flower(0, 1), Flower(1, 2), 5)
+        styled.draw([Flower(0, 1, fine=Fine(1, 2, 5))])
+
+
+@pytest.mark.parametrize("which", ["sampler", "styled"])
+def test_a_shift_moves_a_flower_and_its_text_brings_it_back(request, which):
+    drawer = request.getfixturevalue(which)
+    own, of_class = drawer.latents([Flower(0, 1)])
+    code = latent.write_shift(torch.linspace(-1, 1, own.shape[1]))
+    moved = Flower(0, 1, shift=code)
+    there, _ = drawer.latents([moved])
+    assert torch.allclose(there - own, torch.linspace(-1, 1, own.shape[1]).expand_as(own), atol=0.006)
+    assert not np.array_equal(drawer.draw([moved]), drawer.draw([Flower(0, 1)]))
+    back = replace(moved, shift=latent.write_shift(latent.read_shift(code, own.shape[1])))
+    assert np.array_equal(drawer.draw([back]), drawer.draw([moved])), "writing what was read changes nothing"
+    assert drawer.draw([replace(moved, shift="")]).tobytes() == drawer.draw([Flower(0, 1)]).tobytes()
+
+
+def test_a_path_runs_between_a_crossed_flower_and_a_plain_one(styled):
+    start, end = Flower(0, 1, fine=Fine(1, 2, 2)), Flower(1, 3)
+    frames = styled.path(start, end, 4)
+    assert np.array_equal(frames[0], styled.draw([start])[0]) and np.array_equal(frames[-1], styled.draw([end])[0])
+
+
+@pytest.mark.parametrize("text", ["x", "é", "AAAA", "A" * 4000, "AAAAAAAA", None, 7, "////" * 3])
+def test_a_shift_that_is_none_is_refused(sampler, text):
+    with pytest.raises(UserError, match="shift of the flower"):
+        sampler.draw([replace(Flower(0, 1), shift=text or "!")])
