@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from . import checks, latent
 from .errors import UserError
-from .sampler import Flower, grid_flowers
+from .sampler import Fine, Flower, grid_flowers
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24
-TABS = ("generate", "interpolate")
 MAX_ADDRESS = 4096  # characters of an address that are looked at
 _Value = TypeVar("_Value")
 
@@ -46,11 +45,13 @@ class Interpolate:
     path: str = latent.DEFAULT_PATH
     steps: int = DEFAULT_STEPS
     loop: bool = False
+    from_extras: str = ""
+    to_extras: str = ""
 
     def ends(self, classes: Sequence[str]) -> tuple[Flower, Flower]:
         """The flowers at both ends, each with a class of its own."""
-        start = Flower(self.from_label, self.from_seed, self.truncation)
-        end = Flower(self.to_label, self.to_seed, self.truncation)
+        start = with_extras(Flower(self.from_label, self.from_seed, self.truncation), self.from_extras, classes)
+        end = with_extras(Flower(self.to_label, self.to_seed, self.truncation), self.to_extras, classes)
         return start.resolve(len(classes)), end.resolve(len(classes))
 
 
@@ -72,12 +73,13 @@ def generate(classes: Sequence[str], label: Any, seed: Any, truncation: Any, sid
 
 def interpolate(
     classes: Sequence[str], from_label: Any, from_seed: Any, to_label: Any, to_seed: Any, truncation: Any, path: Any,
-    steps: Any, loop: Any,
+    steps: Any, loop: Any, from_extras: Any = "", to_extras: Any = "",
 ) -> Interpolate:  # fmt: skip
     """Check values of any type, as the API takes them. Raises UserError with a sentence about the first bad one."""
     return Interpolate(
         check_label(classes, from_label), latent.check_seed(from_seed), check_label(classes, to_label),
         latent.check_seed(to_seed), check_truncation(truncation), latent.check_path(path), check_steps(steps), check_loop(loop),
+        str(from_extras or ""), str(to_extras or ""),
     )  # fmt: skip
 
 
@@ -123,7 +125,7 @@ def to_address(classes: Sequence[str], settings: Generate | Interpolate) -> dict
         pairs = {
             "class": _name(classes, settings.label),
             "seed": settings.seed,
-            "truncation": _level(settings.truncation),
+            "truncation": level_text(settings.truncation),
             "grid": settings.side,
         }
     else:
@@ -132,56 +134,86 @@ def to_address(classes: Sequence[str], settings: Generate | Interpolate) -> dict
             "from-seed": settings.from_seed,
             "to": _name(classes, settings.to_label),
             "to-seed": settings.to_seed,
-            "film-truncation": _level(settings.truncation),
+            "film-truncation": level_text(settings.truncation),
             "path": settings.path,
             "steps": settings.steps,
             "loop": "yes" if settings.loop else "no",
+            "from-extras": settings.from_extras,
+            "to-extras": settings.to_extras,
         }
     single = ("class", "from", "to") if len(classes) == 1 else ()
     return {key: str(value) for key, value in pairs.items() if key not in single}
 
 
-def from_address(
-    query: Any, classes: Sequence[str], fresh: Callable[[], int], truncation: float = latent.DEFAULT_TRUNCATION
-) -> tuple[Generate, Interpolate, str]:
-    """Both tabs' settings and the open tab from an address (`?class=…`); whatever is missing or bad takes its default.
+class Address:
+    """What the address of the page (`?class=…`) says; whatever is missing or bad takes its default. Never raises."""
 
-    `fresh` gives a seed where the address has none, `truncation` is the model's own. Never raises.
-    """
-    try:
-        found = {key: values[-1] for key, values in parse_qs(str(query or "")[:MAX_ADDRESS].lstrip("?")).items()}
-    except ValueError:  # more fields than anyone needs, or bytes that are no text
-        found = {}
-    first, last = 0, len(classes) - 1
-    on_page = Generate(
-        _take(found, "class", lambda text: check_label(classes, text), None if last else 0),
-        _seed(found, "seed", fresh),
-        _take(found, "truncation", _read_level, truncation),
-        _take(found, "grid", lambda text: check_side(_read_whole(text)), DEFAULT_SIDE),
+    def __init__(self, query: Any, fresh: Callable[[], int], truncation: float = latent.DEFAULT_TRUNCATION) -> None:
+        """`fresh` gives a seed where the address has none, `truncation` is the model's own."""
+        self._fresh, self._truncation = fresh, truncation
+        try:
+            pairs = parse_qs(str(query or "")[:MAX_ADDRESS].lstrip("?"))
+        except ValueError:  # more fields than anyone needs, or bytes that are no text
+            pairs = {}
+        self._found = {key: values[-1] for key, values in pairs.items()}
+
+    def take(self, key: str, read: Callable[[str], _Value], default: _Value) -> _Value:
+        """What `read` makes of the text under `key`; the default, too, where it raises ValueError, KeyError or UserError."""
+        try:
+            return read(self._found[key])
+        except (KeyError, ValueError, UserError):
+            return default
+
+    def whole(self, key: str, check: Callable[[int], int], default: int) -> int:
+        """A whole number that `check` accepts."""
+        return self.take(key, lambda text: check(_read_whole(text)), default)
+
+    def seed(self, key: str) -> int:
+        """A seed, or a fresh one."""
+        seed = self.take(key, lambda text: latent.check_seed(_read_whole(text)), None)
+        return self._fresh() if seed is None else seed
+
+    def level(self, key: str) -> float | None:
+        """A truncation, None for `off`, or the model's own."""
+        return self.take(key, _read_level, self._truncation)
+
+    def label(self, key: str, classes: Sequence[str], default: int | None) -> int | None:
+        """The index of a class."""
+        return self.take(key, lambda text: check_label(classes, text), default)
+
+    def choice(self, key: str, choices: Mapping[str, _Value], default: _Value) -> _Value:
+        """What one of the words of `choices` stands for."""
+        return self.take(key, choices.__getitem__, default)
+
+    def text(self, key: str) -> str:
+        """Whatever stands there."""
+        return self._found.get(key, "")
+
+
+def generate_from(address: Address, classes: Sequence[str]) -> Generate:
+    """The Generate tab's settings from the page's address."""
+    return Generate(
+        address.label("class", classes, None if len(classes) > 1 else 0),
+        address.seed("seed"),
+        address.level("truncation"),
+        address.whole("grid", check_side, DEFAULT_SIDE),
     )
-    film = Interpolate(
-        _take(found, "from", lambda text: check_label(classes, text), first),
-        _seed(found, "from-seed", fresh),
-        _take(found, "to", lambda text: check_label(classes, text), last),
-        _seed(found, "to-seed", fresh),
-        _take(found, "film-truncation", _read_level, truncation),
-        _take(found, "path", latent.check_path, latent.DEFAULT_PATH),
-        _take(found, "steps", lambda text: check_steps(_read_whole(text)), DEFAULT_STEPS),
-        _take(found, "loop", {"yes": True, "no": False}.__getitem__, False),
+
+
+def interpolate_from(address: Address, classes: Sequence[str]) -> Interpolate:
+    """The Interpolate tab's settings from the page's address."""
+    return Interpolate(
+        address.label("from", classes, 0),
+        address.seed("from-seed"),
+        address.label("to", classes, len(classes) - 1),
+        address.seed("to-seed"),
+        address.level("film-truncation"),
+        address.choice("path", {path: path for path in latent.PATHS}, latent.DEFAULT_PATH),
+        address.whole("steps", check_steps, DEFAULT_STEPS),
+        address.choice("loop", {"yes": True, "no": False}, False),
+        address.text("from-extras"),
+        address.text("to-extras"),
     )
-    return on_page, film, found["tab"] if found.get("tab") in TABS else TABS[0]
-
-
-def _take(found: Mapping[str, str], key: str, read: Callable[[str], _Value], default: _Value) -> _Value:
-    try:
-        return read(found[key])
-    except (KeyError, ValueError, UserError):
-        return default
-
-
-def _seed(found: Mapping[str, str], key: str, fresh: Callable[[], int]) -> int:
-    seed = _take(found, key, lambda text: latent.check_seed(_read_whole(text)), None)
-    return fresh() if seed is None else seed
 
 
 def _read_whole(text: str) -> int:
@@ -194,7 +226,8 @@ def _read_level(text: str) -> float | None:
     return None if text == "off" else check_truncation(float(text))
 
 
-def _level(truncation: float | None) -> str:
+def level_text(truncation: float | None) -> str:
+    """A truncation as the address says it."""
     return "off" if truncation is None else repr(float(truncation))  # reads back as the same float, so as the same picture
 
 
@@ -202,12 +235,66 @@ def _name(classes: Sequence[str], label: int | None) -> str:
     return every(classes) if label is None else classes[label]
 
 
+# -------------------------------------------------------------------------------------------------------------- extras
+# What was done to a flower beyond its class, seed and truncation, as one short text that belongs to that class and seed:
+#
+#     0.7~m60:0:40~sAAAA…~f2:33:3    class 0, seed 7; 60 : 0 : 40 of the classes; a shift; finer scales of class 2, seed 33
+
+_EXTRAS = re.compile(
+    r"(?P<label>\d{1,3})\.(?P<seed>\d{1,10})(?:~m(?P<mix>[\d.:]{1,200}))?(?:~s(?P<shift>[\w-]{1,1400}))?"
+    r"(?:~f(?P<fine>\d{1,3}):(?P<fine_seed>\d{1,10}):(?P<scales>\d{1,2}))?",
+    re.ASCII,
+)
+
+
+def extras(flower: Flower) -> str:
+    """The extras of a flower (with a class or mix of its own), empty where it has none."""
+    mixed = isinstance(flower.label, tuple)
+    parts = [
+        "~m" + ":".join(f"{100 * weight:.6g}" for weight in flower.label) if mixed else "",
+        f"~s{flower.shift}" if flower.shift else "",
+        f"~f{flower.fine.label}:{flower.fine.seed}:{flower.fine.scales}" if flower.fine else "",
+    ]
+    return f"{main_class(flower)}.{flower.seed}{''.join(parts)}" if any(parts) else ""
+
+
+def with_extras(flower: Flower, text: Any, classes: Sequence[str]) -> Flower:
+    """`flower` with the extras that `text` says, as it is where they belong to another class or seed, or are none."""
+    found = _EXTRAS.fullmatch(text if isinstance(text, str) else "")
+    if not found or (int(found["label"]), int(found["seed"])) != (flower.label, flower.seed):
+        return flower
+    fine = Fine(int(found["fine"]), int(found["fine_seed"]), int(found["scales"])) if found["fine"] else None
+    try:
+        label = tuple(float(part) for part in found["mix"].split(":")) if found["mix"] else flower.label
+        if fine:
+            Flower(fine.label, latent.check_seed(fine.seed)).resolve(len(classes))
+        return replace(flower, label=label, shift=found["shift"] or "", fine=fine).resolve(len(classes))
+    except (ValueError, UserError):
+        return flower
+
+
+def main_class(flower: Flower) -> int:
+    """The index of a flower's class, or of the greatest share of its mix."""
+    return flower.label.index(max(flower.label)) if isinstance(flower.label, tuple) else flower.label
+
+
 # --------------------------------------------------------------------------------------------------------------- names
 
 
 def describe(flower: Flower, classes: Sequence[str]) -> dict[str, Any]:
     """A flower (with a class of its own) as the text chunk of its PNG file says it."""
-    return {"class": classes[flower.label], "seed": flower.seed, "truncation": flower.truncation}
+    more = extras(flower)
+    about = {"class": classes[main_class(flower)], "seed": flower.seed, "truncation": flower.truncation}
+    return {**about, "extras": more} if more else about
+
+
+def described(classes: Sequence[str], about: Any) -> Flower:
+    """The flower that `describe` described. Raises UserError for values that describe none."""
+    if not isinstance(about, dict):
+        raise UserError("that is no flower; send one from the page.")
+    label = check_label(classes, about.get("class"))
+    flower = Flower(label, latent.check_seed(about.get("seed")), check_truncation(about.get("truncation")))
+    return with_extras(flower.resolve(len(classes)), about.get("extras"), classes)
 
 
 def file_stem(*parts: object) -> str:

@@ -21,9 +21,9 @@ from conftest import ROOT, free_port, tiny_generator
 from gradio_client import Client
 from PIL import Image
 
-from gan import hub, latent, render
+from gan import hub, render, settings
 from gan.sampler import Flower, Sampler
-from gan.text import ENGLISH
+from gan.studio.words import TEXT, t
 
 JSON = {"Content-Type": "application/json"}
 
@@ -280,8 +280,7 @@ def test_a_host_that_is_none_is_one_sentence(front_door, capsys, host):
 def test_a_failed_hub_is_said_on_the_page_and_the_app_starts(front_door):
     model = hub.Model("tiny", "bundled", "0123456789abcdef", tiny_generator(), None)
     studio = front_door.Studio(model, "The Hub <b>gave no answer</b>. The bundled model tiny is shown instead.")
-    page = front_door.build(studio).get_config_file()
-    texts = " ".join(str(component["props"].get("value")) for component in page["components"])
+    texts = " ".join(front_door.words(studio).translations["en"].values())
     assert (
         "The Hub &lt;b&gt;gave no answer&lt;/b&gt;" in texts
         and "tiny · bundled weights · revision 0123456789ab · 16×16" in texts
@@ -292,8 +291,8 @@ def test_a_model_of_one_class_has_no_selector(front_door):
     studio = front_door.Studio(hub.Model("plain", "path", "0123", tiny_generator(("all",)), None))
     page = front_door.build(studio).get_config_file()
     shown = [part["props"]["label"] for part in page["components"] if part["type"] == "radio" and part["props"]["visible"]]
-    assert shown == ["Grid", "Path"]
-    assert [flower.label for flower, _, _ in studio.pictures(front_door.settings.generate(("all",), None, 1, None, 1))] == [0]
+    assert shown == [t("grid"), t("path")]
+    assert [flower.label for flower, _, _ in studio.pictures(settings.generate(("all",), None, 1, None, 1))] == [0]
 
 
 @pytest.mark.parametrize("asked", [".", "..", "model.safetensors", "whole"])
@@ -332,15 +331,25 @@ def test_no_parameter_is_passed_that_launch_does_not_know(front_door, model_fold
     assert given and "run_history" not in given
 
 
+STUDIO = ROOT / "gan" / "studio"
+FAMILIES = ("path_", "download_", "source_", "class_", "tab_")  # the rest of the key is put together where it is used
+
+
 def test_every_word_of_the_page_is_used_and_every_word_used_is_there():
-    python, script = (ROOT / "app.py").read_text(encoding="utf-8"), (ROOT / "gan" / "page.js").read_text(encoding="utf-8")
-    used = set(re.findall(r"""TEXT\[["'](\w+)["']\]""", python))
-    for pair in re.findall(r'\b(?:say|row|button)\((?:[^"(),]* \? )?"(\w+)"(?: : "(\w+)")?', script):
-        used.update(filter(None, pair))
-    families = {"path_": latent.PATHS, "download_": ("png", "gif", "mp4"), "source_": ("path", "bundled", "hub", "authors")}
-    for prefix in re.findall(r'TEXT\[f"(\w+)\{', python):  # such as TEXT[f"path_{way}"]
-        used.update(prefix + name for name in families[prefix])
-    assert used == set(ENGLISH)
+    python = "\n".join(path.read_text(encoding="utf-8") for path in STUDIO.glob("*.py"))
+    script = "\n".join(path.read_text(encoding="utf-8") for path in (STUDIO / "script").glob("*.js"))
+    quoted = set(re.findall(r"""["'](\w+)["']""", python + script))
+    unused = {key for key in TEXT["en"] if key not in quoted and not key.startswith(FAMILIES)}
+    assert not unused
+    said = re.findall(r'\b(?:say|row|button|t|escaped)\((?:[^"(),]* \? )?"(\w+)"(?: : "(\w+)")?', python + script)
+    assert {key for pair in said for key in pair if key} <= set(TEXT["en"])
+
+
+def test_both_languages_have_the_same_words_with_the_same_places():
+    assert set(TEXT["en"]) == set(TEXT["uk"]) == set(TEXT["en"])
+    for key, english in TEXT["en"].items():
+        assert sorted(re.findall(r"{\w*}", english)) == sorted(re.findall(r"{\w*}", TEXT["uk"][key])), key
+        assert english.strip() and TEXT["uk"][key].strip(), key
 
 
 def test_zero_gpu_finds_a_marked_function(front_door, monkeypatch):

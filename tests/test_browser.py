@@ -244,7 +244,7 @@ def test_a_flower_is_sent_to_the_other_tab(visit):
     visitor = visit("?seed=50&grid=2&truncation=off&from-seed=1&to-seed=2&steps=4")
     sent = visitor.pictures()[3]
     visitor.page.locator(f"{FIGURES} button").nth(3).click()
-    visitor.page.get_by_role("button", name="Interpolate to here").click()
+    visitor.page.get_by_role("button", name="Interpolate to").click()
     visitor.until("to-seed", "53")
     assert (
         visitor.query().items() >= {"tab": "interpolate", "to": "marigold", "from-seed": "1", "film-truncation": "off"}.items()

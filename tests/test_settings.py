@@ -9,7 +9,7 @@ import pytest
 
 from gan import settings
 from gan.errors import UserError
-from gan.sampler import Flower
+from gan.sampler import Fine, Flower
 
 CLASSES = ("dandelion", "marigold")
 GOOD = ("marigold", 7, 1.5, 4)
@@ -89,7 +89,12 @@ def test_the_address_brings_all_settings_back(level, classes):
         **settings.to_address(classes, film),
         "__theme": "dark",
     }
-    assert settings.from_address("?" + urlencode(query), classes, _never) == (grid, film, "interpolate")
+    assert read(urlencode(query), classes, _never) == (grid, film)
+
+
+def read(query, classes=CLASSES, fresh=lambda: 0, *more):
+    address = settings.Address(query, fresh, *more)
+    return settings.generate_from(address, classes), settings.interpolate_from(address, classes)
 
 
 def test_the_address_writes_a_truncation_out():
@@ -111,14 +116,14 @@ def _never() -> int:
     ],
 )  # fmt: skip
 def test_whatever_the_address_holds_the_defaults_stand(query):
-    grid, film, _ = settings.from_address(query, CLASSES, lambda: 11)
+    grid, film = read(query, CLASSES, lambda: 11)
     assert grid == settings.Generate(None, 11, 1.5, settings.DEFAULT_SIDE)
     assert film == settings.Interpolate(0, 11, 1, 11, 1.5, "spherical", settings.DEFAULT_STEPS, False)
 
 
 def test_one_bad_value_leaves_the_others():
-    grid, _, tab = settings.from_address("?class=dandelion&seed=5&truncation=off&grid=99&tab=interpolate", CLASSES, lambda: 0)
-    assert grid == settings.Generate(0, 5, None, settings.DEFAULT_SIDE) and tab == "interpolate"
+    grid, _ = read("?class=dandelion&seed=5&truncation=off&grid=99")
+    assert grid == settings.Generate(0, 5, None, settings.DEFAULT_SIDE)
 
 
 def test_flowers_of_a_grid_and_of_a_film_have_classes_of_their_own():
@@ -136,8 +141,43 @@ def test_file_names_are_safe(parts, stem):
     assert settings.file_stem(*parts) == stem
 
 
+CHANGED = [
+    Flower(1, 7, 1.5, "AAAA-_"), Flower((0.25, 0.75), 7, None), Flower(0, 2**32 - 1, 0.01, fine=Fine(1, 3, 2)),
+    Flower((1 / 3, 2 / 3), 7, 3.0, "A" * 344, Fine(0, 0, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("flower", CHANGED)
+def test_what_was_done_to_a_flower_travels_as_text(flower):
+    about = settings.describe(flower, CLASSES)
+    back = settings.described(CLASSES, about)
+    assert settings.describe(back, CLASSES) == about
+    assert back.shift == flower.shift and back.fine == flower.fine and back.seed == flower.seed
+    if isinstance(flower.label, tuple):
+        assert back.label == pytest.approx(flower.label, abs=1e-6)
+    ends = settings.Interpolate(settings.main_class(flower), flower.seed, 0, 1, flower.truncation, from_extras=about["extras"])
+    assert settings.describe(ends.ends(CLASSES)[0], CLASSES) == about
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, 7, "", "1.8~sAAAA", "0.7~sAAAA", "1.7~s../../etc", "1.7~m1:2:3", "1.7~m0:0", "1.7~m..:1", "1.7~f9:1:1",
+     "1.7~f0:9999999999:1", "1.7~s" + "A" * 5000, "1.7", "٧.7~sAAAA"],
+)  # fmt: skip
+def test_extras_of_another_flower_or_of_none_are_left_out(text):
+    plain = Flower(1, 7)
+    assert settings.with_extras(plain, text, CLASSES) == plain
+
+
+@pytest.mark.parametrize("about", [None, [], "x", {}, {"class": "rose", "seed": 1}, {"class": "marigold", "seed": -1},
+                                   {"class": "marigold", "seed": 1, "truncation": 9}])  # fmt: skip
+def test_what_describes_no_flower_is_refused(about):
+    with pytest.raises(UserError):
+        settings.described(CLASSES, about)
+
+
 def test_an_address_without_a_truncation_takes_the_models_own():
-    grid, film, _ = settings.from_address("?seed=1", CLASSES, lambda: 0, 0.75)
+    grid, film = read("?seed=1", CLASSES, lambda: 0, 0.75)
     assert (grid.truncation, film.truncation) == (0.75, 0.75)
-    grid, film, _ = settings.from_address("?truncation=1.25&film-truncation=off", CLASSES, lambda: 0, 0.75)
+    grid, film = read("?truncation=1.25&film-truncation=off", CLASSES, lambda: 0, 0.75)
     assert (grid.truncation, film.truncation) == (1.25, None)

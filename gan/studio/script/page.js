@@ -1,11 +1,34 @@
-// What the page does by itself: shows pictures, plays films, keeps the settings in the address, listens for R.
-// Every word comes from gan/text.py by way of window.FLOWERS; every picture and setting from the server.
+// What every tab has: words, the settings in the address, flowers in a grid and one of them large, letters between tabs, keys.
+// Every word comes from gan/studio/*.json by way of window.FLOWERS; every picture and setting from the server. The stage of a tab
+// is a function in a file of its own: flowers.stages.<tab>(element, props, watch, trigger).
 window.flowers = (() => {
   "use strict";
-  const { text, model, size, classes } = window.FLOWERS;
-  const say = (key, values = {}) => text[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-  const title = (name) => name.replaceAll("_", " ").replace(/^./u, (first) => first.toUpperCase());
+  const { model, size, classes } = window.FLOWERS;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  // ------------------------------------------------------------------------------------------------------ words
+
+  // The server chose the language, by the address, the cookie or the browser's wish, and says so among its words.
+  const language = () => {
+    const words = window.gradio_config?.i18n_translations ?? {};
+    const told = Object.values(words)[0]?.page_language;
+    const asked = new URLSearchParams(location.search).get("lang");
+    return [told, asked, document.cookie.match(/(?:^|; )language=(\w+)/)?.[1]].find((name) => name in window.FLOWERS.text) ?? guess();
+  };
+  const guess = () => navigator.languages.map((name) => name.toLowerCase().split("-")[0]).find((name) => name in window.FLOWERS.text) ?? "en";
+  const tongue = language();
+  const text = window.FLOWERS.text[tongue];
+  const say = (key, values = {}) => text[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  const title = (name) => text[`class_${name}`] ?? name.replaceAll("_", " ").replace(/^./u, (first) => first.toUpperCase());
+  document.documentElement.lang = tongue;
+
+  function speak(name) {
+    const year = 365 * 24 * 3600;
+    document.cookie = `language=${name}; path=/; max-age=${year}; samesite=lax`;
+    const query = new URLSearchParams(location.search);
+    query.set("lang", name);
+    location.search = query;
+  }
 
   function make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
@@ -26,7 +49,10 @@ window.flowers = (() => {
   // Keys of other tabs, and those of the framework (__theme), stay as they are.
   function remember(pairs) {
     const query = new URLSearchParams(location.search);
-    for (const [key, value] of Object.entries({ ...pairs, model })) query.set(key, value);
+    for (const [key, value] of Object.entries({ ...pairs, model })) {
+      if (value === "") query.delete(key);
+      else query.set(key, value);
+    }
     history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
     // A Space shows the app in a frame, and keeps its own address in step with the frame's by this message.
     if (window.parent !== window && location.hostname.endsWith(".hf.space")) {
@@ -43,6 +69,7 @@ window.flowers = (() => {
 
   function restored() {
     ready = true;
+    document.title = say("title"); // the framework has given the page its own by now
     const theirs = new URLSearchParams(arrived).get("model");
     if (!theirs || theirs === model) return;
     const notice = make("p", { class: "notice", role: "status" });
@@ -56,12 +83,15 @@ window.flowers = (() => {
 
   let sheet;
 
+  // Where a flower can be sent: [tab, end, words], `end` saying which of two it becomes there; every tab's file adds its own.
+  const places = [];
+
   function showFlower(item) {
     sheet ??= document.querySelector(".gradio-container").appendChild(make("dialog", { class: "sheet", onclick: (event) => event.target === sheet && sheet.close() }));
     const row = (key, value) => [make("dt", {}, say(key)), make("dd", {}, String(value))];
-    const send = (end) => () => { sheet.close(); post({ end, ...item, src: undefined }); };
     const button = (key, action) => make("button", { type: "button", class: "quiet", onclick: action }, say(key));
     const named = item.class && classes.length > 1;
+    const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
     sheet.replaceChildren(
       make("img", { src: item.src, alt: label(item), width: size, height: size }),
@@ -69,28 +99,46 @@ window.flowers = (() => {
         make("dl", {},
           ...(named ? row("detail_class", title(item.class)) : []),
           ...row("detail_seed", item.seed),
-          ...row("detail_truncation", item.truncation ?? say("none"))),
+          ...row("detail_truncation", item.truncation ?? say("none")),
+          ...(item.extras ? row("detail_changed", changes(item)) : [])),
         make("a", { class: "go", href: item.src, download: item.name }, say("download_one")),
-        button("as_start", send("from")), button("as_end", send("to")),
+        ...extra.map((add) => add(item, sheet)),
+        make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends),
         button("close", () => sheet.close())));
     sheet.showModal();
   }
 
+  const extra = []; // other tabs' additions to the sheet: functions of an item and the sheet, giving an element
+
+  // What was done to a flower beyond its class and seed, in words; the text is written by gan/settings.py.
+  function changes({ extras }) {
+    const [, mix, shift, fine] = extras.match(/^[\d.]+(?:~m([\d.:]+))?(~s[\w-]+)?(?:~f([\d:]+))?$/) ?? [];
+    const weights = mix?.split(":").map(Number) ?? [], total = weights.reduce((sum, one) => sum + one, 0);
+    const shares = weights.map((one, number) => [Math.round((100 * one) / total), classes[number]]).filter(([share]) => share > 0);
+    const [other, seed] = fine?.split(":") ?? [];
+    return [
+      ...shares.map(([share, name]) => say("and", { share, class: title(name) })),
+      ...(shift ? [say("changed_shift")] : []),
+      ...(fine ? [say("changed_fine", { class: title(classes[other] ?? ""), seed })] : []),
+    ].join(", ");
+  }
+
   const label = (item) => say(classes.length > 1 ? "picture_label" : "plain_label", { class: title(item.class), seed: item.seed });
 
-  // ------------------------------------------------------------------------------------------------------ Generate
+  // ------------------------------------------------------------------------------------------------------ a grid
 
-  function grid(element, props, watch) {
-    const meadow = element.querySelector(".meadow");
-    meadow.setAttribute("role", "list");
-    meadow.setAttribute("aria-label", say("pictures_label"));
+  // Fill an element with flowers, each a button that shows it large (or does `press` instead).
+  function meadow(field, { press = showFlower, name = say("pictures_label"), hint = say("details") } = {}) {
+    field.classList.add("meadow");
+    field.setAttribute("role", "list");
+    field.setAttribute("aria-label", name);
     const cells = [];
 
     function cell() {
       const picture = make("img", { alt: "", width: size, height: size, decoding: "sync", draggable: "true" });
       const kind = make("span", { class: "kind" });
       const number = make("span", { class: "number" });
-      const button = make("button", { type: "button", title: say("details"), onclick: () => entry.item && showFlower(entry.item) }, picture);
+      const button = make("button", { type: "button", title: hint, onclick: () => entry.item && press(entry.item) }, picture);
       const figure = make("figure", { role: "listitem" }, button, make("figcaption", {}, kind, number));
       const entry = { figure, show };
       function show(item, mixed) {
@@ -105,86 +153,20 @@ window.flowers = (() => {
       return entry;
     }
 
-    function draw() {
-      const { items = [], side = 4, address: pairs } = props.value || {};
-      meadow.style.setProperty("--side", side);
-      meadow.classList.toggle("empty", !items.length);
-      while (cells.length < side * side) cells.push(cell());
-      cells.length = side * side;
-      meadow.replaceChildren(...cells.map((entry) => entry.figure));
+    // `items` in rows of `side`, and their address; while there are none, empty places for them.
+    function show({ items = [], side, address: pairs }, least) {
+      const columns = side ?? least, count = items.length || columns * columns;
+      field.style.setProperty("--side", columns);
+      field.classList.toggle("empty", !items.length);
+      while (cells.length < count) cells.push(cell());
+      cells.length = count;
+      field.replaceChildren(...cells.map((entry) => entry.figure));
       const mixed = items.some((item) => item.class !== items[0].class); // one class for all goes without saying
       items.forEach((item, position) => cells[position].show(item, mixed));
       if (pairs) remember(pairs);
     }
 
-    draw();
-    watch("value", draw);
-  }
-
-  // --------------------------------------------------------------------------------------------------- Interpolate
-
-  function film(element, props, watch) {
-    const cinema = element.querySelector(".cinema");
-    const canvas = make("canvas", { width: 512, height: 512, role: "img", "aria-label": say("player_label") });
-    const play = make("button", { type: "button", class: "play", onclick: () => run(!running) });
-    const scrub = make("input", { type: "range", min: 0, max: 1, value: 0, step: 1, "aria-label": say("position"), oninput: () => { run(false); show(+scrub.value); } });
-    const count = make("output", {});
-    const strip = make("div", { class: "strip", role: "list", "aria-label": say("strip_label") });
-    cinema.append(make("div", { class: "screen" }, canvas, make("div", { class: "bar" }, play, scrub, count)), strip);
-    const pen = canvas.getContext("2d");
-    let frames = [], position = 0, running = false, due = 0, rate = 12, loops = false;
-
-    function show(index) {
-      position = index;
-      const frame = frames[index];
-      if (frame?.complete && frame.naturalWidth) {
-        pen.imageSmoothingQuality = "high";
-        pen.drawImage(frame, 0, 0, canvas.width, canvas.height);
-      }
-      scrub.value = index;
-      count.textContent = frames.length ? `${index + 1} / ${frames.length}` : "";
-      strip.querySelector("[aria-current]")?.removeAttribute("aria-current");
-      strip.children[index]?.firstChild.setAttribute("aria-current", "true");
-    }
-
-    function run(on) {
-      running = on && frames.length > 0;
-      play.textContent = running ? "❚❚" : "▶";
-      play.setAttribute("aria-label", say(running ? "pause" : "play"));
-      due = 0;
-      if (running) requestAnimationFrame(tick);
-    }
-
-    function tick(now) {
-      if (!running) return;
-      if (now >= due && canvas.offsetParent) { // nothing moves in a tab that is not open
-        if (due) show((position + 1) % frames.length);
-        const pause = !loops && (position === 0 || position === frames.length - 1) ? 500 : 0; // a moment at either end
-        due = now + 1000 / rate + pause;
-      }
-      requestAnimationFrame(tick);
-    }
-
-    async function draw() {
-      const { frames: sources = [], address: pairs } = props.value || {};
-      cinema.classList.toggle("empty", !sources.length);
-      if (pairs) remember(pairs);
-      run(false);
-      frames = sources.map((src, index) => make("img", { src, alt: say("frame_label", { number: index + 1, count: sources.length }), width: size, height: size }));
-      strip.replaceChildren(...frames.map((frame, index) =>
-        make("div", { role: "listitem" }, make("button", { type: "button", onclick: () => { run(false); show(index); } }, frame))));
-      scrub.max = Math.max(1, sources.length - 1);
-      rate = props.value?.rate ?? rate;
-      loops = pairs?.loop === "yes";
-      const mine = frames;
-      await Promise.all(mine.map((frame) => frame.decode().catch(() => {})));
-      if (mine !== frames) return; // another film came meanwhile
-      show(0);
-      run(sources.length > 0 && !still.matches);
-    }
-
-    draw();
-    watch("value", draw);
+    return { show };
   }
 
   // ------------------------------------------------------------------------------------- from one tab to another
@@ -195,12 +177,14 @@ window.flowers = (() => {
     post = (letter) => { props.value = letter; submit(); };
   }
 
-  // The values of the Interpolate tab after a flower has arrived as one of its ends.
-  function deliver(letter, fromLabel, fromSeed, toLabel, toSeed, level, off) {
-    const { end, class: name, seed: number, truncation } = letter;
-    const tab = { selected: "interpolate", __type__: "update" };
-    const cut = [truncation ?? level, truncation === null];
-    return end === "from" ? [tab, name, number, toLabel, toSeed, ...cut] : [tab, fromLabel, fromSeed, name, number, ...cut];
+  // Send a flower to a tab; `end` says which of two it becomes there.
+  function send(to, { class: name, seed: number, truncation, extras = "" }, end = "to") {
+    post({ to, end, flower: { class: name, seed: number, truncation, extras } });
+  }
+
+  function delivered() {
+    const tab = document.querySelector('#tabs [role="tab"][aria-selected="true"]');
+    tab?.scrollIntoView({ block: "nearest" });
   }
 
   function save(file) {
@@ -219,7 +203,7 @@ window.flowers = (() => {
     const wanted = event.code === "KeyR" || event.key === "r"; // by place, so that it works on a Cyrillic layout too
     if (!wanted || event.repeat || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (sheet?.open) return;
-    const buttons = [...document.querySelectorAll("#new-flowers, #new-pair")];
+    const buttons = [...document.querySelectorAll("button.dice")];
     buttons.find((button) => button.offsetParent)?.click();
   });
 
@@ -228,6 +212,10 @@ window.flowers = (() => {
     if (target.matches?.(".level input[type=range]") && /^(Arrow|Page|Home|End)/.test(key)) {
       target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
     }
+  });
+  // While a slider is dragged, too: then pictures follow, and the server answers the last of what it was asked meanwhile.
+  document.addEventListener("input", ({ target, isTrusted }) => {
+    if (isTrusted && target.matches?.(".level input[type=range]")) target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
   });
   // A number typed beside a slider is brought into its range before the framework sees it as set.
   document.addEventListener("blur", ({ target }) => {
@@ -245,5 +233,8 @@ window.flowers = (() => {
     }
   });
 
-  return { address, deliver, film, grid, mail, opened, restored, save, seed };
+  return {
+    address, delivered, mail, opened, restored, save, seed, speak, stages: {},
+    kit: { classes, extra, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
+  };
 })();

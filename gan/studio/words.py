@@ -1,0 +1,128 @@
+"""Every word of the page, in English and Ukrainian, and which of the two a visitor gets."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import gradio as gr
+
+HERE = Path(__file__).parent
+LANGUAGES = ("en", "uk")  # the first is for those who speak neither
+TEXT: dict[str, dict[str, str]] = {
+    language: json.loads((HERE / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES
+}
+COOKIE = "language"
+_current: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
+
+
+def t(key: str) -> str:
+    """A mark that the framework replaces by the words called `key` in the visitor's language. KeyError if there are none."""
+    return mark(key) if TEXT[LANGUAGES[0]][key] else ""
+
+
+def mark(key: str) -> str:
+    """The same for words that are put together when the server starts (`Words`)."""
+    return str(gr.I18n()(key))
+
+
+def say(key: str, language: str, **values: object) -> str:
+    """The words called `key` in a language, with `values` in their places."""
+    return TEXT[language][key].format(**values)
+
+
+def class_name(name: str) -> str:
+    """What a class is called on the page: a mark as `t` gives, or the name itself where no language has a word for it."""
+    return t(f"class_{name}") if f"class_{name}" in TEXT[LANGUAGES[0]] else plain_name(name)
+
+
+def plain_name(name: str) -> str:
+    """`dandelion_clock` as `Dandelion clock`."""
+    return name.replace("_", " ").capitalize()
+
+
+class Words(gr.I18n):
+    """All words for the framework, which asks for them at each visit: then they are those of the visitor's language.
+
+    The framework goes by the browser's language alone, and a visitor may have chosen the other one. `more` are words that are
+    put together when the server starts, a dictionary a language.
+    """
+
+    def __init__(self, more: Mapping[str, Mapping[str, str]]) -> None:
+        self.more = more
+        super().__init__(**{language: {**TEXT[language], **more[language]} for language in LANGUAGES})
+
+    @property
+    def translations_dict(self) -> dict[str, dict[str, str]]:
+        """The same words under every language's name."""
+        chosen = self.translations[_current.get()]
+        return dict.fromkeys(LANGUAGES, chosen)
+
+
+@contextmanager
+def spoken(language: str) -> Iterator[None]:
+    """Let `Words` speak `language` meanwhile."""
+    token = _current.set(language)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def language_of(headers: Mapping[str, str], query: str = "") -> str:
+    """The language of a request: what its address says (`?lang=uk`), or the page's that it comes from, then the cookie, then
+    the browser's own (RFC 9110, section 12.5.4). Never raises.
+    """
+    page = urlsplit(headers.get("referer", "")).query if _is_url(headers.get("referer", "")) else ""
+    for text in (query, page):
+        asked = _asked(text)
+        if asked:
+            return asked
+    try:
+        kept = SimpleCookie(headers.get("cookie", "")[:4096]).get(COOKIE)
+    except CookieError:
+        kept = None
+    if kept and kept.value in LANGUAGES:
+        return kept.value
+    return _accepted(headers.get("accept-language", ""))
+
+
+def _is_url(text: str) -> bool:
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _asked(query: str) -> str | None:
+    try:
+        found = parse_qs(query[:4096]).get("lang", [""])[-1]
+    except ValueError:
+        return None
+    return found if found in LANGUAGES else None
+
+
+def _accepted(header: str) -> str:
+    best, chosen = 0.0, LANGUAGES[0]
+    for part in header[:1000].split(","):
+        name, _, rest = part.strip().partition(";")
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", rest)
+        weight = float(found[1]) if found else 1.0
+        language = name.strip().lower().split("-")[0]
+        if language in LANGUAGES and weight > best:
+            best, chosen = weight, language
+    return chosen
+
+
+def escaped(key: str, language: str, **values: Any) -> str:
+    """`say` for a place in HTML."""
+    return html.escape(say(key, language, **values))
