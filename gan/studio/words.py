@@ -17,9 +17,18 @@ import gradio as gr
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "uk")  # the first is for those who speak neither
-TEXT: dict[str, dict[str, str]] = {
-    language: json.loads((HERE / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES
-}
+
+
+def _texts() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+    for path in sorted((HERE / "text").glob("*.json")):
+        for key, words in json.loads(path.read_text(encoding="utf-8")).items():
+            for language in LANGUAGES:
+                found[language][key] = words[language]
+    return found
+
+
+TEXT = _texts()  # language → key → words
 COOKIE = "language"
 _current: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
 

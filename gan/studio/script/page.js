@@ -1,5 +1,5 @@
 // What every tab has: words, the settings in the address, flowers in a grid and one of them large, letters between tabs, keys.
-// Every word comes from gan/studio/*.json by way of window.FLOWERS; every picture and setting from the server. The stage of a tab
+// Every word comes from gan/studio/text by way of window.FLOWERS; every picture and setting from the server. The stage of a tab
 // is a function in a file of its own: flowers.stages.<tab>(element, props, watch, trigger).
 window.flowers = (() => {
   "use strict";
