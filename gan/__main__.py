@@ -1,4 +1,6 @@
-"""Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`."""
+"""Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and let
+one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +65,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     several = commands.add_parser("compare", parents=[common], allow_abbrev=False, help="put models side by side")
     several.add_argument("models", metavar="MODEL", nargs="+", help="path, bundled name or Hub name of a model")
     several.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos they were trained on")
+    memory = commands.add_parser("remember", allow_abbrev=False, help="write features of its photos into a model folder")
+    memory.add_argument("model", metavar="MODEL", help="path or bundled name of a model")
+    memory.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos it was trained on")
+    memory.add_argument(
+        "--network", default="efficientnet-lite0", choices=("efficientnet-lite0", "mobilenetv2"),
+        help="whose features (default efficientnet-lite0, which the app installs)",
+    )  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -71,7 +80,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     args = parse(argv)
     try:
-        return {"evaluate": _evaluate, "compare": _compare}[args.what](args, shlex.join(["python", "-m", "gan", *words]))
+        what = {"evaluate": _evaluate, "compare": _compare, "remember": _remember}[args.what]
+        return what(args, shlex.join(["python", "-m", "gan", *words]))
     except UserError as error:
         _complain(f"error: {error}")
         return 2
@@ -79,7 +89,9 @@ def main(argv: list[str] | None = None) -> int:
         _complain("stopped")
         return 130
     except OSError as error:
-        _complain(f"error: {error.strerror or error} ({error.filename or args.out}); choose another --out.")
+        mend = "see to that, and try again" if args.what == "remember" else "choose another --out"
+        place = f" ({error.filename or args.out})" if error.filename or args.what != "remember" else ""
+        _complain(f"error: {error.strerror or error}{place}; {mend}.")
         return 2
 
 
@@ -137,6 +149,31 @@ def _compare(args: argparse.Namespace, command: str) -> int:
     write_atomic(out / "comparison.md", report.comparison_markdown(results).encode())
     print(report.comparison_table(results))
     print(f"the report, with pictures: {out / 'comparison.html'}")
+    return 0
+
+
+def _remember(args: argparse.Namespace, command: str) -> int:
+    from . import hub, memory
+    from .evaluate import called
+    from .features import find_network
+    from .files import check_writable
+    from .reference import load_reference
+
+    network, model = find_network(args.network), hub.load(args.model)
+    if model.source not in ("path", "bundled"):
+        raise UserError(f"this writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
+    check_writable(model.folder, "copy the model to a folder of yours")
+    show, config = _progress(called(model)), model.generator.config
+    progress = lambda done, total: show("reading photos", done, total)  # noqa: E731
+    reference = load_reference(args.photos, config, config.resolution, progress=progress)
+    for note in reference.notes:
+        _complain(f"note: {note}")
+    found = memory.remember(reference, config, network, show)
+    size = memory.write(model.folder, found)
+    print(
+        f"{memory.MEMORY} in {model.folder}: features of {len(found.trained.labels)} photos trained on and "
+        f"{len(found.held_out.labels)} held out, {size / 1e6:.1f} MB"
+    )
     return 0
 
 

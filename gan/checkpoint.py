@@ -23,10 +23,12 @@ from .pickled import first_line, load_pickle
 
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
+MEMORY = "photos.safetensors"  # what a model may remember of its photos (memory.py); not every model does
 SNAPSHOT = "snapshot.pt"
 KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
+MAX_MEMORY_BYTES = 64 << 20  # features of 25,000 photos
 
 
 # ------------------------------------------------------------------------------------------------------------- models

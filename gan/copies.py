@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import UserError
 
 ROWS = 256  # of a table of distances that are in memory at once
+DIHEDRAL = 8  # ways to flip and turn a square
+
+
+def dihedral(pixels: np.ndarray) -> np.ndarray:
+    """Pictures uint8 N×S×S×3 in all eight ways to flip and turn them, 8N×S×S×3, those of one picture together.
+
+    The training flips and turns its photos, so that a copy may be of any of them.
+    """
+    turned = [np.rot90(way, turns, (1, 2)) for way in (pixels, pixels[:, :, ::-1]) for turns in range(4)]
+    return np.stack(turned, 1).reshape(-1, *pixels.shape[1:])
 
 
 def nearest(queries: Tensor, references: Tensor, variants: int = 1, itself: bool = False) -> tuple[Tensor, Tensor]:

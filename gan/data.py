@@ -45,6 +45,7 @@ class Photos:
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     digest: str  # SHA-256 of pixels, labels and class names: a resumed run can tell that its photos changed
+    files: tuple[Path, ...] = ()  # where each photo was read from
 
     def counts(self) -> dict[str, int]:
         """Number of photos a class."""
@@ -53,7 +54,7 @@ class Photos:
     def merged(self, name: str) -> Photos:
         """The same photos as the single class `name`, for plain models. Shares the pixels."""
         labels = torch.zeros_like(self.labels)
-        return Photos(self.images, labels, (name,), self.skipped, _digest(self.images, labels, (name,)))
+        return Photos(self.images, labels, (name,), self.skipped, _digest(self.images, labels, (name,)), self.files)
 
 
 def find_photos(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> dict[str, list[Path]]:
@@ -104,16 +105,17 @@ def load_photos(
                     skipped.append(Skipped(_shown(files[number][1], folder), reason))
                 else:
                     images[len(kept)] = images[number]  # close the gaps in place: no second copy of everything
-                    kept.append(files[number][0])
+                    kept.append(files[number])
                 if progress:
                     progress(number + 1, len(files))
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for what is queued
 
-    classes, labels = tuple(found), torch.tensor(kept, dtype=torch.int64)
+    classes, labels = tuple(found), torch.tensor([label for label, _ in kept], dtype=torch.int64)
     pixels = torch.from_numpy(images[: len(kept)])
     skipped.sort(key=lambda item: item.path)
-    photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes))
+    paths = tuple(path for _, path in kept)
+    photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes), paths)
     try:
         _check_counts(photos, found, folder)
     except UserError as error:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from . import artefacts, checks, classify, copies, metrics
+from .copies import DIHEDRAL, dihedral
 from .cost import cost
 from .errors import UserError
 from .features import FeatureNetwork, cached, features
@@ -311,18 +312,6 @@ class _Judge:
         count, seed, tell = min(self.settings.n, PATHS), self.settings.seed, _stage(self.tell, "smoothness")
         length, error = path_length(self.model.generator, self.network, count, seed, truncation, progress=tell)
         return {"path_length": length, "error": error, "n": count}
-
-
-DIHEDRAL = 8  # ways to flip and turn a square
-
-
-def dihedral(pixels: np.ndarray) -> np.ndarray:
-    """Pictures uint8 N×S×S×3 in all eight ways to flip and turn them, 8N×S×S×3, those of one picture together.
-
-    The training flips and turns its photos, so that a copy may be of any of them.
-    """
-    turned = [np.rot90(way, turns, (1, 2)) for way in (pixels, pixels[:, :, ::-1]) for turns in range(4)]
-    return np.stack(turned, 1).reshape(-1, *pixels.shape[1:])
 
 
 def _best(curve: list[dict[str, Any]]) -> float:

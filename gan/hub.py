@@ -15,7 +15,7 @@ from typing import Any
 
 from . import growth
 from .authors import convert_authors, local_copy, read_authors
-from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_WEIGHT_BYTES, MODEL_FILES, WEIGHTS, load_model
+from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_MEMORY_BYTES, MAX_WEIGHT_BYTES, MEMORY, MODEL_FILES, WEIGHTS, load_model
 from .errors import UserError
 from .generator import Generator
 from .presets import PRESETS
@@ -104,8 +104,8 @@ def check_publishing(repo: str) -> None:
 def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
-    Only the files of a model and the pictures of its growth are sent, never the state of a run. `token` is by default the one
-    of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
+    Only the files of a model, what it remembers of its photos (memory.py) and the pictures of its growth are sent, never the
+    state of a run. `token` is by default the one of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -113,7 +113,8 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
         check_publishing(repo)
     check_name(repo)
     config = load_model(folder).config
-    sent = [folder / name for name in MODEL_FILES if (folder / name).is_file()] + [path for _, path in growth.frames(folder)]
+    sent = [folder / name for name in (*MODEL_FILES, MEMORY) if (folder / name).is_file()]
+    sent += [path for _, path in growth.frames(folder)]
     files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
     api = HfApi(token=token)
 
@@ -232,10 +233,23 @@ def _fetch(repo: str, revision: str) -> str:
         head(WEIGHTS, commit, MAX_WEIGHT_BYTES)
         for filename in (WEIGHTS, CONFIG):
             hf_hub_download(repo, filename, revision=commit, etag_timeout=ANSWER_SECONDS)
+        _fetch_memory(repo, commit)
     if revision != commit and _cached_commit(repo, revision) != commit:
         # Lets the cache remember which commit the branch is at, for a start without the Hub.
         hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=ANSWER_SECONDS)
     return commit
+
+
+def _fetch_memory(repo: str, commit: str) -> None:
+    """Bring what the model remembers of its photos, where there is any. The model is whole without, so nothing is raised."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    try:
+        found = get_hf_file_metadata(hf_hub_url(repo, MEMORY, revision=commit), timeout=ANSWER_SECONDS)
+        if found.size is not None and found.size <= MAX_MEMORY_BYTES:
+            hf_hub_download(repo, MEMORY, revision=commit, etag_timeout=ANSWER_SECONDS)
+    except Exception:  # of three libraries, and most often that there is no such file
+        pass
 
 
 def _cached(repo: str, filename: str, revision: str) -> Path | None:

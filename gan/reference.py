@@ -29,6 +29,7 @@ class Pictures:
 
     pixels: np.ndarray  # uint8 N×S×S×3
     labels: torch.Tensor  # int64 N, index into the classes
+    files: tuple[Path, ...] = ()  # where each photo was read from
 
     def of(self, label: int | None) -> np.ndarray:
         """Where in `pixels` the class `label` stands, all for None: a boolean array N."""
@@ -151,7 +152,7 @@ def pictures(photos: Photos) -> Pictures:
 def _labelled(photos: Photos, classes: tuple[str, ...]) -> Pictures:
     """Photos as pictures, their labels in the order of the model's `classes`; folders come sorted by name."""
     places = [classes.index(name) if len(classes) > 1 else 0 for name in photos.classes]
-    return Pictures(pictures(photos).pixels, torch.tensor(places)[photos.labels])
+    return Pictures(pictures(photos).pixels, torch.tensor(places)[photos.labels], photos.files)
 
 
 def _shared(kept: Photos, others: Photos | None) -> int:

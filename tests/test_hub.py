@@ -20,7 +20,7 @@ from hub_server import HubServer
 from huggingface_hub import constants
 
 from gan import hub
-from gan.checkpoint import CARD, CONFIG, SAMPLES, SNAPSHOT, WEIGHTS, save_model
+from gan.checkpoint import CARD, CONFIG, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.errors import UserError
 from gan.generator import Generator
 from gan.presets import from_preset
@@ -362,6 +362,20 @@ def test_published_model_loads_again(server: HubServer, tmp_path: Path, monkeypa
         hub.publish(folder, REPO, private=True, token="hf_test")
     hub.publish(folder, "someone/secret", private=True, token="hf_test")
     assert server.repos["someone/secret"].private
+
+
+def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer, tmp_path: Path) -> None:
+    folder = make(tmp_path / "model", seed=1)
+    (folder / MEMORY).write_bytes(b"features")
+    hub.publish(folder, REPO, token="hf_test")
+    assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][MEMORY] == b"features"
+    assert (hub.load(REPO).folder / MEMORY).read_bytes() == b"features"
+
+
+def test_a_memory_over_the_limit_stays_on_the_hub(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:
+    monkeypatch.setattr(hub, "MAX_MEMORY_BYTES", 4)
+    server.put(REPO, {**files, MEMORY: b"features"})
+    assert not (hub.load(REPO).folder / MEMORY).exists()
 
 
 def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from .. import hub, latent, render, settings
 from ..sampler import Flower, Sampler
 from ..scores import headline
+from .photos import PhotoFolder
 from .words import say
 
 
@@ -24,8 +25,12 @@ class Studio:
     """What every tab draws through."""
 
     def __init__(self, model: hub.Model, notice: str | None = None, photos: Path | None = None) -> None:
-        """`notice` is a sentence to show on the page, `photos` a folder with a sub-folder for each class."""
-        self.model, self.notice, self.photos = model, notice, photos
+        """`notice` is a sentence to show on the page, `photos` a folder with a sub-folder for each class.
+
+        Raises UserError for a folder without usable photos.
+        """
+        self.model, self.notice = model, notice
+        self.photos = PhotoFolder(photos, model.generator.config) if photos else None
         self.sampler = Sampler(model.generator)
         self.config = self.sampler.config
         self.classes = self.config.classes
