@@ -10,13 +10,14 @@ import gradio as gr
 from .. import settings
 from ..errors import UserError
 from .api import add_api
+from .copies import CopiesTab
 from .generate import GenerateTab
 from .interpolate import InterpolateTab
 from .studio import Studio
 from .tab import DRAW, HIDDEN, Tab, asked
 from .words import mark
 
-TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab)
+TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab, CopiesTab)
 QUEUE = 128
 CACHE_SECONDS = 900
 

@@ -1,0 +1,133 @@
+"""A person in front of the copies tab: distances without photos, photos where the host gives them, in both languages."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import serving, tiny_generator
+from pictures import make_photos
+from PIL import Image
+from test_browser import DESKTOP, PHONE, Visitor, content, contrast
+
+from gan import memory
+from gan.checkpoint import read_config, save_model
+from gan.features import find_network
+from gan.memory import Known
+from gan.reference import load_reference
+
+COUNT, HELD = 30, 12
+PLACE = "#copies-pictures"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return make_photos(tmp_path_factory.mktemp("photos"), COUNT)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photos):
+    """A model that remembers its photos, by numbers made up: what they are does not matter to the page."""
+    config = replace(tiny_generator().config, trained={"holdout": HELD / COUNT, "critic": ["projected efficientnet-lite0>64"]})
+    place = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(place, tiny_generator(), config)
+    known, numbers = load_reference(photos, config, 16), torch.Generator().manual_seed(0)
+    network = find_network(memory.NETWORK)
+
+    def part(pictures) -> Known:
+        features = torch.rand(len(pictures.labels), network.dim, generator=numbers).half().float()
+        return replace(memory._known(features, pictures), labels=pictures.labels)
+
+    memory.write(
+        place,
+        memory.Memory(
+            memory.NETWORK, network.digest, 16, config.classes, "", part(known.trained_on), part(known.held_out),
+            torch.linspace(15, 40, 2 * HELD),
+        ),
+    )  # fmt: skip
+    return place
+
+
+@pytest.fixture(scope="module")
+def with_photos(folder, photos, tmp_path_factory):
+    with serving(folder, tmp_path_factory.mktemp("app") / "app.log", PHOTOS_FOLDER=str(photos)) as url:
+        yield url
+
+
+@pytest.fixture
+def arrive(browser):
+    visitors = []
+
+    def open_(url: str, address: str, ready: str = f"{PLACE} .words > *", **options) -> Visitor:
+        visitors.append(Visitor(browser, url, **{"viewport": DESKTOP, **options}))
+        page = visitors[-1].page
+        page.goto(f"{url}/?tab=copies&{address}")
+        page.wait_for_selector(ready)
+        return visitors[-1]
+
+    yield open_
+    for visitor in visitors:
+        visitor.context.close()
+        assert not visitor.errors and not visitor.away
+
+
+def test_the_nearest_photos_are_shown_as_the_training_saw_them(arrive, with_photos, photos, folder):
+    visitor = arrive(with_photos, "copies-class=marigold&copies-seed=5")
+    page = visitor.page
+    shown = page.eval_on_selector_all(f"{PLACE} .photos img", "all => all.map(one => one.src)")
+    distances = [float(text) for text in page.locator(f"{PLACE} .photos b").all_inner_texts()]
+    assert len(shown) == 6 and distances == sorted(distances)
+    kept = load_reference(photos, read_config(folder), 16).trained_on.pixels
+    squares = [np.asarray(Image.open(io.BytesIO(content(src)))) for src in shown]
+    assert all(any(np.array_equal(square, one) for one in kept) for square in squares)
+    said = page.locator(f"{PLACE} .words").inner_text()
+    assert f"{distances[0]:.2f}" in said and re.search(r"than \d+ % of the 12 photos of this flower", said)
+    assert page.locator(f"{PLACE} svg.plot").get_attribute("aria-label").startswith("Distances of photos never shown")
+    assert "critic looked through" in page.locator(f"{PLACE} .near").inner_text()
+
+
+def test_new_flowers_the_link_and_flowers_sent_here(arrive, with_photos):
+    visitor = arrive(with_photos, "copies-class=marigold&copies-seed=5&seed=9&grid=1")
+    page = visitor.page
+    first = page.locator(f"{PLACE} h3").first.inner_text()
+    page.locator("h1").click()
+    page.keyboard.press("r")
+    rolled = visitor.changed("copies-seed", "5")
+    assert page.locator(f"{PLACE} h3").first.inner_text() != first
+    again = arrive(with_photos, page.url.partition("?")[2])
+    assert again.page.locator(f"{PLACE} .words").inner_text() == page.locator(f"{PLACE} .words").inner_text()
+    page.locator(f"{PLACE} .meadow button").click()
+    assert rolled in page.get_by_role("dialog").inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Generate").click()
+    page.locator("#generate-pictures figure[data-seed] button").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Is it a copy?").click()
+    visitor.until("copies-seed", "9")
+    assert visitor.query()["tab"] == "copies"
+
+
+def test_without_the_folder_there_are_distances_and_a_sentence(arrive, folder, tmp_path):
+    with serving(folder, tmp_path / "app.log") as url:
+        page = arrive(url, "copies-seed=5").page
+        assert page.locator(f"{PLACE} .near img").count() == 0 and page.locator(f"{PLACE} .near li").count() == 6
+        assert "--photos FOLDER" in page.locator(f"{PLACE} .near").inner_text()
+
+
+def test_a_model_that_remembers_nothing_says_what_to_do(arrive, app_url):
+    page = arrive(app_url, "copies-seed=5&copies-truncation=nonsense").page
+    assert "python -m gan remember MODEL PHOTOS" in page.locator(f"{PLACE} .words").inner_text()
+    assert page.locator(f"{PLACE} .meadow img[src]").count() == 1 and page.locator(f"{PLACE} svg").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_it_fits_and_is_legible_in_ukrainian(arrive, with_photos, viewport, scheme):
+    page = arrive(with_photos, "copies-seed=5", viewport=viewport, color_scheme=scheme, locale="uk-UA").page
+    assert "Відстань до найближчої" in page.locator(f"{PLACE} .words").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for place in (".words h3", ".words p", ".near p", ".photos b", ".photos figcaption"):
+        assert contrast(page.locator(f"{PLACE} {place}").first) >= 4.5, place
