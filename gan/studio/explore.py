@@ -1,0 +1,163 @@
+"""The Explore tab: the latent space walked by hand, along directions that were found without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from .. import explore, settings
+from ..directions import COUNT, REACH, Search
+from ..errors import UserError
+from ..explore import Explore
+from ..sampler import Flower
+from .studio import Studio
+from .tab import DRAW, HIDDEN, OneFlower, Tab, asked, label_radio, language, seed_number, slider
+from .words import say, t
+
+FIND = {"concurrency_id": "find", "concurrency_limit": 8}  # whoever waits does a step in turn
+
+
+class ExploreTab(Tab):
+    id = "explore"
+    stage = "walk"
+
+    def __init__(self, studio: Studio) -> None:
+        self.search = Search(studio.sampler)
+        self.scales = studio.sampler.scales
+        super().__init__(studio)
+
+    def below(self) -> None:
+        with gr.Row(elem_classes="steps"):
+            places = [(str(number + 1), number) for number in range(COUNT)]
+            self.across = gr.Radio(places, value=0, label=t("explore_across"), elem_classes="segments", min_width=220)
+            self.down = gr.Radio(places, value=1, label=t("explore_down"), elem_classes="segments", min_width=220)
+            self.step = slider("explore_step", explore.MIN_STEP, explore.MAX_STEP, explore.DEFAULT_STEP, 0.1)
+
+    def build(self) -> list[Any]:
+        studio, several = self.studio, len(self.studio.classes) > 1
+        self.dice = self.roll("explore_roll", name="new-walk")
+        self.start = OneFlower(studio, "explore")
+        gr.HTML(_heading("explore_directions", "explore_directions_hint"), apply_default_css=False, elem_classes="part")
+        self.sliders = [slider(f"explore_direction_{number + 1}", -REACH, REACH, 0, 0.1) for number in range(COUNT)]
+        self.back = gr.Button(t("explore_back"), elem_id="explore-back")
+        if several:
+            gr.HTML(_heading("explore_mix", "explore_mix_hint"), apply_default_css=False, elem_classes="part")
+        self.second = label_radio(studio, "explore_second")
+        with gr.Column(visible=several, elem_classes="group"):
+            self.degree = slider("explore_degree", 0, 100, 0, 1)
+        styled = self.scales > 0
+        if styled:
+            gr.HTML(_heading("explore_cross", "explore_cross_hint"), apply_default_css=False, elem_classes="part")
+        with gr.Column(visible=styled, elem_classes="group"):
+            self.fine = label_radio(studio, "explore_fine")
+            self.fine_seed = seed_number("explore_fine_seed")
+            self.kept = gr.Slider(
+                0, max(1, self.scales - 1), 0, step=1, label=t("explore_scales"), buttons=[], elem_classes="level"
+            )
+        changes = [*self.sliders, self.second, self.degree, self.fine, self.fine_seed, self.kept]
+        return [*self.start.controls, *changes, self.across, self.down, self.step]
+
+    def listen(self) -> None:
+        changed = [*self.start.changes, self.second.input, self.fine.input, self.fine_seed.input]
+        released = [*(one.release for one in self.sliders), self.degree.release, self.kept.release, self.step.release]
+        self.on([*changed, *released])
+        # Two of the same would show one direction twice: the other one gives way.
+        apart = f"(mine, other) => [mine, mine === other ? (mine + 1) % {COUNT} : other]"
+        for mine, other in ((self.across, self.down), (self.down, self.across)):
+            self.follow(mine.input(None, [mine, other], [mine, other], js=apart, **HIDDEN))
+        self.rolled(self.dice, [self.start.seed])
+        zero = f"() => Array({COUNT + 2}).fill(0)"
+        self.follow(self.back.click(None, None, [*self.sliders, self.degree, self.kept], js=zero, **HIDDEN))
+        pictures = self.pictures
+        finding = pictures.submit(self._find, None, [pictures, *self.sliders], show_progress="hidden", **HIDDEN, **FIND)
+        pictures.stop(None, cancels=[finding], **HIDDEN)
+        self.on([pictures.apply])  # the script asks for what it had to wait for
+        moved = [pictures, *self.sliders]
+        pictures.select(asked(self._move), self.controls, moved, trigger_mode="always_last", **self.quiet, **DRAW)
+
+    # --------------------------------------------------------------------------------------------------------- settings
+
+    def find(self, address: settings.Address) -> Explore:
+        start = self.start.find(address)
+        wanted = explore.from_address(address, start, self.studio.classes, self.scales)
+        try:
+            self.studio.sampler.latents([start])
+        except UserError:  # extras of another model, or of nobody
+            return replace(wanted, start=replace(start, label=settings.main_class(start), shift="", fine=None))
+        return wanted
+
+    def values(self, wanted: Explore) -> list[Any]:
+        names, fine = self.studio.classes, wanted.fine
+        changes = [*wanted.sliders, names[wanted.second], wanted.degree, names[fine.label], fine.seed, fine.scales]
+        return [*self.start.values(wanted.start), *changes, wanted.across, wanted.down, wanted.step]
+
+    def read(self, *values: Any) -> Explore:
+        count, classes = len(self.start.controls), self.studio.classes
+        sliders = explore.check_sliders(values[count : count + COUNT])
+        second, degree, fine, fine_seed, scales, across, down, step = values[count + COUNT :]
+        return Explore(
+            self.start.read(*values[:count]).resolve(len(classes)),
+            sliders,
+            explore.check_class(classes, second),
+            explore.check_degree(degree),
+            explore.check_fine(classes, fine, fine_seed, scales, self.scales),
+            explore.check_direction(across),
+            explore.check_direction(down),
+            explore.check_step(step),
+        )
+
+    def take(self, flower: Flower, end: str, *values: Any) -> Explore:
+        now = self.read(*values)
+        return replace(now, start=flower, sliders=explore.STILL, degree=0, fine=replace(now.fine, scales=0))
+
+    # ----------------------------------------------------------------------------------------------------------- stage
+
+    def show(self, wanted: Explore) -> dict[str, Any]:
+        address = {
+            **self.start.to_address(wanted.start), **explore.to_address(wanted, self.studio.classes, self.scales),
+        }  # fmt: skip
+        found, classes = self.search.found, self.studio.classes
+        if not found:  # then `_find` is asked for; a flower that was not moved can be shown meanwhile
+            still = wanted.sliders == explore.STILL
+            items = self.studio.items([wanted.flower(classes, None)]) if still else []
+            return {"waiting": True, "items": items, "address": address}
+        places = list(wanted.neighbours())
+        unique = list(dict.fromkeys(places))
+        drawn = self.studio.items([wanted.at(place).flower(classes, found) for place in unique])
+        items = [{**drawn[unique.index(place)], "at": place} for place in places]
+        return {
+            "items": items,
+            "side": 3,
+            "across": wanted.across,
+            "down": wanted.down,
+            "names": found.names,
+            "address": address,
+        }
+
+    def _find(self) -> Iterator[Any]:
+        """Look for the directions, and say how far it is; then give the sliders their names."""
+        step, waited = asked(self.search.step), False
+        while not self.search.found:
+            waited = True
+            yield [{"waiting": True, "progress": step()}, *[gr.skip()] * COUNT]
+        names = [gr.Slider(label=_label(number, name)) for number, name in enumerate(self.search.found.names)]
+        yield [{"found": True} if waited else gr.skip(), *names]
+
+    def _move(self, event: gr.EventData, *values: Any) -> list[Any]:
+        """Go to a neighbour: the sliders it stands for, and what is around it."""
+        place = event._data.get("at") if isinstance(event, gr.EventData) and isinstance(event._data, dict) else None
+        wanted = self.read(*values).at(explore.check_sliders(place))
+        return [self.value(wanted), *wanted.sliders]
+
+
+def _heading(title: str, hint: str) -> str:
+    return f'<h3>{t(title)}</h3><p class="aside">{t(hint)}</p>'
+
+
+def _label(number: int, name: str | None) -> str:
+    """What a direction is called, in the visitor's language: by what it does, where that is clear."""
+    tongue = language()
+    return f"{number + 1} · {say(f'explore_does_{name}', tongue)}" if name else say(f"explore_direction_{number + 1}", tongue)
