@@ -105,6 +105,18 @@ def radial_spectrum(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(1, side // 2 + 1) / side, (total / len(pictures)).numpy()
 
 
+def mean_spectrum(pictures: np.ndarray) -> np.ndarray:
+    """The mean power spectrum of the brightness of pictures in decibels, float64 S×S, frequency 0 in the middle.
+
+    Each picture counts alike, whatever its contrast; faded out to the edges (Hann window). Nothing is below −120.
+    """
+    side = pictures.shape[1]
+    total = torch.zeros(side, side, dtype=torch.float64)
+    for power in _power(pictures, side):
+        total += (power / power.sum((1, 2), keepdim=True).clamp(min=1e-12)).sum(0)
+    return (10 * torch.log10(torch.fft.fftshift(total / len(pictures)) + 1e-12)).numpy()
+
+
 def saturated(pictures: np.ndarray) -> np.ndarray:
     """Which pictures have more than MOST_AT_ENDS of their values within END of 0 or 255: a boolean array N."""
     return ((pictures <= END) | (pictures >= 255 - END)).mean((1, 2, 3)) > MOST_AT_ENDS

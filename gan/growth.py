@@ -10,13 +10,18 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from .errors import UserError
 from .files import write_atomic
 
 FOLDER = "growth"
 MOST = 12
 QUALITY = 85
+SIDE = 8  # flowers a side of a grid
+GAP = 2  # pixels between them
+MAX_PIXELS = 4096  # a side of a grid: 8 flowers of 256 pixels have half of that
 
 
 def keep(run: Path) -> list[Path]:
@@ -36,6 +41,24 @@ def keep(run: Path) -> list[Path]:
 def frames(model: Path) -> list[tuple[int, Path]]:
     """(images seen, file) of what a model folder carries, in order; empty for one that carries nothing."""
     return [(int(path.stem), path) for path in sorted((model / FOLDER).glob("*.webp")) if path.stem.isdigit()]
+
+
+def flowers(grid: Path, side: int) -> np.ndarray:
+    """The flowers of a grid that `frames` gave, uint8 SIDE²×`side`×`side`×3, row by row.
+
+    Raises UserError for a file that is no grid of pictures of `side` pixels.
+    """
+    whole = SIDE * (side + GAP) - GAP
+    try:
+        with Image.open(grid) as image:
+            if image.format != "WEBP" or image.size != (whole, whole) or whole > MAX_PIXELS:
+                raise UserError(f"{grid.name} of the model's growth is no grid of {SIDE}×{SIDE} flowers; fetch it anew.")
+            pixels = np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{grid.name} of the model's growth cannot be read ({error}); fetch it anew.") from None
+    padded = np.pad(pixels, ((0, GAP), (0, GAP), (0, 0)))
+    cells = padded.reshape(SIDE, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
+    return np.ascontiguousarray(cells.reshape(SIDE**2, side, side, 3))
 
 
 def _convert(grid: Path, path: Path) -> Path:

@@ -175,7 +175,7 @@ class Address:
 
     def level(self, key: str) -> float | None:
         """A truncation, None for `off`, or the model's own."""
-        return self.take(key, _read_level, self._truncation)
+        return self.take(key, read_level, self._truncation)
 
     def label(self, key: str, classes: Sequence[str], default: int | None) -> int | None:
         """The index of a class."""
@@ -222,7 +222,8 @@ def _read_whole(text: str) -> int:
     return int(text)
 
 
-def _read_level(text: str) -> float | None:
+def read_level(text: str) -> float | None:
+    """A truncation from the address. Raises ValueError or UserError."""
     return None if text == "off" else check_truncation(float(text))
 
 

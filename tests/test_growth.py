@@ -1,9 +1,11 @@
 """The few pictures of a training that travel with its model."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from gan import growth
+from gan.errors import UserError
 
 
 def run_with(folder, count):
@@ -37,3 +39,31 @@ def test_what_was_kept_before_goes(tmp_path):
 
 def test_a_folder_without_any_has_none(tmp_path):
     assert growth.frames(tmp_path) == []
+
+
+def test_a_grid_comes_apart_into_its_flowers(tmp_path):
+    from gan import render
+
+    pictures = [np.full((16, 16, 3), 3 * number, np.uint8) for number in range(64)]
+    path = tmp_path / "000001000.webp"
+    Image.fromarray(render.grid(pictures, 8)).save(path, "WEBP", lossless=True)
+    found = growth.flowers(path, 16)
+    assert found.shape == (64, 16, 16, 3) and np.array_equal(found, np.stack(pictures))
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF....WEBP", b"x" * 100])
+def test_a_damaged_grid_is_a_sentence(tmp_path, content):
+    path = tmp_path / "000001000.webp"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="000001000.webp of the model's growth"):
+        growth.flowers(path, 16)
+
+
+def test_a_grid_of_another_size_or_kind_is_refused(tmp_path):
+    path = tmp_path / "000001000.webp"
+    Image.new("RGB", (142, 142)).save(path, "PNG")
+    with pytest.raises(UserError, match="is no grid"):
+        growth.flowers(path, 16)
+    Image.new("RGB", (100, 142)).save(path, "WEBP")
+    with pytest.raises(UserError, match="is no grid"):
+        growth.flowers(path, 16)

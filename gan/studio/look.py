@@ -57,22 +57,22 @@ def _footer(studio: Studio, language: str) -> str:
 
 def head(studio: Studio) -> str:
     """What the scripts have to know, then the scripts and styles themselves."""
-    known = {"text": TEXT, "model": studio.name, "size": studio.config.resolution, "classes": studio.classes}
+    model = {"model": studio.name, "revision": studio.model.revision}
+    known = {"text": TEXT, **model, "size": studio.config.resolution, "classes": studio.classes}
     facts = json.dumps(known).replace("<", "\\u003c")
-    style, script = _joined("style", "css"), _joined("script", "js")
+    style = "\n".join(_files("style", "css"))
+    # A script a file: where one fails the others go on.
+    scripts = "".join(f"<script>{script}</script>" for script in [f"window.FLOWERS = {facts};", *_files("script", "js")])
     icon = "data:image/svg+xml," + quote(_mark().replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '))
     description = html.escape(say("description", LANGUAGES[0]))
     # One sheet within one rule that outweighs the framework's own; it is here because its css parameter drops @container.
-    return (
-        f'<meta name="description" content="{description}"><link rel="icon" href="{icon}"><style>{style}</style>'
-        f"<script>window.FLOWERS = {facts};\n{script}</script>"
-    )
+    return f'<meta name="description" content="{description}"><link rel="icon" href="{icon}"><style>{style}</style>{scripts}'
 
 
-def _joined(folder: str, ending: str) -> str:
-    """The files of a folder, `page` first: the others build on it."""
-    files = sorted((HERE / folder).glob(f"*.{ending}"), key=lambda path: (path.stem != "page", path.stem))
-    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+def _files(folder: str, ending: str) -> list[str]:
+    """What is in the files of a folder, `page` and `player` first: the others build on them."""
+    files = sorted((HERE / folder).glob(f"*.{ending}"), key=lambda path: (path.stem not in ("page", "player"), path.stem))
+    return [path.read_text(encoding="utf-8") for path in files]
 
 
 def theme() -> gr.themes.Base:

@@ -88,24 +88,28 @@ window.flowers = (() => {
 
   function showFlower(item) {
     sheet ??= document.querySelector(".gradio-container").appendChild(make("dialog", { class: "sheet", onclick: (event) => event.target === sheet && sheet.close() }));
-    const row = (key, value) => [make("dt", {}, say(key)), make("dd", {}, String(value))];
     const button = (key, action) => make("button", { type: "button", class: "quiet", onclick: action }, say(key));
-    const named = item.class && classes.length > 1;
     const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
     sheet.replaceChildren(
       make("img", { src: item.src, alt: label(item), width: size, height: size }),
       make("div", { class: "facts" },
-        make("dl", {},
-          ...(named ? row("detail_class", title(item.class)) : []),
-          ...row("detail_seed", item.seed),
-          ...row("detail_truncation", item.truncation ?? say("none")),
-          ...(item.extras ? row("detail_changed", changes(item)) : [])),
+        facts(item),
         make("a", { class: "go", href: item.src, download: item.name }, say("download_one")),
         ...extra.map((add) => add(item, sheet)),
         make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends),
         button("close", () => sheet.close())));
     sheet.showModal();
+  }
+
+  // What a flower is, as a list of terms.
+  function facts(item) {
+    const row = (key, value) => [make("dt", {}, say(key)), make("dd", {}, String(value))];
+    return make("dl", {},
+      ...(item.class && classes.length > 1 ? row("detail_class", title(item.class)) : []),
+      ...row("detail_seed", item.seed),
+      ...row("detail_truncation", item.truncation ?? say("none")),
+      ...(item.extras ? row("detail_changed", changes(item)) : []));
   }
 
   const extra = []; // other tabs' additions to the sheet: functions of an item and the sheet, giving an element
@@ -154,8 +158,8 @@ window.flowers = (() => {
     }
 
     // `items` in rows of `side`, and their address; while there are none, empty places for them.
-    function show({ items = [], side, address: pairs }, least) {
-      const columns = side ?? least, count = items.length || columns * columns;
+    function show({ items = [], side, count: places, address: pairs }, least) {
+      const columns = side ?? least, count = items.length || (places ?? columns * columns);
       field.style.setProperty("--side", columns);
       field.classList.toggle("empty", !items.length);
       while (cells.length < count) cells.push(cell());
@@ -235,6 +239,6 @@ window.flowers = (() => {
 
   return {
     address, delivered, mail, opened, restored, save, seed, speak, stages: {},
-    kit: { classes, extra, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
+    kit: { classes, extra, facts, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
   };
 })();

@@ -1,0 +1,183 @@
+"""Tabs without a browser: what their stages get, and what forged values get."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from conftest import tiny_generator
+from PIL import Image
+
+from gan import hub, render, settings
+from gan.errors import UserError
+from gan.sampler import Flower
+from gan.studio.growth import Growth, GrowthTab
+from gan.studio.ladder import LadderTab, Rung
+from gan.studio.page import TABS, build
+from gan.studio.studio import Studio
+from gan.studio.truncation import LEVELS, PAPER, Truncation, TruncationTab, plots
+from gan.studio.words import TEXT, language_of
+
+CURVE = [
+    {
+        "truncation": level,
+        "n": 500,
+        "kid": 0.5 / level,
+        "kid_error": 0.01,
+        "precision": 0.9 - 0.1 * level,
+        "recall": 0.2 * level,
+    }
+    for level in (0.5, 1.0, 2.0)
+]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory) -> Studio:
+    """A studio of the tiny model, whose folder has two moments of its growth."""
+    folder = tmp_path_factory.mktemp("grown") / "tiny"
+    (folder / "growth").mkdir(parents=True)
+    for images in (1000, 20_000):
+        pictures = [np.full((16, 16, 3), (images // 1000 + 3 * number) % 256, np.uint8) for number in range(64)]
+        Image.fromarray(render.grid(pictures, 8)).save(folder / "growth" / f"{images:09d}.webp", lossless=True)
+    return Studio(hub.Model("tiny", "path", "0123456789ab", tiny_generator(), folder))
+
+
+@pytest.fixture(scope="module")
+def rooms(studio):
+    """The tabs of a whole page, by their class."""
+    import gradio as gr
+
+    with gr.Blocks(), gr.Tabs():
+        return {kind: kind(studio) for kind in (TruncationTab, GrowthTab, LadderTab)}
+
+
+def picture(src: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(src.partition("base64,")[2]))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize("kind", TABS)
+def test_every_tab_has_a_script_a_title_and_its_settings_survive_the_address(studio, kind):
+    import gradio as gr
+
+    with gr.Blocks(), gr.Tabs():
+        room = kind(studio)
+    assert f"tab_{room.id}" in TEXT["en"]
+    first = room.find(settings.Address("", lambda: 5))
+    again = room.find(settings.Address("?" + "&".join(f"{k}={v}" for k, v in _address(room, first).items()), lambda: 6))
+    assert _address(room, again) == _address(room, first)
+    assert len(room.values(first)) == len(room.controls)
+    nonsense = "&".join(f"{key}=%00..%2F" for key in _address(room, first))
+    assert set(_address(room, room.find(settings.Address("?" + nonsense, lambda: 5)))) >= {"tab"}
+
+
+def _address(room, wanted) -> dict[str, str]:
+    return room.value(wanted)["address"]
+
+
+def test_rows_rise_and_the_current_truncation_has_one(rooms, studio):
+    room = rooms[TruncationTab]
+    wanted = Truncation(Flower(1, 2**32 - 2, 0.7))
+    shown = room.value(wanted)
+    assert [row["level"] for row in shown["rows"]] == [0.01, 0.7, 1.5, None]
+    assert [row["current"] for row in shown["rows"]] == [False, True, False, False]
+    assert [item["seed"] for item in shown["rows"][0]["items"]] == [2**32 - 2, 2**32 - 1, 0, 1, 2, 3]
+    for row in shown["rows"]:
+        drawn = studio.sampler.draw([Flower(1, 0, row["level"])])[0]
+        assert np.array_equal(picture(row["items"][2]["src"]), drawn)
+    assert room.value(Truncation(Flower(1, 3, 1.5), PAPER))["rows"][1]["current"] is True
+
+
+@pytest.mark.parametrize("rows", [None, "off", ["x"], [1.5], {}, [["off"]], ["off"] * 1000])
+def test_forged_rows_are_refused_or_counted_once(rooms, rows):
+    room = rooms[TruncationTab]
+    values = ["marigold", 1, 1.5, False, "", rows]
+    if rows == ["off"] * 1000:
+        assert room.read(*values).levels == (None,)
+    else:
+        with pytest.raises(UserError, match="rows"):
+            room.read(*values)
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+@pytest.mark.parametrize("current", [0.01, 0.75, 1.0, 3.0, None])
+def test_the_curves_mark_the_current_setting(current, language):
+    found = plots({"curve": CURVE, "settings": {"kid_name": "KID-X"}}, current, language)
+    assert len(found) == 2 and all(one["svg"].count('class="here"') >= 1 for one in found)
+    assert "KID-X" in found[0]["svg"] and TEXT[language]["truncation_here"] in found[0]["svg"]
+
+
+@pytest.mark.parametrize("scores", [{}, {"curve": None}, {"curve": CURVE[:1]}, {"curve": [{"truncation": 1}]}])
+def test_a_model_that_was_never_judged_has_no_curves(scores):
+    assert plots(scores, 1.5, "en") == []
+
+
+def test_growth_shows_the_same_flower_at_every_moment(rooms):
+    shown = rooms[GrowthTab].value(Growth(5))
+    assert shown["images"] == [1000, 20_000] and shown["item"]["seed"] == 5 and shown["item"]["truncation"] == 1.5
+    means = [picture(frame).mean() for frame in shown["frames"]]
+    assert means == pytest.approx([1 + 15, 20 + 15], abs=2)
+    several = rooms[GrowthTab].value(Growth(60, alone=False))
+    assert several["item"] is None and picture(several["frames"][0]).shape == (4 * 16 + 6, 4 * 16 + 6, 3)
+
+
+def test_growth_of_a_model_without_any_is_empty():
+    import gradio as gr
+
+    with gr.Blocks(), gr.Tabs():
+        room = GrowthTab(Studio(hub.Model("tiny", "authors", "0123", tiny_generator(), None)))
+    assert room.value(Growth())["frames"] == []
+
+
+def test_the_ladder_draws_what_each_stage_draws(rooms):
+    shown = rooms[LadderTab].value(Rung("marigold", 3))
+    assert len(shown["stages"]) == 6 and [stage["size"] for stage in shown["stages"]] == [28, 28, 64, 64, 64, 128]
+    sixth = hub.load("cwgan-gp-128").generator
+    from gan.sampler import Sampler
+
+    drawn = Sampler(sixth, 1).draw([Flower(list(sixth.config.classes).index("marigold"), 3)])[0]
+    assert np.array_equal(picture(shown["stages"][5]["src"]), drawn)
+    assert "6.6 dB" in shown["stages"][2]["peaks"][0]
+    for bad in (["rose", 3, 1.5, False], ["marigold", -1, 1.5, False], ["marigold", 3, 9, False], [None, 3, 1.5, False]):
+        with pytest.raises(UserError):
+            rooms[LadderTab].read(*bad)
+
+
+def test_flowers_sent_to_a_tab_arrive(rooms):
+    flower = Flower(1, 77, 0.9)
+    for kind in (TruncationTab, LadderTab):
+        room = rooms[kind]
+        values = room.values(room.find(settings.Address("", lambda: 5)))
+        values = [value if not hasattr(value, "value") else value.value for value in values]
+        taken = room.take(flower, "to", *values)
+        assert room.value(taken)["address"][f"{room.id}-seed"] == "77"
+        assert room.value(taken)["address"][f"{room.id}-truncation"] == "0.9"
+
+
+def test_all_levels_of_the_rows_can_be_drawn(rooms):
+    shown = rooms[TruncationTab].value(Truncation(Flower(0, 1, 1.5), LEVELS))
+    assert len(shown["rows"]) == len(LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "language"),
+    [
+        ({}, "", "en"), ({"accept-language": "uk"}, "", "uk"), ({"accept-language": "de,uk;q=0.5,en;q=0.9"}, "", "en"),
+        ({"accept-language": "de-DE,uk-UA;q=0.9,en;q=0.8"}, "", "uk"), ({"accept-language": "x" * 5000}, "", "en"),
+        ({"accept-language": "uk", "cookie": "language=en"}, "", "en"), ({"cookie": "language=uk"}, "lang=en", "en"),
+        ({"cookie": "language=<script>"}, "", "en"), ({"cookie": "a=b; language=uk; c=\x00"}, "", "uk"),
+        ({"referer": "http://x/?seed=1&lang=uk"}, "", "uk"), ({"referer": "http://[::1/?lang=uk"}, "", "en"),
+        ({}, "lang=fr", "en"), ({}, "lang=uk&lang=en", "en"), ({}, "%ff=&;;;lang", "en"),
+        ({"accept-language": "uk;q=0"}, "", "en"),
+        ({"accept-language": "uk;q=9,en"}, "", "uk"),
+    ],
+)  # fmt: skip
+def test_the_language_of_a_request(headers, query, language):
+    assert language_of(headers, query) == language
+
+
+def test_the_page_is_built_with_all_tabs(studio):
+    parts = build(studio).get_config_file()["components"]
+    assert [part["props"]["id"] for part in parts if part["type"] == "tabitem"] == [kind.id for kind in TABS]
