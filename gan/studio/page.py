@@ -12,13 +12,14 @@ from ..errors import UserError
 from .api import add_api
 from .copies import CopiesTab
 from .explore import ExploreTab
+from .gallery import GalleryTab
 from .generate import GenerateTab
 from .interpolate import InterpolateTab
 from .studio import Studio
 from .tab import DRAW, HIDDEN, Tab, asked
 from .words import mark
 
-TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab, ExploreTab, CopiesTab)
+TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab, ExploreTab, GalleryTab, CopiesTab)
 QUEUE = 128
 CACHE_SECONDS = 900
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -132,17 +133,24 @@ def asked(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(handler)
     def answer(*values: Any) -> Any:
-        try:
+        with answering():
             return handler(*values)
-        except UserError as error:
-            raise refused(error) from None
-        except gr.Error:
-            raise
-        except Exception:
-            traceback.print_exc()
-            raise gr.Error(say("failed", language()), print_exception=False) from None
 
     return answer
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """The same for a part of a handler: one that answers in steps, as a generator, is no function to be wrapped."""
+    try:
+        yield
+    except UserError as error:
+        raise refused(error) from None
+    except gr.Error:
+        raise
+    except Exception:
+        traceback.print_exc()
+        raise gr.Error(say("failed", language()), print_exception=False) from None
 
 
 def refused(error: UserError) -> gr.Error:
