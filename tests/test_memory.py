@@ -257,7 +257,7 @@ def test_the_app_ends_with_one_sentence_for_a_bad_folder(model, tmp_path, capsys
     assert "no usable photo" in said and said.count("\n") == 1
 
 
-REMEMBERING = ("flagship", "cwgan-gp-64-k4")
+REMEMBERING = ("flagship", "cwgan-gp-64-k4", "cwgan-gp-128")
 
 
 @pytest.mark.parametrize("name", REMEMBERING)
