@@ -13,13 +13,14 @@ from .api import add_api
 from .copies import CopiesTab
 from .explore import ExploreTab
 from .gallery import GalleryTab
+from .game import GameTab
 from .generate import GenerateTab
 from .interpolate import InterpolateTab
 from .studio import Studio
 from .tab import DRAW, HIDDEN, Tab, asked
 from .words import mark
 
-TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab, ExploreTab, GalleryTab, CopiesTab)
+TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab, ExploreTab, GalleryTab, CopiesTab, GameTab)
 QUEUE = 128
 CACHE_SECONDS = 900
 
