@@ -28,8 +28,9 @@ def test_a_bundled_model_draws_what_its_card_shows(name):
     pictures = Sampler(model.generator).draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, 64))
     with Image.open(folder / "samples.png") as shown:
         sheet = np.asarray(shown.convert("RGB")).astype(int)
-    # The card's grid was drawn by the trainer, in one batch and perhaps from single precision.
-    assert np.abs(grid(list(pictures), 8).astype(int) - sheet).max() <= 12
+    # The card's grid was drawn by the trainer, in one batch and perhaps from single precision; the sampler draws in bf16.
+    away = np.abs(grid(list(pictures), 8).astype(int) - sheet)
+    assert np.percentile(away, 99.9) <= 6 and away.max() <= 24
     assert pictures.reshape(64, -1).std(axis=1).min() > 4, "no picture is blank"
     assert len({picture.tobytes() for picture in pictures}) == 64
 

@@ -1,5 +1,7 @@
 """Generator and critic: shapes, ranges, conditioning, and the norms of the critic."""
 
+import copy
+
 import pytest
 import torch
 
@@ -82,3 +84,27 @@ def test_initial_weights():
     weights = torch.cat([weight.flatten() for name, weight in generator.named_parameters() if ".0.weight" in name])
     assert weights.std().item() == pytest.approx(0.02, rel=0.02)
     assert all(bias.eq(0).all() for name, bias in generator.named_parameters() if name.endswith("bias"))
+
+
+@pytest.mark.parametrize("name", ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-64", "dcgan-64"])
+def test_norms_fold_into_the_convolutions(name):
+    """A folded network draws what it drew, in float32 to rounding; every layer of it is a convolution, activation or upsampling."""
+    model, _ = from_preset(name, ("a", "b"), width=8)
+    torch.manual_seed(0)
+    generator = make_generator(model)
+    generator.reset()
+    for module in generator.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+    generator.eval()
+    z, code = torch.randn(2, model.z_dim), torch.eye(2)[:, : model.code_dim]
+    with torch.no_grad():
+        before = generator(z, code)
+        whole = copy.deepcopy(generator)
+        generator.freeze(torch.float32)
+        assert torch.allclose(generator(z, code), before, atol=1e-5)
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in generator.modules())
+        assert torch.equal(whole(z, code), before)
+        generator.freeze(torch.bfloat16)
+        assert (generator(z, code).float() - before).abs().max() < 0.05

@@ -45,12 +45,13 @@ def test_one_picture_is_the_same_alone_and_in_a_batch_in_every_preset(preset):
     one.close(), three.close()
 
 
-def test_the_layout_in_memory_changes_no_weight_and_no_picture_of_note(tiny):
+def test_what_makes_drawing_fast_changes_no_weight_and_no_picture_of_note(tiny):
     z, code = latent.noise([4], 8, None), torch.tensor([[1.0, 0.0]])
     before = tiny(z, code)
     picture = Sampler(tiny, 1).draw_latents(z, code)[0]
     wanted = ((before[0].permute(1, 2, 0) + 1) * 127.5).round().numpy()
-    assert np.abs(picture - wanted).max() <= 1
+    assert np.abs(picture - wanted).max() <= 3 and np.abs(picture - wanted).mean() < 1  # bf16, where the processor has it
+    assert torch.equal(tiny(z, code), before), "the generator that was given is as it was"
 
 
 def test_all_means_one_class_a_seed(sampler):
