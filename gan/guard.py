@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-MAX_BODY = 64 << 10  # bytes; a whole page of settings is under two kilobytes
+MAX_BODY = 128 << 10  # bytes; a page of settings is under two kilobytes, a photo in text under 120,000 (gan/sent.py)
 
 # What an app of this framework does not need to be: an upload server, a proxy, a store of other people's states.
 _REFUSED = re.compile(

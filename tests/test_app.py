@@ -205,7 +205,7 @@ def test_other_doors_take_nothing(app_url, route):
 
 
 def test_a_body_over_the_limit_is_refused(app_url):
-    assert ask(f"{app_url}/gradio_api/queue/join", b"x" * 70_000, JSON)[0] == 413
+    assert ask(f"{app_url}/gradio_api/queue/join", b"x" * 140_000, JSON)[0] == 413
 
 
 def test_the_queue_cannot_be_passed_by(app_url):

@@ -15,12 +15,27 @@ from .explore import ExploreTab
 from .gallery import GalleryTab
 from .game import GameTab
 from .generate import GenerateTab
+from .growth import GrowthTab
 from .interpolate import InterpolateTab
+from .ladder import LadderTab
 from .studio import Studio
 from .tab import DRAW, HIDDEN, Tab, asked
+from .truncation import TruncationTab
 from .words import mark
+from .yours import YoursTab
 
-TABS: tuple[type[Tab], ...] = (GenerateTab, InterpolateTab, ExploreTab, GalleryTab, CopiesTab, GameTab)
+TABS: tuple[type[Tab], ...] = (
+    GenerateTab,
+    InterpolateTab,
+    ExploreTab,
+    TruncationTab,
+    GrowthTab,
+    LadderTab,
+    GalleryTab,
+    CopiesTab,
+    GameTab,
+    YoursTab,
+)
 QUEUE = 128
 CACHE_SECONDS = 900
 
