@@ -74,10 +74,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--ema-images", type=int, metavar="N", help="half-life of the weight average, in images (default 10,000)")
     add("--unconditional", action="store_true", help="one class for all photos")
     for name in ("transpose", "flip-horizontal", "flip-vertical", "rotate"):
-        add(f"--no-{name}", dest=name.replace("-", "_"), action="store_false", help=argparse.SUPPRESS)
+        add(f"--{name}", action=argparse.BooleanOptionalAction, help=argparse.SUPPRESS)
     parser.add_argument_group(
         "augmentations",
-        "all four are on; --no-transpose, --no-flip-horizontal, --no-flip-vertical and --no-rotate switch them off",
+        "the paper's four, all on but with flagship, which only flips left and right; --transpose, --flip-horizontal, "
+        "--flip-vertical and --rotate switch them on, --no-transpose and so on off",
     )
     add(
         "--from",

@@ -20,6 +20,7 @@ from test_trainer import same
 import train
 from gan import checkpoint
 from gan.checkpoint import load_model
+from gan.presets import PRESETS, from_preset
 from gan.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -421,3 +422,16 @@ def test_interrupted_runs_go_on(number, code, photos, tmp_path):
     assert seen >= 8
     assert train.main([*command[2:], "--images", str(seen + 8)]) == 0
     assert json.loads((out / "config.json").read_text())["trained"]["images"] == seen + 8
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_without_flags_a_preset_is_trained_as_it_says(preset):
+    """A flag's own default must not take the place of what the preset was given."""
+    classes = ("a", "b")
+    _, given = train._configure(train.parse(["photos", "--preset", preset]), classes, "fp32")
+    _, wanted = from_preset(preset, classes, precision="fp32", holdout=given.holdout, seed=given.seed)
+    assert given == wanted
+    _, turned = train._configure(
+        train.parse(["photos", "--preset", preset, "--rotate", "--no-flip-horizontal"]), classes, "fp32"
+    )
+    assert turned.rotate and not turned.flip_horizontal
