@@ -88,7 +88,7 @@ def test_initial_weights():
 
 @pytest.mark.parametrize("name", ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-64", "dcgan-64"])
 def test_norms_fold_into_the_convolutions(name):
-    """A folded network draws what it drew, in float32 to rounding; every layer of it is a convolution, activation or upsampling."""
+    """A folded network draws what it drew, in float32 to rounding, and has no norm left."""
     model, _ = from_preset(name, ("a", "b"), width=8)
     torch.manual_seed(0)
     generator = make_generator(model)

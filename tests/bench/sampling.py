@@ -1,56 +1,71 @@
-"""Pictures a second: the flagship in the app's sampler beside the paper authors' 128×128 generator as they wrote it.
+"""Pictures a second: the app's sampler beside the paper authors' 128×128 generator as they wrote it.
 
-    python tests/bench/sampling.py
+    python tests/bench/sampling.py [--fp32]
 
-Sixteen pictures a turn, in turns, medians; the authors' network in float32 and PyTorch's default layout, one pass of sixteen,
-on as many threads as the sampler has. A ratio of one machine at one time: say which, and what else it did.
+One, sixteen and forty-nine pictures a turn, in turns, medians. The authors' way: float32, PyTorch's default layout, norms of
+their own, one pass of all pictures on as many threads as the sampler has. Ours: the same network, and the flagship, drawn by
+`gan.sampler`; with --fp32 as on a processor that has no bf16. Ratios of one machine at one time: say which, and what else it
+did.
 """
 
 from __future__ import annotations
 
+import argparse
+import copy
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch  # noqa: E402
 
-from gan import hub  # noqa: E402
+from gan import hub, sampler  # noqa: E402
 from gan.device import describe  # noqa: E402
 from gan.sampler import Sampler, grid_flowers  # noqa: E402
 
-COUNT, TURNS = 16, 15
+COUNTS, TURNS = (1, 16, 49), 15
 
 
 def main() -> None:
-    """Time both and print what was found."""
-    theirs = hub.load("cwgan-gp-128").generator  # the authors' layers; what the weights are does not matter here
-    z, code = torch.randn(COUNT, theirs.config.z_dim), torch.eye(2)[torch.arange(COUNT) % 2]
-    sampler = Sampler(hub.load("flagship").generator)
-    sampler.warm_up()
+    """Time all three and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fp32", action="store_true", help="draw as on a processor without bf16")
+    if parser.parse_args().fp32:
+        sampler.pick_precision = lambda device: "fp32"
+    # The authors' layers; what the weights are does not matter here.
+    written = copy.deepcopy(hub.load("cwgan-gp-128").generator.gen)
+    z = torch.randn(max(COUNTS), 66)[:, :, None, None]
+    ours = {name: Sampler(hub.load(name).generator) for name in ("cwgan-gp-128", "flagship")}
+    for drawer in ours.values():
+        drawer.warm_up()
 
-    def as_written() -> None:
+    def as_written(count: int) -> None:
         with torch.inference_mode():
-            theirs.gen(torch.cat([z, code], 1)[:, :, None, None])
+            written(z[:count].contiguous())
 
-    def ours() -> None:
-        sampler.draw(grid_flowers(None, 0, 1.5, COUNT))
-
-    times: dict[str, list[float]] = {"authors' generator as written": [], "flagship": []}
-    for turn in range(TURNS + 1):
-        for name, draw in zip(times, (as_written, ours)):
-            started = time.perf_counter()
-            draw()
-            if turn:  # the first one warms up
-                times[name].append(time.perf_counter() - started)
+    ways: dict[str, Callable[[int], object]] = {
+        "authors, as written": as_written,
+        "the same network": lambda count: ours["cwgan-gp-128"].draw(grid_flowers(None, 0, 1.5, count)),
+        "flagship": lambda count: ours["flagship"].draw(grid_flowers(None, 0, 1.5, count)),
+    }
     print(describe(torch.device("cpu")))
-    rates = {name: COUNT / statistics.median(values) for name, values in times.items()}
-    for name, rate in rates.items():
-        print(f"{name:32s}{rate:8.1f} pictures/s")
-    print(f"ratio {rates['flagship'] / rates[next(iter(rates))]:.2f}")
-    sampler.close()
+    for count in COUNTS:
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(TURNS + 1):
+            for name, draw in ways.items():
+                started = time.perf_counter()
+                draw(count)
+                if turn:  # the first one warms up
+                    times[name].append(time.perf_counter() - started)
+        rates = {name: count / statistics.median(values) for name, values in times.items()}
+        base = rates["authors, as written"]
+        said = "   ".join(f"{name} {rate:.0f}/s ({rate / base:.2f}×)" for name, rate in rates.items())
+        print(f"{count:3d} at a time: {said}")
+    for drawer in ours.values():
+        drawer.close()
 
 
 if __name__ == "__main__":
