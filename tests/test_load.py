@@ -1,0 +1,18 @@
+"""The crowd of tests/bench/load.py in short: nobody gets an error, or a picture of somebody else; who leaves frees the work."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "bench"))
+
+from load import crowd  # noqa: E402
+
+
+def test_a_small_crowd_on_all_tabs(app_url):
+    found = asyncio.run(crowd(app_url, 10, 6, (0.05, 0.4)))
+    assert not found.errors and not found.strangers
+    assert found.opened > 30 and len(found.waits) >= 6 and found.pictures > 300
