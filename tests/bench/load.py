@@ -176,9 +176,8 @@ def main() -> int:
     for what, count in found.errors.most_common():
         print(f"  {count} × {what}")
     for tab, times in sorted(found.waits.items()):
-        print(
-            f"  {tab:16s} n {len(times):4d}  p50 {statistics.median(times):.2f} s  p95 {sorted(times)[int(0.95 * len(times))]:.2f} s"
-        )
+        late = sorted(times)[int(0.95 * len(times))]
+        print(f"  {tab:16s} n {len(times):4d}  p50 {statistics.median(times):.2f} s  p95 {late:.2f} s")
     if waits:
         print(f"wait: p50 {statistics.median(waits):.2f} s, p95 {waits[int(0.95 * len(waits))]:.2f} s")
     print("memory, MiB: " + ", ".join(f"{value:.0f}" for value in memory) + " (start, halfway, end)")
