@@ -18,20 +18,20 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: n
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from gan import hub  # noqa: E402
+from gan import bunch, guard, hub, invert, settings  # noqa: E402
 from gan.errors import UserError  # noqa: E402
-from gan.guard import Guard  # noqa: E402
 from gan.studio.look import head, theme, words  # noqa: E402
-from gan.studio.page import build  # noqa: E402
+from gan.studio.page import QUEUE, build  # noqa: E402
 from gan.studio.speaker import Speaker  # noqa: E402
 from gan.studio.studio import Studio  # noqa: E402
+from gan.studio.tab import DRAW, FILM  # noqa: E402
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="app.py", description="Serve the page on which visitors draw flowers that do not exist.",
-        epilog="Bundled models: " + (", ".join(hub.bundled()) or "none yet; give --model") + ".",
+        epilog="Bundled models: " + (", ".join(hub.bundled()) or "none yet; give --model") + ". " + _limits(),
     )  # fmt: skip
     model = os.environ.get("MODEL_ID") or hub.DEFAULT
     host, port = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1", os.environ.get("GRADIO_SERVER_PORT") or "7860"
@@ -48,6 +48,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "default: none are shown)",
     )  # fmt: skip
     return parser.parse_args(arguments)
+
+
+def _limits() -> str:
+    """What a visitor cannot go beyond, as one text for the help."""
+    return (
+        f"Limits: {settings.MAX_SIDE}×{settings.MAX_SIDE} flowers a grid, {settings.MAX_STEPS} pictures a film, {bunch.MOST} flowers "
+        f"a contact sheet, {invert.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; "
+        f"{DRAW['concurrency_limit']} requests are drawn and {FILM['concurrency_limit']} films or files made at once, {QUEUE} wait; "
+        f"a request has at most {guard.MAX_BODY >> 10} KiB, and no file is ever uploaded."
+    )
 
 
 def _port(text: str) -> int:
@@ -108,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         server_name=options.host, server_port=options.port, share=False, ssr_mode=False, pwa=False, mcp_server=False,
         quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio), footer_links=["api"], **newer,
         enable_monitoring=False, allowed_paths=[], max_file_size="1kb",
-        app_kwargs={"middleware": [Middleware(Guard), Middleware(Speaker)]},
+        app_kwargs={"middleware": [Middleware(guard.Guard), Middleware(Speaker)]},
         state_session_capacity=32,  # the framework keeps each session's last values, pictures included; none needs them
     )  # fmt: skip
     return 0
