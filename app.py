@@ -52,11 +52,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def _limits() -> str:
     """What a visitor cannot go beyond, as one text for the help."""
+    side, drawn, made = settings.MAX_SIDE, DRAW["concurrency_limit"], FILM["concurrency_limit"]
     return (
-        f"Limits: {settings.MAX_SIDE}×{settings.MAX_SIDE} flowers a grid, {settings.MAX_STEPS} pictures a film, {bunch.MOST} flowers "
-        f"a contact sheet, {invert.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; "
-        f"{DRAW['concurrency_limit']} requests are drawn and {FILM['concurrency_limit']} films or files made at once, {QUEUE} wait; "
-        f"a request has at most {guard.MAX_BODY >> 10} KiB, and no file is ever uploaded."
+        f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {bunch.MOST} flowers a contact sheet, "
+        f"{invert.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are drawn and "
+        f"{made} films or files made at once, {QUEUE} wait; a request has at most {guard.MAX_BODY >> 10} KiB, and no file is ever "
+        "uploaded."
     )
 
 
