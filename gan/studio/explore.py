@@ -72,7 +72,9 @@ class ExploreTab(Tab):
         zero = f"() => Array({COUNT + 2}).fill(0)"
         self.follow(self.back.click(None, None, [*self.sliders, self.degree, self.kept], js=zero, **HIDDEN))
         pictures = self.pictures
-        finding = pictures.submit(self._find, None, [pictures, *self.sliders], show_progress="hidden", **HIDDEN, **FIND)
+        # "multiple": one that was just stopped may still count as running, and would keep the next from beginning.
+        quiet = {"show_progress": "hidden", "trigger_mode": "multiple", **HIDDEN}
+        finding = pictures.submit(self._find, None, [pictures, *self.sliders], **quiet, **FIND)
         pictures.stop(None, cancels=[finding], **HIDDEN)
         self.on([pictures.apply])  # the script asks for what it had to wait for
         moved = [pictures, *self.sliders]
