@@ -56,8 +56,8 @@ def _limits() -> str:
     return (
         f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {bunch.MOST} flowers a contact sheet, "
         f"{invert.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are drawn and "
-        f"{made} films or files made at once, {QUEUE} wait; a request has at most {guard.MAX_BODY >> 10} KiB, and no file is ever "
-        "uploaded."
+        f"{made} films or files made at once, {QUEUE} wait; a request has at most {guard.MAX_BODY >> 10} KiB, and no file is "
+        "ever uploaded."
     )
 
 
