@@ -67,7 +67,7 @@ class Inverter:
         """
         self.config, self._generator, self._sampler = generator.config, generator, sampler
         self._truncation = truncation
-        self._gaze = Gaze(trunk)
+        self._gaze, self.pixels_only = Gaze(trunk), trunk is None
         self._bf16 = pick_precision(torch.device("cpu")) == "bf16"
         self._thread = ThreadPoolExecutor(1, "invert", initializer=_modest)
         self._crowd = _Crowd(sampler, self._gaze, len(self.config.classes), truncation)

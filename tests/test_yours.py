@@ -60,6 +60,8 @@ def tab(studio):
 class Quick:
     """The real search, with few steps."""
 
+    pixels_only = False
+
     def __init__(self, studio: Studio) -> None:
         self._inverter = invert.Inverter(studio.model.generator, studio.sampler, studio.truncation)
 
@@ -134,6 +136,8 @@ def test_distances_have_words_up_to_the_farthest(tab):
         news = invert.Nearest(1, np.zeros((16, 16, 3), np.uint8), distance, Flower(0, 1))
         sentence = tab._end(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"]
         assert sentence == TEXT["en"][key].format(percent=round(100 * distance))
+    tab.inverter.pixels_only = True
+    assert tab._end(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"] == f"{sentence} {TEXT['en']['yours_pixels']}"
 
 
 # ---------------------------------------------------------------------------------------------------------- the server

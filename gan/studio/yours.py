@@ -152,7 +152,10 @@ class YoursTab(Tab):
     def _end(self, wanted: Yours, news: Nearest, tongue: str) -> dict[str, Any]:
         percent = round(100 * news.distance)
         key = next(key for limit, key in BANDS if news.distance <= limit)
-        return {**self.value(wanted), "percent": percent, "sentence": say(key, tongue, percent=percent)}
+        sentence = say(key, tongue, percent=percent)
+        if self.inverter.pixels_only:
+            sentence += " " + say("yours_pixels", tongue)
+        return {**self.value(wanted), "percent": percent, "sentence": sentence}
 
     def _kept(self, flower: Flower) -> str:
         return json.dumps(settings.describe(flower, self.studio.classes))
