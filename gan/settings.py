@@ -14,7 +14,7 @@ from .sampler import Fine, Flower, grid_flowers
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24
-MAX_ADDRESS = 4096  # characters of an address that are looked at
+MAX_ADDRESS = 16_384  # characters of an address that are looked at; what was done to a flower takes some 350 of them
 _Value = TypeVar("_Value")
 
 

@@ -31,9 +31,10 @@ class Visitor:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.away.append(request.url) if not _at_home(request.url) else None)
 
-    def open(self, address: str = "", tab: str = "generate") -> Visitor:
+    def open(self, address: str = "", tab: str | None = "generate") -> Visitor:
         self.page.goto(f"{self.url}/{address}")
-        self.page.wait_for_selector({"generate": FIGURES, "interpolate": FRAMES}[tab])
+        if tab:
+            self.page.wait_for_selector({"generate": FIGURES, "interpolate": FRAMES}[tab])
         self.page.wait_for_function("new URLSearchParams(location.search).has('model')")
         return self
 
@@ -76,7 +77,7 @@ def visit(browser, app_url):
     """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
     visitors = []
 
-    def arrive(address: str = "", tab: str = "generate", **options) -> Visitor:
+    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
         visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
         return visitors[-1].open(address, tab)
 

@@ -156,3 +156,11 @@ def test_flowers_follow_a_slider_that_is_not_let_go(visit):  # noqa: F811
     page.mouse.up()
     wanted = page.get_by_label("number input for Truncation").locator("visible=true").input_value()
     visitor.until("truncation", wanted if "." in wanted else f"{wanted}.0")
+
+
+@pytest.mark.parametrize("tab", ["explore", "truncation", "interpolate", "copies"])
+def test_a_link_with_a_shift_of_another_model_opens_all_the_same(visit, tab):  # noqa: F811
+    name = {"interpolate": "from"}.get(tab, tab)
+    visitor = visit(f"?tab={tab}&{name}-class=dandelion&{name}-seed=7&{name}-extras=0.7~sAAAA&seed=1&grid=1", tab=None)
+    visitor.page.wait_for_selector(f"#{tab}-pictures img[src]")
+    assert visitor.page.locator(".toast-body").count() == 0

@@ -86,8 +86,14 @@ def _connect(page: gr.Blocks, tabs: gr.Tabs, rooms: list[Tab]) -> None:
         found = settings.Address(query, lambda: secrets.randbelow(2**32), studio.truncation)
         wanted = [room.find(found) for room in rooms]
         open_ = found.choice("tab", {room.id: number for number, room in enumerate(rooms)}, 0)
+        try:
+            stages = _stages(rooms, open_, wanted[open_])
+        except UserError:  # what was done to a flower of another model, or by nobody: the tab opens as if nothing were said
+            nothing = settings.Address("", lambda: secrets.randbelow(2**32), studio.truncation)
+            wanted[open_] = rooms[open_].find(nothing)
+            stages = _stages(rooms, open_, wanted[open_])
         values = [value for room, one in zip(rooms, wanted) for value in room.values(one)]
-        return [gr.Tabs(selected=rooms[open_].id), *values, *_stages(rooms, open_, wanted[open_])]
+        return [gr.Tabs(selected=rooms[open_].id), *values, *stages]
 
     start = page.load(asked(restore), address, outputs, js="() => flowers.address()", show_progress="hidden", **HIDDEN, **DRAW)
     start.then(None, js="() => flowers.restored()", **HIDDEN)
