@@ -1,16 +1,18 @@
 """Make the README's pictures from the bundled models: `python docs/pictures.py` (needs Chromium for the screenshots).
 
 All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the flagship's grid seeds 0–63 at its
-default.
+default. No photograph is in any of them: where the page wants photos it gets pictures that another of the models drew.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -26,7 +28,17 @@ from gan.latent import default_truncation  # noqa: E402
 from gan.sampler import Sampler, grid_flowers  # noqa: E402
 
 SIDE = 128  # every model's pictures are shown at this size
-TABS = {"generate": "/?tab=generate&class=All&seed=2&grid=4", "interpolate": "/?tab=interpolate&from-seed=2&to-seed=5"}
+# What each tab is opened with, and what shows that it is there.
+TABS = {
+    "generate": ("class=All&seed=2&grid=4", "img[src]"),
+    "interpolate": ("from-seed=2&to-seed=5", "img[src]"),
+    "explore": ("explore-class=marigold&explore-seed=5", "figure:nth-child(9) img[src]"),
+    "truncation": ("truncation-seed=4", ".curves svg"),
+    "growth": ("growth-seed=2&growth-moment=6", "img[src]"),
+    "ladder": ("ladder-seed=3", "img[src]"),
+    "copies": ("copies-class=dandelion&copies-seed=4", "svg"),
+    "game": ("game-class=marigold&game-round=7", "img[src], canvas"),
+}
 
 
 def ladder(name: str) -> None:
@@ -51,24 +63,78 @@ def screenshots() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "--port", str(port)])
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait(address)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 860})
-            for tab, link in TABS.items():
-                page.goto(address + link)
-                page.wait_for_selector(f"#{tab}-pictures img")
-                page.wait_for_timeout(1500)
-                page.screenshot(path=ROOT / "docs" / f"{tab}.png")
-            browser.close()
-    finally:
-        app.terminate()
-        app.wait(10)
+    with tempfile.TemporaryDirectory() as place:
+        stand_ins(Path(place))
+        app = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "--port", str(port), "--photos", place])
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait(address)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+                )
+                page = browser.new_page(viewport={"width": 1280, "height": 860}, locale="en-US")
+                for tab, (link, sign) in TABS.items():
+                    page.goto(f"{address}/?tab={tab}&{link}")
+                    page.wait_for_selector(f"#{tab}-pictures :is({sign})", timeout=120_000)
+                    page.wait_for_timeout(2500)
+                    _shoot(page, tab)
+                yours(page, address, Path(place))
+                gallery(page, address)
+                browser.close()
+        finally:
+            app.terminate()
+            app.wait(10)
+
+
+def stand_ins(place: Path) -> None:
+    """A folder of pictures that take the place of photos: flowers of a model of the ladder."""
+    generator = hub.load("cwgan-gp-64-k4").generator
+    for number, picture in enumerate(Sampler(generator).draw(grid_flowers(None, 100, 1.5, 24))):
+        name = generator.config.classes[(100 + number) % len(generator.config.classes)]
+        (place / name).mkdir(exist_ok=True)
+        (place / name / f"{number}.png").write_bytes(render.png(render.enlarge(picture, SIDE)))
+
+
+def yours(page, address: str, place: Path) -> None:
+    """The Yours tab: the search for a flower near to one that the flagship drew itself, from another file."""
+    generator = hub.load("flagship").generator
+    [picture] = Sampler(generator).draw(grid_flowers(None, 23, 1.0, 1))
+    file = place / "flower.jpg"
+    buffer = io.BytesIO()
+    Image.fromarray(render.enlarge(picture, 512)).save(buffer, "JPEG", quality=90)
+    file.write_bytes(buffer.getvalue())
+    page.goto(f"{address}/?tab=yours")
+    page.wait_for_selector("#yours-pictures input[type=file]", state="attached")
+    page.wait_for_timeout(1500)
+    page.locator("#yours-pictures input[type=file]").first.set_input_files(str(file))
+    page.wait_for_timeout(800)
+    page.get_by_role("button", name="Find the nearest flower").click()
+    page.wait_for_function("new URLSearchParams(location.search).get('yours-seed')", timeout=120_000)
+    page.wait_for_timeout(1500)
+    _shoot(page, "yours")
+
+
+def gallery(page, address: str) -> None:
+    """The Gallery tab with six flowers kept."""
+    page.goto(f"{address}/?tab=generate&seed=12&grid=3&class=All")
+    page.wait_for_selector("#generate-pictures img[src]")
+    page.wait_for_timeout(1500)
+    for number in range(6):
+        page.locator("#generate-pictures figure button").nth(number).click()
+        page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+        page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Gallery").click()
+    page.wait_for_selector("#gallery-pictures img[src]")
+    page.wait_for_timeout(1500)
+    _shoot(page, "gallery")
+
+
+def _shoot(page, tab: str) -> None:
+    """The whole page, in few enough colours to be small."""
+    with Image.open(io.BytesIO(page.screenshot(full_page=True))) as image:
+        small = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        small.save(ROOT / "docs" / f"{tab}.png", optimize=True)
 
 
 def _wait(address: str) -> None:
