@@ -334,7 +334,17 @@ def test_no_parameter_is_passed_that_launch_does_not_know(front_door, model_fold
 
 STUDIO = ROOT / "gan" / "studio"
 # The rest of the key is put together where it is used.
-FAMILIES = ("path_", "download_", "source_", "class_", "tab_", "explore_direction_", "explore_does_")
+FAMILIES = (
+    "path_",
+    "download_",
+    "source_",
+    "class_",
+    "tab_",
+    "explore_direction_",
+    "explore_does_",
+    "ladder_new_",
+    "gallery_sheet_",
+)
 
 
 def test_every_word_of_the_page_is_used_and_every_word_used_is_there():

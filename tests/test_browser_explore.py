@@ -106,7 +106,7 @@ def test_a_flower_is_mixed_and_what_was_made_arrives_elsewhere_as_it_is(walk):
     shown = sources(visitor)[4]
     visitor.page.locator(f"{CELLS} button").nth(4).click()
     sheet = visitor.page.get_by_role("dialog")
-    assert "70 % Dandelion, 30 % Marigold, moved by hand" in sheet.inner_text()
+    assert "70 % Dandelion, 30 % Marigold, moved" in sheet.inner_text()
     sheet.get_by_role("button", name="Explore", exact=True).click()
     visitor.page.wait_for_function("new URLSearchParams(location.search).get('explore-extras')")
     visitor.page.wait_for_function(FOUND)

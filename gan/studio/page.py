@@ -25,17 +25,8 @@ from .words import mark
 from .yours import YoursTab
 
 TABS: tuple[type[Tab], ...] = (
-    GenerateTab,
-    InterpolateTab,
-    ExploreTab,
-    TruncationTab,
-    GrowthTab,
-    LadderTab,
-    GalleryTab,
-    CopiesTab,
-    GameTab,
-    YoursTab,
-)
+    GenerateTab, InterpolateTab, ExploreTab, TruncationTab, GrowthTab, LadderTab, YoursTab, CopiesTab, GameTab, GalleryTab,
+)  # fmt: skip
 QUEUE = 128
 CACHE_SECONDS = 900
 
