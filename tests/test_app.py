@@ -335,6 +335,8 @@ def test_no_parameter_is_passed_that_launch_does_not_know(front_door, model_fold
 STUDIO = ROOT / "gan" / "studio"
 # The rest of the key is put together where it is used.
 FAMILIES = (
+    "path_", "download_", "source_", "class_", "tab_", "explore_direction_", "explore_does_", "ladder_new_", "gallery_sheet_",
+)  # fmt: skip
     "path_",
     "download_",
     "source_",
