@@ -1,7 +1,7 @@
 """Make the README's pictures from the bundled models: `python docs/pictures.py` (needs Chromium for the screenshots).
 
 All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the flagship's grid seeds 0–63 at its
-default. No photograph is in any of them: where the page wants photos it gets pictures that another of the models drew.
+default. No photograph is in any of them: where the page wants photos it gets flowers that the flagship drew.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def screenshots() -> None:
 
 
 def stand_ins(place: Path) -> None:
-    """A folder of pictures that take the place of photos: flowers of a model of the ladder."""
-    generator = hub.load("cwgan-gp-64-k4").generator
+    """A folder of pictures that take the place of photos: other flowers of the flagship."""
+    generator = hub.load("flagship").generator
     for number, picture in enumerate(Sampler(generator).draw(grid_flowers(None, 100, 1.5, 24))):
         name = generator.config.classes[(100 + number) % len(generator.config.classes)]
         (place / name).mkdir(exist_ok=True)
@@ -122,19 +122,18 @@ def gallery(page, address: str) -> None:
     page.wait_for_timeout(1500)
     for number in range(6):
         page.locator("#generate-pictures figure button").nth(number).click()
-        page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+        page.get_by_role("dialog").get_by_role("button", name="Keep", exact=True).click()
         page.keyboard.press("Escape")
-    page.get_by_role("tab", name="Gallery").click()
+    page.goto(f"{address}/?tab=gallery")
     page.wait_for_selector("#gallery-pictures img[src]")
     page.wait_for_timeout(1500)
     _shoot(page, "gallery")
 
 
 def _shoot(page, tab: str) -> None:
-    """The whole page, in few enough colours to be small."""
+    """The whole page."""
     with Image.open(io.BytesIO(page.screenshot(full_page=True))) as image:
-        small = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
-        small.save(ROOT / "docs" / f"{tab}.png", optimize=True)
+        image.convert("RGB").save(ROOT / "docs" / f"{tab}.webp", quality=82, method=6)
 
 
 def _wait(address: str) -> None:

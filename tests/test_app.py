@@ -337,16 +337,6 @@ STUDIO = ROOT / "gan" / "studio"
 FAMILIES = (
     "path_", "download_", "source_", "class_", "tab_", "explore_direction_", "explore_does_", "ladder_new_", "gallery_sheet_",
 )  # fmt: skip
-    "path_",
-    "download_",
-    "source_",
-    "class_",
-    "tab_",
-    "explore_direction_",
-    "explore_does_",
-    "ladder_new_",
-    "gallery_sheet_",
-)
 
 
 def test_every_word_of_the_page_is_used_and_every_word_used_is_there():
