@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .adopt import with_classes
 from .generator import Generator, one_hot
 from .style import StyleGenerator
 
@@ -19,8 +20,9 @@ def begin_as(generator: Generator | StyleGenerator, other: Generator | StyleGene
     after the 64×64 one), the new blocks begin as identities and the last layer as that of `other`: the pictures start as
     those of `other`, enlarged, and training adds the detail. It is progressive growing (Karras et al. 2018) without the
     fading in. Of generators with styles the mapping and the leading scales are copied; the scales that follow add nothing to
-    the picture at first.
+    the picture at first. What was learnt of classes goes by their names (adopt.py).
     """
+    other = with_classes(other, generator.config.classes)
     if isinstance(generator, StyleGenerator) or isinstance(other, StyleGenerator):
         return _begin_with_styles(generator, other)
     blocks = _fitting(generator.gen, other.gen)
@@ -40,10 +42,10 @@ def _begin_with_styles(generator: Generator | StyleGenerator, other: Generator |
     if not (isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator)):
         return 0
     parts = [(generator.mapping, other.mapping), (generator.start, other.start)]
+    if generator.embed is not None:
+        parts.append((generator.embed, other.embed))
     if not all(_fit(ours, theirs) for ours, theirs in parts):
         return 0
-    if generator.embed is not None and other.embed is not None and generator.config.classes == other.config.classes:
-        parts.append((generator.embed, other.embed))
     scales = 0
     for ours, theirs in zip(generator.scales, other.scales, strict=False):
         if not _fit(ours, theirs):

@@ -59,9 +59,9 @@ class StyleGenerator(nn.Module):
     def style(self, z: Tensor, code: Tensor) -> Tensor:
         """Noise N×z_dim and class code N×K (N×0 for a plain model) → styles N×W in float32."""
         with torch.autocast(z.device.type, enabled=False):
-            x = _normalise(z)
+            x = normalise(z)
             if self.embed is not None:
-                x = torch.cat([x, _normalise(self.embed(code.to(z.dtype)))], 1)
+                x = torch.cat([x, normalise(self.embed(code.to(z.dtype)))], 1)
             for layer in self.mapping:
                 x = leaky_relu(layer(x), SLOPE)
             return x
@@ -127,7 +127,8 @@ def _scales(side: int) -> int:
     return (side // 4).bit_length()
 
 
-def _normalise(x: Tensor) -> Tensor:
+def normalise(x: Tensor) -> Tensor:
+    """Rows N×W scaled to a mean square of 1, as the mapping network takes noise and embeddings."""
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 

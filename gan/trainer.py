@@ -244,8 +244,14 @@ class Trainer:
     # -------------------------------------------------------------------------------------------------- for the outside
 
     def begin_as(self, other: Generator | StyleGenerator) -> int:
-        """Begin with the weights of `other` as far as they fit (see grow.py); returns how many of its convolutions do."""
+        """Begin with the weights of `other` as far as they fit (see grow.py); returns how many of its convolutions do.
+
+        Where they reach to the whole side of the pictures there is no coarse beginning: it would train the coarse scales away
+        from finer ones that are as good already.
+        """
         layers = begin_as(self.generator, other)
+        if self.model.styled and layers == 2 * len(self.generator.scales):
+            self.config = replace(self.config, coarse_images=0)
         self.generator.train()
         self.ema.load_state_dict(self.generator.state_dict())
         return layers

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from gan.data import Photos
 from gan.generator import Generator, make_generator, one_hot
 from gan.grow import begin_as
 from gan.layers import init_weights
 from gan.presets import from_preset
+from gan.trainer import Trainer
 
 
 def make(preset, seed, classes=("a", "b"), width=4):
@@ -53,9 +55,10 @@ def test_growing_starts_with_the_smaller_pictures_enlarged(training):
     assert after < 0.25 * enlarged.std() and after < before / 4
 
 
-def test_another_number_of_classes_does_not_fit():
-    small, large = make("cwgan-gp-64-k4", 1), Generator(from_preset("cwgan-gp-64-k4", ("a", "b", "c"), width=4)[0])
-    assert begin_as(large, small) == 0
+def test_another_number_of_classes_fits_too():
+    small, large = make("cwgan-gp-64-k4", 1), Generator(from_preset("cwgan-gp-64-k4", ("a", "b", "c"), width=4)[0]).eval()
+    assert begin_as(large, small) == 5
+    assert torch.equal(draw(large, 3), draw(small, 3).detach()), "shared names draw as before"
 
 
 def test_blocks_that_change_their_width_keep_their_own_weights():
@@ -89,14 +92,37 @@ def test_a_generator_with_styles_grows_from_a_smaller_one():
         assert torch.allclose(large(z, code, 32), small(z, code), atol=1e-5)
 
 
-def test_other_classes_keep_the_layers_and_get_codes_of_their_own():
-    small, other = styled(32), styled(32, ("x", "y"))
-    codes = other.embed.weight.clone()
+def test_other_classes_keep_the_layers_and_begin_as_the_mean_of_the_old():
+    small, other = styled(32), styled(32, ("b", "x", "y"))
     assert begin_as(other, small) == 2 * 4
-    assert torch.equal(other.embed.weight, codes) and torch.equal(other.start.weight, small.start.weight)
+    old, new = small.embed.weight, other.embed.weight
+    assert torch.equal(new[:, 0], old[:, 1]) and torch.equal(other.start.weight, small.start.weight)
+    assert torch.allclose(new[:, 1], old.mean(1)) and torch.equal(new[:, 1], new[:, 2])
 
 
 def test_nothing_fits_across_families_or_other_mappings():
     plain = make_generator(from_preset("cwgan-gp-64", ("a", "b"), width=8)[0])
     assert begin_as(styled(64), plain) == 0 == begin_as(plain, styled(64))
     assert begin_as(styled(32), styled(32, width=12)) == 0
+
+
+def tiny_trainer(resolution):
+    model, train = from_preset("flagship", ("x", "y", "z"), resolution=resolution, width=8, images=1000)
+    assert train.coarse_images == 400
+    images = torch.zeros(9, 3, 2 * resolution, 2 * resolution, dtype=torch.uint8)
+    photos = Photos(images, torch.arange(9) % 3, model.classes, (), "d")
+    return Trainer(model, train, photos, torch.device("cpu"))
+
+
+def test_beginning_at_the_whole_side_leaves_the_coarse_beginning_out():
+    """A coarse beginning would train the coarse scales away from fine ones that are trained already."""
+    other, trainer = styled(128), tiny_trainer(128)
+    assert trainer.side == 64
+    trainer.begin_as(other)
+    assert trainer.side == 128 and trainer.generator.scales[-1].rgb_weight.abs().sum() > 0
+    again = tiny_trainer(128)
+    again.load_state(trainer.state())
+    assert again.side == 128, "a run that is taken up again, too"
+    growing = tiny_trainer(128)
+    growing.begin_as(styled(64))
+    assert growing.side == 64 and not growing.generator.scales[-1].rgb_weight.any(), "a new scale is learnt after the others"
