@@ -102,7 +102,7 @@ def page(result: Result, pictures: Mapping[str, Any]) -> str:
     `copies.pairs`; `by_class` is class → what `samples` is. Any of them may be absent.
     """
     pairs = zip_longest(at(result, "copies", "pairs") or (), pictures.get("pairs") or ())
-    return _template("report.html").render(
+    return template("report.html").render(
         result=result,
         samples=pictures.get("samples"),
         by_class=pictures.get("by_class") or {},
@@ -112,7 +112,7 @@ def page(result: Result, pictures: Mapping[str, Any]) -> str:
 
 def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray]) -> str:
     """Several models side by side as a page of HTML. `pictures`: model → what `samples` is for `page`, of the same seeds."""
-    return _template("comparison.html").render(
+    return template("comparison.html").render(
         results=results,
         pictures=pictures,
         rows=compared(results),
@@ -122,8 +122,11 @@ def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray
 
 
 @lru_cache
-def _template(name: str) -> jinja2.Template:
-    """A page of this folder. It may ask for what a result does not have: that is nothing, and a figure of nothing is "–"."""
+def template(name: str) -> jinja2.Template:
+    """A page of this folder, in the look and under the policy of all of them.
+
+    It may ask for what a result does not have: that is nothing, and a figure of nothing is "–".
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
@@ -133,7 +136,7 @@ def _template(name: str) -> jinja2.Template:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     words = {"number": number, "count": count, "share": share}
     environment.filters.update({name: _unbroken(function) for name, function in words.items()})
-    environment.filters.update(cut=cut, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths)
+    environment.filters.update(cut=cut, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths, row=_row)
     environment.globals.update(
         style=Markup(style),
         digest=digest,
@@ -159,6 +162,11 @@ def _sheet(pictures: np.ndarray) -> np.ndarray:
     columns, gap = math.ceil(math.sqrt(len(pictures))), max(1, pictures.shape[1] // 32)
     there = render.grid(list(np.full_like(pictures, 255)), columns, gap, colour=0)
     return np.concatenate([render.grid(list(pictures), columns, gap), there[..., :1]], axis=2)
+
+
+def _row(pictures: np.ndarray) -> np.ndarray:
+    """Pictures N×S×S×3 side by side."""
+    return render.grid(list(pictures), len(pictures), gap=2)
 
 
 def _data_url(picture: np.ndarray, least: int) -> str:

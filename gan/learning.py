@@ -1,0 +1,152 @@
+"""A page in the run folder that shows a training as it goes: `learning.html`, one file that loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from markupsafe import Markup
+from PIL import Image
+
+from . import copies, journal, plot
+from .digits import known
+from .features import features
+from .generator import to_uint8
+from .judge import Judge
+from .reference import pictures
+from .report import template
+from .trainer import Trainer
+
+FILE = "learning.html"
+MOMENTS = 10  # of the fixed grid that are shown, evenly through the training
+ACROSS = 8  # flowers of each
+POINTS = 160  # of a curve: each is the median of what it stands for
+TRUNCATIONS = (0.01, 1.5, None)  # the paper's, fig. 20
+REFRESH = 60  # seconds after which a browser asks for the page anew
+
+
+@dataclass(frozen=True)
+class Learning:
+    """All that the page shows; pictures are uint8 H×W×3, rows of them N×H×W×3."""
+
+    name: str
+    images: int  # shown to the critic so far
+    planned: int
+    seconds: float
+    settings: Mapping[str, str]  # in words
+    photos: Mapping[str, int]  # class → count
+    rows: Sequence[Mapping[str, Any]]  # of the journal
+    moments: Sequence[tuple[int, np.ndarray]] = ()  # images seen, the first ACROSS flowers of the fixed grid then
+    truncations: Sequence[tuple[str, np.ndarray]] = ()  # what the truncation is called, the same flowers at it
+    pairs: Sequence[tuple[np.ndarray, np.ndarray, float]] = ()  # a flower, the photo nearest to it, how far it is
+    reals: np.ndarray | None = None  # photos as the critic sees them
+    kid_name: str = "KID"
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def page(found: Learning) -> str:
+    """The page as HTML."""
+    return template("learning.html").render(
+        found=found, curves=curves(found.rows, found.kid_name), refresh=REFRESH, share=found.images / max(1, found.planned)
+    )
+
+
+def curves(rows: Sequence[Mapping[str, Any]], kid_name: str = "KID") -> list[tuple[str, Markup]]:
+    """Losses, slope of the critic and KID over the images seen, each where there are two points or more: (name, drawing)."""
+    wanted = {
+        "Losses": (("critic", "model", "critic_loss"), ("generator", "real", "generator_loss")),
+        "Slope of the critic": (("mean norm of its gradient", "model", "gradient_norm"),),
+        kid_name: ((kid_name, "model", "kid"),),
+    }
+    drawn = ((name, _curve(name, parts, rows)) for name, parts in wanted.items())
+    return [(name, drawing) for name, drawing in drawn if drawing]
+
+
+def _curve(name: str, parts: Sequence[tuple[str, str, str]], rows: Sequence[Mapping[str, Any]]) -> Markup | None:
+    series = []
+    for words, kind, key in parts:
+        points = [(row["images"], row[key]) for row in rows if known(row.get(key))]
+        # A penalty that is taken at every fourth step is 0 at the others.
+        points = [(images, value) for images, value in points if key != "gradient_norm" or value]
+        if len(points) > 1:
+            series.append(plot.Series(words, kind, _thinned(points), dots=key == "kid"))
+    if not series:
+        return None
+    values = [value for one in series for _, value in one.points]
+    x = plot.Axis("images shown", 0, max(images for one in series for images, _ in one.points))
+    low, high = min(0.0, *values), max(0.0, *values)
+    return plot.lines(name, x, plot.Axis(name, low, high * 1.04 or 1.0), series)
+
+
+def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+    """At most POINTS points, each the median of its neighbours."""
+    step = -(-len(points) // POINTS)
+    parts = [points[start : start + step] for start in range(0, len(points), step)]
+    return [(median(images for images, _ in part), median(value for _, value in part)) for part in parts]
+
+
+def observe(
+    trainer: Trainer, judge: Judge | None, folder: Path, name: str, seconds: float, settings: Mapping[str, str]
+) -> Learning:
+    """What there is to show of a training now, from its run folder and its networks. Draws a few dozen flowers.
+
+    Changes neither the trainer nor any global state. Raises OSError.
+    """
+    side, classes = trainer.model.resolution, len(trainer.model.classes)
+    seeds, labels = range(ACROSS), torch.arange(ACROSS) % classes
+    levels = {f"truncation {level:g}" if level else "no truncation": level for level in TRUNCATIONS}
+    return Learning(
+        name=name,
+        images=trainer.images_seen,
+        planned=trainer.config.images,
+        seconds=seconds,
+        settings=settings,
+        photos=trainer.photos.counts(),
+        rows=journal.read(folder),
+        moments=moments(folder / "grids", side),
+        truncations=[(words, to_uint8(trainer.draw(seeds, labels, level))) for words, level in levels.items()],
+        pairs=_pairs(trainer, judge) if judge else (),
+        reals=_picture(folder / "reals.png"),
+        kid_name=judge.network.kid_name if judge else "KID",
+    )
+
+
+def _pairs(trainer: Trainer, judge: Judge) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """The flowers of the fixed noise, and the photos nearest to them as the judge sees both."""
+    flowers = to_uint8(trainer.draw(range(ACROSS), torch.arange(ACROSS) % len(trainer.model.classes)))
+    distances, which = copies.nearest(features(judge.network, flowers), judge.real)
+    photos = pictures(trainer.photos).pixels
+    return [(flower, photos[number], float(distance)) for flower, number, distance in zip(flowers, which, distances)]
+
+
+def _picture(path: Path) -> np.ndarray | None:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError:
+        return None
+
+
+def moments(grids: Path, side: int, gap: int = 2) -> list[tuple[int, np.ndarray]]:
+    """The first row of the grids in a folder (`000012800.png`), MOMENTS of them at most, evenly, the last one among them.
+
+    (images seen, uint8 ACROSS×side×side×3). Files that cannot be read are passed over.
+    """
+    found = sorted(path for path in grids.glob("*.png") if path.stem.isdigit())
+    count = min(MOMENTS, len(found))
+    chosen = [found[round((number + 1) * len(found) / count) - 1] for number in range(count)]
+    rows = []
+    for path in chosen:
+        try:
+            with Image.open(path) as image:
+                row = np.asarray(image.convert("RGB").crop((0, 0, ACROSS * (side + gap) - gap, side)))
+        except OSError:
+            continue
+        padded = np.pad(row, ((0, 0), (0, gap), (0, 0))).reshape(side, ACROSS, side + gap, 3)
+        rows.append((int(path.stem), np.ascontiguousarray(padded.swapaxes(0, 1)[:, :, :side])))
+    return rows

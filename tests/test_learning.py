@@ -1,0 +1,101 @@
+"""The page of a training: its curves, its pictures, and that it loads nothing; and the journal behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan import journal, learning, render
+from gan.learning import Learning
+
+ROWS = [
+    {"images": 320 * n, "critic_loss": 3 - n / 10, "generator_loss": 1 + n / 10, "gradient_norm": (n % 4 == 0) * 2.0}
+    for n in range(20)
+]
+ROWS += [{"images": 3200, "kid": 0.5}, {"images": 6400, "kid": 0.25}]
+
+
+def some(**more) -> Learning:
+    given = {
+        "name": "roses", "images": 6400, "planned": 12_800, "seconds": 600.0, "settings": {"preset": "flagship"},
+        "photos": {"<b>rose": 12}, "rows": ROWS,
+    }  # fmt: skip
+    return Learning(**{**given, **more})
+
+
+def test_the_journal_keeps_what_was_measured_and_forgets_what_was_not_saved(tmp_path):
+    book = journal.Journal(tmp_path, 0)
+    for images in (32, 64, 96):
+        book.add(images, critic_loss=float(images), generator_loss=float("nan"))
+    assert [row["images"] for row in journal.read(tmp_path)] == [32, 64, 96]
+    assert journal.read(tmp_path)[0] == {"images": 32, "critic_loss": 32.0}
+    again = journal.Journal(tmp_path, 64)  # resumed from a snapshot at 64
+    again.add(96, kid=0.5)
+    assert [row["images"] for row in journal.read(tmp_path)] == [32, 64, 96]
+    assert journal.read(tmp_path)[-1] == {"images": 96, "kid": 0.5}
+
+
+@pytest.mark.parametrize("tail", ['{"images": 12', "x\n", "[]\n", '{"kid": 1}\n', "\x00\xff\n", '{"images": "7"}\n'])
+def test_a_journal_that_was_cut_short_is_read_up_to_there(tmp_path, tail):
+    journal.Journal(tmp_path, 0).add(32, kid=1.0)
+    with (tmp_path / journal.FILE).open("a", encoding="utf-8") as file:
+        file.write(tail)
+    assert journal.read(tmp_path) == [{"images": 32, "kid": 1.0}]
+
+
+def test_a_long_journal_is_thinned_when_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "MOST", 10)
+    (tmp_path / journal.FILE).write_text("".join(json.dumps({"images": n}) + "\n" for n in range(35)))
+    found = [row["images"] for row in journal.read(tmp_path)]
+    assert len(found) <= 10 and found[0] == 0 and set(np.diff(found)) == {4}
+    assert journal.read(tmp_path / "nowhere") == []
+
+
+def test_curves_are_of_what_was_measured():
+    assert [name for name, _ in learning.curves(ROWS, "KID-X")] == ["Losses", "Slope of the critic", "KID-X"]
+    assert [name for name, _ in learning.curves(ROWS[:20])] == ["Losses", "Slope of the critic"]
+    assert learning.curves([]) == [] and learning.curves([{"images": 5, "kid": 0.1}]) == []
+    slope = dict(learning.curves(ROWS))["Slope of the critic"]
+    ys = [float(pair.split(",")[1]) for pair in re.search(r'points="([^"]+)"', slope)[1].split()]
+    assert len(ys) == 5 and len(set(ys)) == 1, "steps without a penalty are no point of the curve"
+
+
+def test_a_curve_of_many_points_is_one_of_medians():
+    rows = [{"images": n, "kid": 1.0 if n % 50 else 1000.0} for n in range(1, 4001)]
+    drawing = dict(learning.curves(rows))["KID"]
+    assert len(re.search(r'points="([^"]+)"', drawing)[1].split()) <= learning.POINTS
+
+
+def test_the_page_shows_all_of_it_and_loads_nothing():
+    flowers = np.zeros((8, 16, 16, 3), np.uint8)
+    page = learning.page(
+        some(
+            moments=[(3200, flowers), (6400, flowers)], truncations=[("truncation 1.5", flowers)],
+            pairs=[(flowers[0], flowers[1], 4.25)], reals=np.zeros((142, 142, 3), np.uint8),
+        )
+    )  # fmt: skip
+    assert "6,400 of 12,800 images" in page.replace("\xa0", " ") and "(50 %)" in page
+    assert page.index("6,400\xa0images" if "6,400\xa0images" in page else "6,400 images") < page.index("3,200")
+    assert "&lt;b&gt;rose" in page and "<b>rose" not in page
+    assert "4.2" in page and page.count("<img") == 2 + 1 + 2 + 1
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page) and "<script" not in page
+    assert "default-src 'none'" in page and f'content="{learning.REFRESH}"' in page
+
+
+def test_a_page_of_a_run_that_has_just_begun():
+    page = learning.page(some(rows=[], images=0))
+    assert "Nothing was measured yet" in page and "Not looked for" in page
+
+
+def test_moments_are_the_first_row_of_the_grids_evenly_and_the_last(tmp_path):
+    for number in range(25):
+        pictures = [np.full((16, 16, 3), 10 * number + cell % 10, np.uint8) for cell in range(64)]
+        Image.fromarray(render.grid(pictures, 8)).save(tmp_path / f"{number * 1000:09d}.png")
+    (tmp_path / "000099999.png").write_bytes(b"no picture")
+    found = learning.moments(tmp_path, 16)
+    assert len(found) == learning.MOMENTS - 1 and found[0][1].shape == (8, 16, 16, 3)
+    assert found[0][1][3, 0, 0, 0] == found[0][0] // 100 + 3
