@@ -183,6 +183,7 @@ flowers.gallery = (() => {
       none.hidden = kept.length > 0;
       field.hidden = bar.hidden = !kept.length;
       if (kept.length) grid.show({ items: kept.map((one) => ({ ...one, src: one.thumbnail })), side: 5 }, 1);
+      else field.replaceChildren();
       kept.forEach((one, number) => mark(field.children[number], one));
       speak();
     }
@@ -234,7 +235,7 @@ flowers.gallery = (() => {
 
   function comparison(element, props, watch, trigger) {
     const place = element.querySelector(".compared");
-    const row = make("div", { class: "row", role: "list", "aria-label": say("gallery_compared") });
+    const row = make("div", { class: "row", role: "list", "aria-label": say("gallery_compared"), "aria-busy": "true" });
     const head = make("div", { class: "head" }, make("h2", { tabindex: "-1" }, say("gallery_compared")),
       make("button", { type: "button", class: "quiet", onclick: () => compare([]) }, say("gallery_close")));
     place.append(head, row);
@@ -252,6 +253,7 @@ flowers.gallery = (() => {
       const { items, address } = props.value ?? {};
       if (!items) return;
       remember(address);
+      row.removeAttribute("aria-busy");
       empty(items.length);
       row.replaceChildren(...items.map((item) => make("figure", { role: "listitem", "data-seed": item.seed },
         make("button", { type: "button", "aria-label": label(item), title: say("details"), onclick: () => showFlower(item) },
