@@ -198,6 +198,17 @@ window.flowers = (() => {
     link.remove();
   }
 
+  // The framework's messages have a button around the one that closes them, which no screen reader can tell (it only folds
+  // them), and a title that is English in every language.
+  new MutationObserver(() => {
+    for (const head of document.querySelectorAll(".toast-header[role]")) {
+      head.removeAttribute("role");
+      head.removeAttribute("tabindex");
+      const name = head.querySelector(".toast-title.error")?.firstChild;
+      if (name) name.textContent = say("error_title");
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   // --------------------------------------------------------------------------------------------------------- keys
 
   const typing = (element) =>
