@@ -1,5 +1,6 @@
 """Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and let
-one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`.
+one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`. Use them, too:
+`python -m gan sample MODEL --out FOLDER`.
 """
 
 from __future__ import annotations
@@ -72,7 +73,22 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--network", default="efficientnet-lite0", choices=("efficientnet-lite0", "mobilenetv2"),
         help="whose features (default efficientnet-lite0, which the app installs)",
     )  # fmt: skip
+    _add_uses(commands)
     return parser.parse_args(argv)
+
+
+def _add_uses(commands: argparse._SubParsersAction) -> None:
+    """The commands for a model that is done."""
+    sample = commands.add_parser("sample", allow_abbrev=False, help="draw flowers into PNG files, the same as the app's")
+    sample.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
+    add = sample.add_argument
+    add("--class", dest="label", metavar="NAME", help="this class only (default: one for each seed, as the app has it)")
+    add("--seed", type=int, default=0, metavar="N", help="of the first flower (default 0)")
+    add("--count", type=int, default=1, metavar="N", help="how many flowers, their seeds following on (default 1)")
+    add("--truncation", metavar="X", help="0.01 to 3, or off (default: the model's own)")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="where the files go")
+    add("--grid", type=Path, metavar="FILE", help="also put all of them into one PNG file")
+    add("--force", action="store_true", help="replace files that are there already")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,7 +96,9 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     args = parse(argv)
     try:
-        what = {"evaluate": _evaluate, "compare": _compare, "remember": _remember}[args.what]
+        what = {
+            "evaluate": _evaluate, "compare": _compare, "remember": _remember, "sample": _sample,
+        }[args.what]  # fmt: skip
         return what(args, shlex.join(["python", "-m", "gan", *words]))
     except UserError as error:
         _complain(f"error: {error}")
@@ -89,8 +107,9 @@ def main(argv: list[str] | None = None) -> int:
         _complain("stopped")
         return 130
     except OSError as error:
-        mend = "see to that, and try again" if args.what == "remember" else "choose another --out"
-        place = f" ({error.filename or args.out})" if error.filename or args.what != "remember" else ""
+        out = getattr(args, "out", None)
+        mend = "choose another --out" if hasattr(args, "out") else "see to that, and try again"
+        place = f" ({error.filename or out})" if error.filename or out else ""
         _complain(f"error: {error.strerror or error}{place}; {mend}.")
         return 2
 
@@ -175,6 +194,32 @@ def _remember(args: argparse.Namespace, command: str) -> int:
         f"{len(found.held_out.labels)} held out, {size / 1e6:.1f} MB"
     )
     return 0
+
+
+def _sample(args: argparse.Namespace, command: str) -> int:
+    from . import checks, hub, sample, settings
+    from .latent import default_truncation
+    from .sampler import grid_flowers
+
+    model = hub.load(args.model)
+    config = model.generator.config
+    label = settings.check_label(config.classes, args.label if args.label is not None else settings.every(config.classes))
+    truncation = default_truncation(config.scores) if args.truncation is None else _level(args.truncation)
+    count = checks.whole("count", args.count, 1, sample.MOST)
+    flowers = [flower.resolve(len(config.classes)) for flower in grid_flowers(label, args.seed, truncation, count)]
+    for path in sample.write(args.out, model, flowers, grid=args.grid, force=args.force):
+        print(path)
+    return 0
+
+
+def _level(text: str) -> float | None:
+    """A truncation as the app's address has it. Raises UserError."""
+    from . import settings
+
+    try:
+        return settings.read_level(text)
+    except ValueError:
+        raise UserError(f"the truncation is '{text}'; use a number from 0.01 to 3, or off.") from None
 
 
 def _judge(

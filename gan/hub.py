@@ -45,6 +45,12 @@ class Model:
     generator: Generator  # evaluation mode, float32, on the CPU
     folder: Path | None  # None for a file of the authors, which is read in memory
 
+    @property
+    def title(self) -> str:
+        """What the page and its files call it: never a path, and a name even for the folder "."."""
+        local = self.source in ("path", "authors")
+        return (self.folder or Path(self.name)).resolve().name if local else self.name
+
 
 class _Unreachable(UserError):
     """The Hub gave no answer, or none that settles the matter: a copy in the cache may stand in."""

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from .. import hub, latent, render, settings
+from .. import hub, latent, render, sample, settings
 from ..sampler import Flower, Sampler
 from ..scores import headline
 from .photos import PhotoFolder
@@ -35,9 +35,7 @@ class Studio:
         self.config = self.sampler.config
         self.classes = self.config.classes
         self.truncation = latent.default_truncation(self.config.scores)
-        # No paths on the page, and a name even for the folder ".".
-        local = model.source in ("path", "authors")
-        self.name = (model.folder or Path(model.name)).resolve().name if local else model.name
+        self.name = model.title
         # A film is drawn once and then encoded in up to three ways.
         self.frames = lru_cache(maxsize=8)(self._frames)
 
@@ -72,16 +70,11 @@ class Studio:
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:
         """What a PNG file says about where it comes from."""
-        made = {"model": self.name, "revision": self.model.revision}
-        return made if flower is None else {**made, **settings.describe(flower, self.classes)}
+        return sample.about(self.model, flower)
 
     def stem(self, flower: Flower) -> str:
         """File name of a flower, without its ending."""
-        # Every digit of it, so that two pictures do not share a name.
-        level = "full" if flower.truncation is None else f"t{float(flower.truncation)!r}"
-        more = settings.extras(flower)
-        changed = [hashlib.sha256(more.encode()).hexdigest()[:8]] if more else []
-        return settings.file_stem(self.classes[settings.main_class(flower)], flower.seed, level, *changed)
+        return sample.stem(flower, self.classes)
 
     # ------------------------------------------------------------------------------------------------------------ films
 
