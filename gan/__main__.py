@@ -1,6 +1,6 @@
 """Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and let
 one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`. Use them, too:
-`python -m gan sample MODEL --out FOLDER`.
+`python -m gan sample MODEL --out FOLDER` and `python -m gan export MODEL --onnx`.
 """
 
 from __future__ import annotations
@@ -89,6 +89,11 @@ def _add_uses(commands: argparse._SubParsersAction) -> None:
     add("--out", type=Path, required=True, metavar="FOLDER", help="where the files go")
     add("--grid", type=Path, metavar="FILE", help="also put all of them into one PNG file")
     add("--force", action="store_true", help="replace files that are there already")
+    export = commands.add_parser("export", allow_abbrev=False, help="write a generator for use without PyTorch")
+    export.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
+    export.add_argument("--onnx", action="store_true", required=True, help="as an ONNX file")
+    export.add_argument("--out", type=Path, metavar="FILE", help="where it goes (default MODEL.onnx, in this folder)")
+    export.add_argument("--force", action="store_true", help="replace a file that is there already")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     try:
         what = {
-            "evaluate": _evaluate, "compare": _compare, "remember": _remember, "sample": _sample,
+            "evaluate": _evaluate, "compare": _compare, "remember": _remember, "sample": _sample, "export": _export,
         }[args.what]  # fmt: skip
         return what(args, shlex.join(["python", "-m", "gan", *words]))
     except UserError as error:
@@ -220,6 +225,24 @@ def _level(text: str) -> float | None:
         return settings.read_level(text)
     except ValueError:
         raise UserError(f"the truncation is '{text}'; use a number from 0.01 to 3, or off.") from None
+
+
+def _export(args: argparse.Namespace, command: str) -> int:
+    from . import export, hub, settings
+    from .files import check_writable, write_atomic
+
+    export.check_installed()
+    model = hub.load(args.model)
+    out = args.out or Path(f"{settings.file_stem(model.title)}.onnx")
+    check_writable(out.parent, "choose another --out")
+    if out.exists() and (not args.force or out.is_dir()):
+        raise UserError(f"{out} is there already, and nothing was written; choose another --out" + (
+            "." if out.is_dir() else ", or add --force."
+        ))  # fmt: skip
+    content, differs = export.onnx_file(model)
+    write_atomic(out, content)
+    print(f"{out}: {len(content) / 1e6:.1f} MB; {export.CHECKED} flowers differ by {differs} of 255 at most from PyTorch's")
+    return 0
 
 
 def _judge(
