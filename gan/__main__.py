@@ -1,6 +1,6 @@
 """Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and let
 one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`. Use them, too:
-`python -m gan sample MODEL --out FOLDER` and `python -m gan export MODEL --onnx`.
+`python -m gan sample MODEL --out FOLDER`, `python -m gan export MODEL --onnx`, `python -m gan publish MODEL owner/name`.
 """
 
 from __future__ import annotations
@@ -94,6 +94,11 @@ def _add_uses(commands: argparse._SubParsersAction) -> None:
     export.add_argument("--onnx", action="store_true", required=True, help="as an ONNX file")
     export.add_argument("--out", type=Path, metavar="FILE", help="where it goes (default MODEL.onnx, in this folder)")
     export.add_argument("--force", action="store_true", help="replace a file that is there already")
+    publish = commands.add_parser("publish", allow_abbrev=False, help="put a model on the Hugging Face Hub")
+    publish.add_argument("model", metavar="MODEL", help="path or bundled name of a model")
+    publish.add_argument("repo", metavar="OWNER/NAME", help="the repository, made where there is none")
+    publish.add_argument("--private", action="store_true", help="for its owner's eyes only; an existing public one is refused")
+    publish.add_argument("--space", action="store_true", help="also make a Space of the same name that serves the app with it")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -103,6 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         what = {
             "evaluate": _evaluate, "compare": _compare, "remember": _remember, "sample": _sample, "export": _export,
+            "publish": _publish,
         }[args.what]  # fmt: skip
         return what(args, shlex.join(["python", "-m", "gan", *words]))
     except UserError as error:
@@ -242,6 +248,23 @@ def _export(args: argparse.Namespace, command: str) -> int:
     content, differs = export.onnx_file(model)
     write_atomic(out, content)
     print(f"{out}: {len(content) / 1e6:.1f} MB; {export.CHECKED} flowers differ by {differs} of 255 at most from PyTorch's")
+    return 0
+
+
+def _publish(args: argparse.Namespace, command: str) -> int:
+    from . import hub, space
+
+    hub.check_publishing(args.repo)
+    model = hub.load(args.model)
+    if model.source not in ("path", "bundled"):
+        raise UserError(f"a model folder is published, and '{args.model}' is none on this computer; fetch it first.")
+    if args.space:
+        space.app_files()  # refused before anything is sent
+    print(f"the model: {hub.publish(model.folder, args.repo, private=args.private)}")
+    if args.space:
+        print(f"the Space: {space.publish_space(args.repo, model.generator.config, private=args.private)}")
+    if args.space and args.private:
+        print("A Space reads a private model with a token only: add a secret HF_TOKEN, one that may read it, in its settings.")
     return 0
 
 

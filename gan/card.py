@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .config import ModelConfig
 from .digits import MISSING, number, share
 
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult, ModelCardData
+
+TASK = "unconditional-image-generation"
 TAGS = ("gan", "image-generation")
 
 
 def model_card(config: ModelConfig, parameters: int) -> str:
     """Markdown with the Hub's front matter, filled from `config.json` alone, so that card and weights never disagree."""
     trained = config.trained
-    lines = ["---", "library_name: pytorch", "pipeline_tag: unconditional-image-generation", "tags:"]
-    objective = [trained["objective"]] if "objective" in trained else []
-    lines += [f"- {tag}" for tag in (*TAGS, *objective)] + ["---", "", f"# {config.preset}", ""]
+    lines = ["---", _metadata(config).to_yaml(), "---", "", f"# {config.preset}", ""]
     lines += [
         f"A generator of {config.resolution}×{config.resolution} pictures that do not exist, of the project "
         "This Flower Does Not Exist.",
@@ -29,6 +31,7 @@ def model_card(config: ModelConfig, parameters: int) -> str:
     lines += ["## The model", "", *_table(_model_rows(config, parameters)), ""]
     if "command" in trained:
         lines += ["## Training", "", *_table(_training_rows(trained)), "", "```", trained["command"], "```", ""]
+        lines += ["## Data", "", _data_statement(trained), ""]
     if config.scores.get("parts"):
         lines += ["## Evaluation", "", *evaluation_section(config.scores), ""]
     lines += ["## Use", "", "```python", "import gan", 'model = gan.load("path/of/this/folder")', "```", ""]
@@ -39,11 +42,64 @@ def model_card(config: ModelConfig, parameters: int) -> str:
         "## Limits",
         "",
         "The pictures are not photographs of real things and carry no botanical knowledge. The model knows only the photos it "
-        "was trained on; with a few hundred of them it repeats colours and layouts. The photos are not part of this "
-        "repository, and what rights rest on them is for whoever trained the model to say.",
+        "was trained on; with a few hundred of them it repeats colours and layouts.",
         "",
     ]
     return "\n".join(lines)
+
+
+def completed(card: str, config: ModelConfig) -> str:
+    """A card as somebody wrote it, with what its front matter lacks of `model_card`'s. Raises ValueError for bad YAML in it."""
+    import yaml
+    from huggingface_hub import RepoCard
+
+    try:
+        written, ours = RepoCard(card), _metadata(config).to_dict()
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    missing = {key: value for key, value in ours.items() if key not in written.data.to_dict()}
+    for key, value in missing.items():
+        written.data[key] = value
+    return str(written) if missing else card
+
+
+def _metadata(config: ModelConfig) -> ModelCardData:
+    """The front matter: what the Hub files the model under, and the figures of its evaluation where there was one."""
+    from huggingface_hub import ModelCardData
+
+    objective = [config.trained["objective"]] if "objective" in config.trained else []
+    return ModelCardData(
+        library_name="pytorch", pipeline_tag=TASK, tags=[*TAGS, *objective], model_name=config.preset,
+        eval_results=_results(config.scores) or None,
+    )  # fmt: skip
+
+
+def _results(scores: dict[str, Any]) -> list[EvalResult]:
+    """The headline figures over all classes, as the Hub's `model-index` has them."""
+    from huggingface_hub import EvalResult
+
+    if not scores.get("parts"):
+        return []
+    measures, said, held = scores["parts"]["all"], scores["settings"], scores["reference"]
+    names = {"kid": said["kid_name"], "fd": said["fd_name"], "precision_3": "precision, k = 3", "recall_3": "recall, k = 3"}
+    names["auc"] = "two-sample AUC (0.5 is best)"
+    data = f"the {held['trained_on']:,} photos trained on, and {held['held_out']:,} held out"
+    return [
+        EvalResult(TASK, "imagefolder", data, key, round(measures[key]["value"], 5), metric_name=name)
+        for key, name in names.items()
+        if measures.get(key) and measures[key]["value"] is not None
+    ]
+
+
+def _data_statement(trained: dict[str, Any]) -> str:
+    photos = trained["photos"]
+    held = f"; {trained['holdout']:g} of each class was held out of training" if trained.get("holdout") else ""
+    return (
+        f"Trained on {sum(photos.values()):,} photos, in folders called {', '.join(photos)}{held}. The photos are not part of "
+        "this repository; a file `photos.safetensors`, where there is one, holds features of them, by which whoever has one of "
+        "the photos can tell that it was used. Where they come from, and what rights rest on them, is for whoever trained the "
+        "model to say."
+    )
 
 
 def _model_rows(config: ModelConfig, parameters: int) -> list[tuple[str, str]]:
@@ -89,6 +145,9 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("DiffAugment", "colour, shift and hole, on what the critic sees of photos and pictures"))
     if best := trained.get("chosen_by"):
         rows.insert(3, ("chosen", f"where KID-MobileNetV2 of 500 flowers was lowest, {best['kid']:.3f}, of all moments judged"))
+    if back := trained.get("rollbacks"):
+        times = (f"at {one['back_to']:,} images, diverged at {one['reached']:,}" for one in back)
+        rows.append(("learning rate halved", "; ".join(times)))
     if trained.get("critic_lr"):
         rows.insert(1 + [row[0] for row in rows].index("Adam"), ("critic's learning rate", f"{trained['critic_lr']:g}"))
     if trained.get("start_from"):

@@ -11,14 +11,29 @@ from concurrent.futures import TimeoutError as FutureTimeout  # its own class be
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import growth
 from .authors import convert_authors, local_copy, read_authors
-from .checkpoint import CONFIG, MAX_CONFIG_BYTES, MAX_MEMORY_BYTES, MAX_WEIGHT_BYTES, MEMORY, MODEL_FILES, WEIGHTS, load_model
+from .card import completed, model_card
+from .checkpoint import (
+    CARD,
+    CONFIG,
+    MAX_CONFIG_BYTES,
+    MAX_MEMORY_BYTES,
+    MAX_WEIGHT_BYTES,
+    MEMORY,
+    MODEL_FILES,
+    WEIGHTS,
+    load_model,
+)
 from .errors import UserError
 from .generator import Generator
+from .pickled import first_line
 from .presets import PRESETS
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled", "publish"]
 
@@ -111,27 +126,49 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
     Only the files of a model, what it remembers of its photos (memory.py) and the pictures of its growth are sent, never the
-    state of a run. `token` is by default the one of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
+    state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is by default
+    that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
     if token is None:
         check_publishing(repo)
     check_name(repo)
-    config = load_model(folder).config
-    sent = [folder / name for name in (*MODEL_FILES, MEMORY) if (folder / name).is_file()]
+    generator = load_model(folder)
+    config = generator.config
+    sent = [folder / name for name in (*MODEL_FILES, MEMORY) if name != CARD and (folder / name).is_file()]
     sent += [path for _, path in growth.frames(folder)]
     files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
+    files.append(CommitOperationAdd(CARD, _card(folder, generator)))
     api = HfApi(token=token)
 
     def upload() -> str:
-        url = str(api.create_repo(repo, private=private or None, exist_ok=True))
-        if private and not api.repo_info(repo, timeout=ANSWER_SECONDS).private:
-            raise UserError(f"{repo} exists and is public, so nothing was sent; choose another name, or make it private.")
+        url = create(api, repo, "model", private)
         api.create_commit(repo, files, commit_message=f"{config.preset}, {config.resolution}×{config.resolution}")
         return url
 
-    return _bounded(upload, PUBLISH_SECONDS, f"publishing to {repo}")
+    return bounded(upload, PUBLISH_SECONDS, f"publishing to {repo}")
+
+
+def create(api: HfApi, repo: str, kind: str, private: bool, **more: Any) -> str:
+    """Make a repository (`kind` is "model" or "space") unless there is one; its address. Raises UserError for a public one that
+    should be private, and what the client raises.
+    """
+    url = str(api.create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, **more))
+    if private and not api.repo_info(repo, repo_type=kind, timeout=ANSWER_SECONDS).private:
+        raise UserError(f"{repo} exists and is public, so nothing was sent; choose another name, or make it private.")
+    return url
+
+
+def _card(folder: Path, generator: Generator) -> bytes:
+    """The card of a model folder as the Hub gets it. Raises UserError for one that cannot be read."""
+    path = folder / CARD
+    if not path.is_file():
+        return model_card(generator.config, sum(weight.numel() for weight in generator.parameters())).encode()
+    try:
+        return completed(path.read_text(encoding="utf-8"), generator.config).encode()
+    except (OSError, ValueError) as error:
+        raise UserError(f"the head of {path} cannot be read ({first_line(error)}); mend it, or remove the file.") from None
 
 
 # ----------------------------------------------------------------------------------------------------- this machine
@@ -178,7 +215,7 @@ def _from_hub(name: str, seconds: float) -> Model:
     revision = revision or "main"
     try:
         commit = _cached_commit(repo, revision) if _COMMIT.fullmatch(revision) else None
-        commit = commit or _bounded(lambda: _fetch(repo, revision), seconds, f"the download of {repo}")
+        commit = commit or bounded(lambda: _fetch(repo, revision), seconds, f"the download of {repo}")
     except UserError as error:
         commit = _cached_commit(repo, revision) if isinstance(error, _Unreachable) else None
         if commit is None and os.path.isdir(name):
@@ -271,7 +308,7 @@ def _cached_commit(repo: str, revision: str) -> str | None:
     return weights.parent.name if config and weights and config.parent == weights.parent else None
 
 
-def _bounded(work: Callable[[], Any], seconds: float, what: str) -> Any:
+def bounded(work: Callable[[], Any], seconds: float, what: str) -> Any:
     """Run `work` for at most `seconds` and turn whatever the Hub's client raises into a UserError.
 
     Work that takes longer goes on in the background until the program ends, so what it has begun may still reach the cache.

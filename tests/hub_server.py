@@ -1,6 +1,7 @@
 """A small Hugging Face Hub on the loopback interface: as much of its API as the real client needs, and its failures.
 
 `HubServer` is a context manager. `put` stores a repository, `fault` chooses what goes wrong, `requests` tells what was asked.
+Spaces are repositories called `spaces/owner/name`, as in their addresses.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Repo:
         self.private = private
         self.commits: dict[str, dict[str, bytes]] = {}
         self.refs: dict[str, str] = {}
+        self.variables: dict[str, str] = {}  # of a Space
+        self.sdk = ""  # of a Space
 
     def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
         """Add or replace files on a branch. Returns the commit, 40 hex digits."""
@@ -162,18 +165,25 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(401, b"", {"X-Error-Message": "Invalid credentials in Authorization header"})
         if parts == ["repos", "create"]:
             asked = json.loads(body)
-            name = f"{asked['organization']}/{asked['name']}"
+            space = asked.get("type") == "space"
+            name = f"{'spaces/' if space else ''}{asked['organization']}/{asked['name']}"
             if name in self.hub.repos:
                 return self.json({"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"}, 409)
             self.hub.repos[name] = Repo(private=asked.get("visibility") == "private" or asked.get("private") is True)
             self.hub.repos[name].commit({})
+            self.hub.repos[name].sdk = asked.get("sdk", "")
             return self.json({"url": f"{self.hub.url}/{name}", "name": name})
         name, action = "/".join(parts[1:3]), parts[3] if len(parts) > 3 else ""
+        name = f"spaces/{name}" if parts[0] == "spaces" else name
         repo = self.hub.repos.get(name)
         if repo is None:
             return self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
         if not action or action == "revision":
             return self.json({"id": name, "sha": repo.refs["main"], "private": repo.private, "siblings": [], "tags": []})
+        if action == "variables":
+            asked = json.loads(body)
+            repo.variables[asked["key"]] = asked["value"]
+            return self.json({key: {"key": key, "value": value} for key, value in repo.variables.items()})
         if action == "preupload":
             files = [item["path"] for item in json.loads(body)["files"]]
             large = [path for path in files if path.endswith(".safetensors") and self.hub.upload_mode == "lfs"]
