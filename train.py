@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +119,15 @@ def main(argv: list[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"error: {error.strerror or error} ({error.filename or args.out}); the last snapshot stays.", file=sys.stderr)
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}; see to that, and try again.", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:  # outside of a step, where a smaller batch is no help
+        from gan.fitting import is_exhausted
+
+        if not is_exhausted(error):
+            raise
+        print("error: there is not enough memory; use a smaller --resolution or --width, or fewer photos.", file=sys.stderr)
         return 2
 
 
@@ -127,6 +135,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     _check(args)
     import torch  # after the cheap checks: it takes over a second
 
+    from gan import lock
     from gan.data import find_photos, load_photos
     from gan.device import describe, pick_device, pick_precision
     from gan.run import Run
@@ -155,10 +164,11 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     _print_plan(model, train, out, describe(device))
     about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
     judge = _judge(args, train, photos, device)
-    run = _prepare(args, Run(out, model, train, photos, device, about=about, half=args.half, judge=judge))
-    if args.dry_run:
-        return _estimate(run)
-    finished = _go(run, args.every, args.evaluate_every)
+    with nullcontext() if args.dry_run else lock.hold(out):
+        run = _prepare(args, Run(out, model, train, photos, device, about=about, half=args.half, judge=judge, say=_say))
+        if args.dry_run:
+            return _estimate(run)
+        finished = _go(run, args.every, args.evaluate_every)
     if finished == 0 and args.push_to_hub:
         from gan import hub
 
@@ -212,6 +222,10 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
     if out.resolve().is_relative_to(args.photos.resolve()):
         raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
     check_writable(out, "choose another --out")
+    if not args.dry_run:
+        from gan.lock import check_free
+
+        check_free(out)
 
 
 def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:
@@ -268,8 +282,8 @@ def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str
 
 
 def _prepare(args: argparse.Namespace, run: Run) -> Run:
-    """Take up the run in the folder, or begin as the model of --from. Raises UserError; writes nothing."""
-    if args.resume == "auto" and run.resume():
+    """Take up the run in the folder, or begin as the model of --from. Raises UserError; a dry run writes nothing."""
+    if args.resume == "auto" and run.resume(mend=not args.dry_run):
         print(f"resumed at {run.trainer.images_seen:,} images")
     elif args.start_from:
         from gan import hub
@@ -288,9 +302,10 @@ def _estimate(run: Run) -> int:
     images = train.batch * train.critic_steps
     coarse = max(0, min(train.coarse_images, train.images) - seen) / images
     fine = max(0, train.images - max(seen, train.coarse_images)) / images
-    step = _step_seconds(trainer) if coarse else 0.0
+    begun = run.folder if run.saved else None
+    step = _step_seconds(trainer, begun) if coarse else 0.0
     trainer.images_seen = train.coarse_images
-    finer = _step_seconds(trainer) if fine else 0.0
+    finer = _step_seconds(trainer, begun) if fine else 0.0
     each = " and ".join(f"{seconds:.2f} s" for seconds in (step, finer) if seconds)
     seconds = coarse * step + fine * finer
     print(
@@ -301,13 +316,15 @@ def _estimate(run: Run) -> int:
     return 0
 
 
-def _step_seconds(trainer: Trainer) -> float:
-    """The median of three steps, after one that also warms up."""
-    trainer.step()
+def _step_seconds(trainer: Trainer, begun: Path | None) -> float:
+    """The median of three steps, after one that also warms up; `begun` is the folder of a run that has been trained."""
+    from gan import fitting
+
+    fitting.step(trainer, begun)
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
-        trainer.step()
+        fitting.step(trainer, begun)
         seconds.append(time.perf_counter() - started)
     return sorted(seconds)[1]
 
@@ -347,6 +364,13 @@ def _caught() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(sentence: str) -> None:
+    """Print a line above the progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(sentence)
 
 
 def _bar(done: int, total: int):

@@ -1,4 +1,5 @@
-"""What is on disk. A model to share: `config.json`, `model.safetensors`, `README.md`. A run to resume adds `snapshot.pt`.
+"""What is on disk. A model to share: `config.json`, `model.safetensors`, `README.md`. A run to resume adds `snapshot.pt`
+and the snapshot before it.
 
 Both are judged by their content, read strictly, and written atomically; nothing that is read is ever executed.
 """
@@ -7,6 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,8 @@ from .pickled import first_line, load_pickle
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
 MEMORY = "photos.safetensors"  # what a model may remember of its photos (memory.py); not every model does
-SNAPSHOT = "snapshot.pt"
+SNAPSHOT, BEFORE = "snapshot.pt", "snapshot-before.pt"  # the last one, and the one before it
+SNAPSHOT_SCHEMA = 1  # 0: without a version, and without "rollbacks"
 KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
@@ -124,21 +129,74 @@ def fit(state: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> dict
 # --------------------------------------------------------------------------------------------------------------- runs
 
 
-def save_snapshot(folder: Path, state: dict[str, Any]) -> None:
-    """Write what resuming needs (tensors, numbers, strings, lists and dicts only) to `snapshot.pt`. Raises OSError."""
+def save_snapshot(folder: Path, state: dict[str, Any], *, keep: bool = True) -> None:
+    """Write what resuming needs (tensors, numbers, strings, lists and dicts only) to `snapshot.pt`.
+
+    What was there stays as the snapshot before it, unless `keep` is false. Raises OSError; the last snapshot then stays.
+    """
     buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomic(folder / SNAPSHOT, buffer.getvalue())
+    torch.save({"schema": SNAPSHOT_SCHEMA, **state}, buffer)
+    write_atomic(folder / SNAPSHOT, buffer.getvalue(), folder / BEFORE if keep else None)
 
 
-def load_snapshot(folder: Path) -> dict[str, Any] | None:
-    """Read `snapshot.pt`, or None where there is none. Raises UserError when it is damaged or not a snapshot."""
-    path = folder / SNAPSHOT
-    if not path.exists():
+def load_snapshot(
+    folder: Path, say: Callable[[str], object] = lambda sentence: None, *, mend: bool = False
+) -> dict[str, Any] | None:  # fmt: skip
+    """The last good snapshot of a run, or None where there is none at all.
+
+    A damaged one is passed over for the one before it, after saying so; with `mend` that one takes its place on the disk.
+    Raises UserError when there is no good one, or when it is of a later schema than this program reads.
+    """
+    last, before = folder / SNAPSHOT, folder / BEFORE
+    if not last.exists() and not before.exists():
         return None
+    try:
+        if last.exists():
+            return _read_snapshot(last)
+        state = _read_snapshot(before)  # killed between the two renames of a write
+    except _Damaged as damage:
+        try:
+            state = _read_snapshot(before)
+        except _Damaged:
+            raise UserError(
+                f"{damage}, and there is no other one that is whole; begin a new run with another --out, "
+                f"with --from {folder} if it holds a model."
+            ) from None
+        say(f"{damage}; the one before it, at {int(state['images_seen']):,} images, takes its place.")
+    if mend:
+        os.replace(before, last)
+    return state
+
+
+class _Damaged(Exception):
+    """Not the file that was written: which one and why, as the beginning of a sentence."""
+
+
+def _read_snapshot(path: Path) -> dict[str, Any]:
+    """Raises _Damaged, and UserError for a whole file that is not for this program or that it may not read."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise _Damaged(f"{path} is missing") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); see to that, or choose another --out.") from None
+    # PyTorch reads a file with wrong bytes in it without a word, though it is a zip archive that knows its checksums.
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except Exception as error:  # zipfile raises nearly everything on damaged files
+        raise _Damaged(f"{path} is damaged ({first_line(error)})") from None
+    if wrong:
+        raise _Damaged(f"{path} is damaged (the checksum of '{wrong}' is wrong)")
     state = load_pickle(path)
     if not isinstance(state, dict) or "images_seen" not in state:
         raise UserError(f"{path} is not a snapshot of a run; train into another folder with --out.")
+    schema = state.get("schema", 0)
+    if schema not in range(SNAPSHOT_SCHEMA + 1):
+        raise UserError(
+            f"{path} has schema {schema!r}, and this version reads schemas up to {SNAPSHOT_SCHEMA}; "
+            "go on with the release that wrote it, or train into another folder with --out."
+        )
     return state
 
 

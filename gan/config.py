@@ -138,10 +138,7 @@ class ModelConfig:
         if not isinstance(self.preset, str) or not self.preset:
             raise UserError("a model needs the name of its preset.")
         if not _whole(self.schema) or self.schema != SCHEMA:
-            raise UserError(
-                f"this model's config.json has schema {self.schema!r}, and this version reads schema {SCHEMA}; "
-                "use the release that wrote it, or convert it."
-            )
+            raise _other_schema(self.schema)
         if not 1 <= len(self.classes) <= MAX_CLASSES or len(set(self.classes)) != len(self.classes):
             raise UserError(f"a model needs 1 to {MAX_CLASSES} different class names, and this one has {len(self.classes)}.")
         if any(not isinstance(name, str) or not name for name in self.classes):
@@ -169,6 +166,9 @@ class ModelConfig:
     @classmethod
     def from_json(cls, data: Any) -> ModelConfig:
         """Read the content of `config.json` and validate it. Raises UserError."""
+        # Before its keys: those of a later schema are new ones.
+        if isinstance(data, dict) and _whole(data.get("schema")) and data["schema"] > SCHEMA:
+            raise _other_schema(data["schema"])
         return _from_json(cls, data, "config.json").validate()
 
 
@@ -238,6 +238,13 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         """Its form in a snapshot and, with more about the run, in `config.json`."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def _other_schema(schema: Any) -> UserError:
+    return UserError(
+        f"this model's config.json has schema {schema!r}, and this version reads schema {SCHEMA}; "
+        "use the release that wrote it, or convert it."
+    )
 
 
 def _whole(value: Any) -> bool:

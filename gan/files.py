@@ -9,9 +9,10 @@ from pathlib import Path
 from .errors import UserError
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
     """Write `data` to a temporary file beside `path`, sync it, rename it onto `path`, sync the folder.
 
+    What `path` held before is renamed to `keep`, where that is given: between the two renames there is only that.
     Raises OSError; `path` is then as it was, and the temporary file is gone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,6 +23,8 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
+        if keep and path.exists():
+            os.replace(path, keep)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -32,6 +35,12 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in `folder` and below it. Only for who knows that nobody writes there now."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def check_writable(folder: Path, otherwise: str) -> None:

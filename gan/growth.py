@@ -18,6 +18,7 @@ from .files import write_atomic
 
 FOLDER = "growth"
 MOST = 12
+MOST_GRIDS = 60  # in the run folder, however long the run is
 QUALITY = 85
 SIDE = 8  # flowers a side of a grid
 GAP = 2  # pixels between them
@@ -36,6 +37,18 @@ def keep(run: Path) -> list[Path]:
         old.unlink()
     (run / FOLDER).mkdir(exist_ok=True)
     return [_convert(path, run / FOLDER / f"{path.stem}.webp") for path in chosen]
+
+
+def thin(run: Path) -> None:
+    """Remove grids of a run folder until there are MOST_GRIDS: where they are closest, never the first or the last.
+
+    Raises OSError.
+    """
+    grids = sorted((path for path in (run / "grids").glob("*.png") if path.stem.isdigit()), key=lambda path: int(path.stem))
+    while len(grids) > MOST_GRIDS:
+        seen = [int(path.stem) for path in grids]
+        closest = min(range(1, len(grids) - 1), key=lambda number: seen[number + 1] - seen[number - 1])
+        grids.pop(closest).unlink(missing_ok=True)
 
 
 def frames(model: Path) -> list[tuple[int, Path]]:

@@ -1,18 +1,21 @@
 """A run folder: a model folder that also holds what its training needs and shows.
 
 config.json  model.safetensors  README.md  samples.png     the model, to share
-snapshot.pt                                                what resuming needs
+snapshot.pt  snapshot-before.pt                            what resuming needs, and the one before it
 reals.png                                                  photos as the critic sees them
-grids/000012800.png                                        the same noise and classes through training (fig. 19)
+grids/000012800.png                                        the same noise and classes through training (fig. 19), 60 at most
 growth/000012800.webp                                      a few of these, small, for the model folder (growth.py)
 logs/                                                      TensorBoard: scalars and pictures
+.lock  .trainer                                            who trains here now (lock.py)
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,17 +30,19 @@ from .config import ModelConfig, TrainConfig
 from .data import Photos
 from .device import describe
 from .errors import UserError
-from .files import write_atomic
+from .files import sweep, write_atomic
+from .fitting import step
 from .generator import Generator, to_uint8
 from .render import grid, png
 from .trainer import Stats, Trainer, parameters
 
 GRID_SIDE = 8
 SNAPSHOT_SECONDS = 300  # a snapshot at least this often, however slow the steps are
+ROLLBACKS = 3  # a run that diverges more often is set up wrongly
 
 
 class Diverged(UserError):
-    """A loss stopped being a number; the last good snapshot is untouched."""
+    """A loss or a weight stopped being a number, and half the learning rate did not help; the last good snapshot is there."""
 
 
 class Run:
@@ -54,28 +59,41 @@ class Run:
         about: dict[str, Any] | None = None,
         half: bool = False,
         judge: Callable[[Trainer], float] | None = None,
+        say: Callable[[str], object] = print,
     ) -> None:
         """`about` goes into the card beside the configuration (`command`, `notes`, `photos`); `half` stores it in float16.
         With a `judge` (judge.py) the model is kept as it was when its KID was lowest, without as it is at the end.
-        Nothing is written before `train`.
+        `say` is given a sentence when something happens that nobody asked for. Nothing is written before `train`, which is
+        for one process at a time (lock.py).
         """
-        self.folder, self.about, self.half, self.judge = folder, about or {}, half, judge
+        self.folder, self.about, self.half, self.judge, self.say = folder, about or {}, half, judge, say
         self.trainer = Trainer(model, train, photos, device)
         self.seconds = 0.0
         self.best: dict[str, Any] = {}  # kid and images of the model in the folder, once the judge has been asked
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
+        self.rollbacks: list[dict[str, Any]] = []  # each time it diverged: after which images, back to which, at which rate
+        self.saved: int | None = None  # images of the last snapshot
         self.writer: Any = None
+        self._show_from = 0.0  # images from which on the next grid is shown in TensorBoard
         side = GRID_SIDE
         self.seeds = range(side * side)
         self.labels = torch.arange(side * side) % len(model.classes)
 
     # ---------------------------------------------------------------------------------------------------- start and end
 
-    def resume(self) -> bool:
-        """Continue from the folder's snapshot, if it has one. Raises UserError when it is of another run or damaged."""
-        state = checkpoint.load_snapshot(self.folder)
-        if state is None:
+    def resume(self, *, mend: bool = False) -> bool:
+        """Continue from the folder's last good snapshot, if it has one and anything was trained.
+
+        With `mend` it takes the place of a damaged one; otherwise nothing is written. Raises UserError when it is of another
+        run, or when there is none that is whole.
+        """
+        state = checkpoint.load_snapshot(self.folder, self.say, mend=mend)
+        if state is None or not state["images_seen"]:  # what it was before the first step, any start is
             return False
+        self._load(state)
+        return True
+
+    def _load(self, state: dict[str, Any]) -> None:
         try:
             self.trainer.load_state(state)
         except UserError as error:
@@ -83,7 +101,7 @@ class Run:
         self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
         # Without a judge nothing is better than the last moment.
         self.best = dict(state.get("best", {})) if self.judge else {}
-        return True
+        self.rollbacks, self.saved = list(state.get("rollbacks", [])), self.trainer.images_seen
 
     def begin_as(self, name: str, other: Generator) -> int:
         """Begin with the weights of the model called `name`, as far as they fit; returns how many convolutions do.
@@ -104,34 +122,53 @@ class Run:
 
         `show(images_seen, stats)` is called after each step; grid, model and snapshot are written each `every` images and
         at the end. The judge is asked each `judge_every` images (0: never), and at the end of a run in which it was asked
-        before. Raises Diverged when a value is not finite, OSError when the disk is full.
+        before. A value that is not finite takes the run back to its last snapshot, with half the learning rate.
+        Raises Diverged when that happens more than ROLLBACKS times, UserError when nothing more can be written.
         """
+        with _quiet_threads():
+            try:
+                return self._train(every, show, stopped, judge_every if self.judge else 0)
+            except OSError as error:
+                raise UserError(self._unwritable(error)) from None
+            finally:
+                if self.writer:
+                    with suppress(OSError):  # it has been said
+                        self.writer.close()
+
+    def _train(
+        self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int
+    ) -> bool:  # fmt: skip
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.trainer.images_seen:
+        sweep(self.folder)
+        fresh = not self.trainer.images_seen
+        if fresh:
             self._clear()
         self.writer = _tensorboard(self.folder / "logs", self.trainer.images_seen)
-        if not self.trainer.images_seen:
+        if fresh:
             self._save_reals()
             self._save_grid(self._fixed_sheet())
+            self._save_snapshot()  # a disk that is too small is found out now, and there is something to go back to
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
         halted = asked = False
         while self.trainer.images_seen < self.trainer.config.images and not halted:
             seen = self.trainer.images_seen
-            stats = self.trainer.step()
+            stats = step(self.trainer, self.folder if self.saved else None)
             self.seconds = before + time.monotonic() - started
-            if not stats.finite:
-                raise self._divergence()
+            halted = stopped()
+            due, asked = self._passed(every, seen), self._passed(judge_every, seen)
+            saving = due or asked or time.monotonic() - saved > SNAPSHOT_SECONDS
+            ending = halted or self.trainer.images_seen >= self.trainer.config.images
+            if not stats.finite or (saving or ending) and not self.trainer.finite():
+                self._roll_back()
+                halted = False
+                continue
             show(self.trainer.images_seen, stats)
             self._log(stats)
-            due, asked = (self._passed(interval, seen) for interval in (every, judge_every if self.judge else 0))
-            if due or asked or time.monotonic() - saved > SNAPSHOT_SECONDS:
+            if saving:
                 self._save(with_grid=due, judged=asked)
                 saved = time.monotonic()
-            halted = stopped()
         self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
         growth.keep(self.folder)
-        if self.writer:
-            self.writer.close()
         return not halted
 
     def _passed(self, interval: int, seen: int) -> bool:
@@ -140,34 +177,68 @@ class Run:
 
     def _clear(self) -> None:
         """Remove what an earlier run left in the folder, or the next start would go on with it."""
-        (self.folder / checkpoint.SNAPSHOT).unlink(missing_ok=True)
         for old in (
+            self.folder / checkpoint.BEFORE,
+            self.folder / checkpoint.SNAPSHOT,
             *(self.folder / "grids").glob("*.png"),
             *(self.folder / growth.FOLDER).glob("*.webp"),
             *(self.folder / "logs").glob("events.out.tfevents.*"),
         ):
-            old.unlink()
+            old.unlink(missing_ok=True)
 
-    def _divergence(self) -> Diverged:
-        last = "the last good snapshot stays in" if (self.folder / checkpoint.SNAPSHOT).exists() else "nothing was saved in"
-        return Diverged(
-            f"the loss stopped being a number after {self.trainer.images_seen:,} images; {last} {self.folder}: "
-            f"begin a new run with --from {self.folder}, another --out, and a lower --lr, a larger --batch or --precision fp32."
+    def _roll_back(self) -> None:
+        """Go back to the last good snapshot with half the learning rate, and say so. Raises Diverged after ROLLBACKS times."""
+        reached, seconds = self.trainer.images_seen, self.seconds
+        what = f"the loss stopped being a number after {reached:,} images"
+        state = checkpoint.load_snapshot(self.folder, self.say, mend=True)
+        if state is None or len(state.get("rollbacks", [])) >= ROLLBACKS:
+            begin = f"--from {self.folder}, " if (self.folder / checkpoint.WEIGHTS).exists() else ""
+            raise Diverged(
+                f"{what}, and did so with half the learning rate, too, {ROLLBACKS} times over; the last good snapshot stays in "
+                f"{self.folder}: begin a new run with {begin}another --out, and a lower --lr, a larger --batch or "
+                "--precision fp32."
+            )
+        self._load(state)
+        self.seconds = seconds  # what was lost took its time, too
+        rate, critic_rate = self.trainer.halve_rates()
+        back = self.trainer.images_seen
+        self.rollbacks.append({"reached": reached, "back_to": back, "lr": rate, "critic_lr": critic_rate})
+        self._save_snapshot(keep=False)  # the same moment once more, with its rates: a killed run does not diverge again
+        rates = f"{rate:g}" if rate == critic_rate else f"{rate:g}, the critic's {critic_rate:g}"
+        self.say(
+            f"{what}: back to the snapshot at {back:,} images, with half the learning rate, {rates} "
+            f"({len(self.rollbacks)} of at most {ROLLBACKS} times)"
         )
+        if self.writer:
+            self.writer.close()
+            self.writer = _tensorboard(self.folder / "logs", back)
+
+    def _unwritable(self, error: OSError) -> str:
+        """The sentence for a folder that takes no more."""
+        kept = "nothing was trained" if self.saved is None else f"the last snapshot, at {self.saved:,} images, is whole"
+        return f"{self.folder}: {error.strerror or error}; {kept}: see to that, then the same command continues."
 
     # ------------------------------------------------------------------------------------------------- what is written
 
     def _save(self, *, with_grid: bool, judged: bool) -> None:
-        """Snapshot, grid for fig. 19, and model, unless a weight has stopped being a number since the last loss."""
-        if not self.trainer.finite():
-            raise self._divergence()
+        """Grid for fig. 19, model and snapshot, in this order: what is resumed has been shown."""
         sheet = self._fixed_sheet()
         if with_grid:
             self._save_grid(sheet)
         if self._is_best() if judged else not self.best:
             self._save_model(sheet)
-        state = {**self.trainer.state(), "seconds": self.seconds, "begun_from": self.begun_from, "best": self.best}
-        checkpoint.save_snapshot(self.folder, state)
+        self._save_snapshot()
+
+    def _save_snapshot(self, *, keep: bool = True) -> None:
+        state = {
+            **self.trainer.state(),
+            "seconds": self.seconds,
+            "begun_from": self.begun_from,
+            "best": self.best,
+            "rollbacks": self.rollbacks,
+        }
+        checkpoint.save_snapshot(self.folder, state, keep=keep)
+        self.saved = self.trainer.images_seen
 
     def _is_best(self) -> bool:
         """Ask the judge; whether the model of this moment is the best one so far."""
@@ -191,6 +262,7 @@ class Run:
             "photos_digest": trainer.photos.digest,
             "begun_from": self.begun_from,
             "chosen_by": self.best,
+            **({"rollbacks": self.rollbacks} if self.rollbacks else {}),
             "stored": "half precision" if self.half else "single precision",
             **self.about,
         }
@@ -203,16 +275,23 @@ class Run:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
         draws = torch.Generator().manual_seed(self.trainer.config.seed)
         pictures, _ = self.trainer.real_batch(0, len(self.seeds), draws)
-        self._picture("reals", _sheet(pictures), self.folder / "reals.png")
+        sheet = _sheet(pictures)
+        write_atomic(self.folder / "reals.png", png(sheet))
+        self._show("reals", sheet)
 
     def _save_grid(self, sheet: np.ndarray) -> None:
-        self._picture("fixed noise", sheet, self.folder / "grids" / f"{self.trainer.images_seen:09d}.png")
+        path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"
+        write_atomic(path, png(sheet))
+        growth.thin(self.folder)
+        # TensorBoard's files only grow: no more pictures there than grids here.
+        if self.trainer.images_seen >= self._show_from:
+            self._show("fixed noise", sheet)
+            self._show_from = self.trainer.images_seen + self.trainer.config.images / growth.MOST_GRIDS
 
     def _fixed_sheet(self) -> np.ndarray:
         return _sheet(self.trainer.draw(self.seeds, self.labels))
 
-    def _picture(self, name: str, picture: np.ndarray, path: Path) -> None:
-        write_atomic(path, png(picture))
+    def _show(self, name: str, picture: np.ndarray) -> None:
         if self.writer:
             self.writer.add_image(name, picture, self.trainer.images_seen, dataformats="HWC")
 
@@ -223,6 +302,17 @@ class Run:
             self.writer.add_scalar(
                 "images per second", self.trainer.images_seen / max(self.seconds, 1e-9), self.trainer.images_seen
             )
+
+
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """No traceback when TensorBoard's thread cannot write: the next call of its writer raises the same error here."""
+    before = threading.excepthook
+    threading.excepthook = lambda args: None if issubclass(args.exc_type, OSError) else before(args)
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _tensorboard(folder: Path, images_seen: int) -> Any:

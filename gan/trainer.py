@@ -268,9 +268,18 @@ class Trainer:
         return generator.paint(*generator.latents(seeds, code, truncation)).float().cpu()
 
     def finite(self) -> bool:
-        """Whether every weight and every statistic of the networks is a number."""
-        networks = (self.generator, self.critic, self.ema)
-        return all(bool(torch.isfinite(value).all()) for network in networks for value in network.state_dict().values())
+        """Whether every weight and every statistic of the networks, and of what trains them, is a number."""
+        values = [value for network in (self.generator, self.critic, self.ema) for value in network.state_dict().values()]
+        for optimizer in (self.generator_optimizer, self.critic_optimizer):
+            values += [value for state in optimizer.state.values() for value in state.values()]
+        return all(bool(torch.isfinite(value).all()) for value in values)
+
+    def halve_rates(self) -> tuple[float, float]:
+        """Halve both learning rates, which then are in `state`; returns the generator's and the critic's."""
+        groups = [optimizer.param_groups[0] for optimizer in (self.generator_optimizer, self.critic_optimizer)]
+        for group in groups:
+            group["lr"] /= 2
+        return groups[0]["lr"], groups[1]["lr"]
 
     def state(self) -> dict[str, Any]:
         """All that resuming needs: tensors, numbers, strings, lists and dicts only."""
@@ -286,7 +295,10 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned. Raises UserError, naming the difference, when it is of another run."""
+        """Continue from what `state` returned, whatever was trained meanwhile.
+
+        Raises UserError, naming the difference, when it is of another run.
+        """
         _refuse_difference(state.get("model", {}), self.model.to_json())
         # A setting that came after the run began has its default in it.
         _refuse_difference({**TrainConfig(critic=()).to_json(), **state.get("train", {})}, self.config.to_json())
@@ -302,6 +314,7 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.generator_steps = int(state.get("generator_steps", self.steps))
+            self._settled_at = 0
             if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
                 self._settle()
                 self.matching.load_state(state["matching"])

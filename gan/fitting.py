@@ -1,0 +1,95 @@
+"""A device whose memory is too small for a batch: whether an error says so, and which batch it has room for."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from .config import ModelConfig, TrainConfig
+from .data import Photos
+from .device import describe
+from .errors import UserError
+from .trainer import Stats, Trainer
+
+# PyTorch has a type of its own for CUDA only; these are the words of its allocators elsewhere, and of oneDNN, which says no
+# more than that it could not begin.
+_WORDS = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "could not allocate",
+    "bad_alloc",
+    "could not create a primitive",
+    "could not execute a primitive",
+    "could not create a memory",
+)
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether `error` means that there was not enough memory."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
+
+
+def step(trainer: Trainer, begun: Path | None) -> Stats:
+    """One step of `trainer`. Raises UserError where there is not enough memory for it, with a batch that it is enough for.
+
+    That batch is found by trying, for which the trainer is used up. `begun` is the folder of a run that has been trained:
+    its batch can no longer be changed.
+    """
+    try:
+        return trainer.step()
+    except (MemoryError, RuntimeError) as error:
+        if not is_exhausted(error):
+            raise
+    # Out of the handler: as long as the error is known, so is all that the step had in memory.
+    what = f"a batch of {trainer.config.batch} does not fit into the memory of this computer"
+    if trainer.device.type != "cpu":
+        what = f"a batch of {trainer.config.batch} does not fit into the memory of {describe(trainer.device)}"
+    batch = batch_that_fits(trainer)
+    if not batch:
+        raise UserError(f"{what}, nor does one of 1; use a smaller --resolution or --width.")
+    if begun:
+        raise UserError(f"{what}, one of {batch} does: begin a new run with --batch {batch}, --from {begun} and another --out.")
+    raise UserError(f"{what}, one of {batch} does; use --batch {batch}.")
+
+
+def batch_that_fits(trainer: Trainer) -> int:
+    """The first of half of the trainer's batch, a quarter, … that can be trained; 0 when not even 1 can.
+
+    `trainer` is used up: its networks make room for the trials.
+    """
+    model, config, photos, device = trainer.model, trainer.config, trainer.photos, trainer.device
+    vars(trainer).clear()
+    batch = config.batch // 2
+    while batch:
+        _make_room(device)
+        if _fits(model, replace(config, batch=batch, critic_warm_up=0, penalty_every=1), photos, device):
+            break
+        batch //= 2
+    return batch
+
+
+def _fits(model: ModelConfig, config: TrainConfig, photos: Photos, device: torch.device) -> bool:
+    try:
+        trainer = Trainer(model, config, photos, device)
+        trainer.images_seen = config.coarse_images  # the whole side is the largest
+        for _ in range(2):  # Adam's averages are there from the first one on
+            trainer.step()
+    except (MemoryError, RuntimeError) as error:
+        if is_exhausted(error):
+            return False
+        raise
+    return True
+
+
+def _make_room(device: torch.device) -> None:
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
