@@ -43,7 +43,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("photos", metavar="PHOTOS", type=Path, help="folder of photos, with a sub-folder for each class")
     add = parser.add_argument
     add("--preset", default=AUTO, choices=(AUTO, *PRESETS), metavar="NAME",
-        help="which model (default auto: chosen by the photos and the device, and said)")  # fmt: skip
+        help="which model (default auto: that of --from, or chosen by the photos and the device, and said)")  # fmt: skip
     add(
         "--resolution",
         type=int,
@@ -84,7 +84,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--from",
         dest="start_from",
         metavar="MODEL",
-        help="begin as this model, as far as its layers fit (path, bundled or Hub name)",
+        help="begin as this model, as far as its layers fit, whatever its classes (path, bundled or Hub name)",
     )
     add("--seed", type=int, default=0, metavar="N", help="default 0")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)")
@@ -195,9 +195,10 @@ def _chosen(args: argparse.Namespace, device: torch.device, found: dict[str, lis
     """The arguments with what `--preset auto` stands for in them, after saying so; what was given by hand stays."""
     if args.preset != AUTO:
         return args
+    from gan import hub
     from gan.auto import choose
 
-    choice = choose(device, found)
+    choice = choose(device, found, hub.load(args.start_from).generator.config if args.start_from else None)
     print(f"chosen: {choice.preset}, {choice.resolution}×{choice.resolution}, {choice.images:,} images ({choice.why})")
     chosen = {"preset": choice.preset, "resolution": args.resolution or choice.resolution}
     if args.images is None and args.epochs is None:
@@ -349,6 +350,7 @@ def _go(run: Run, every: int, judge_every: int) -> int:
         print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f}")
     print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'samples.png'}")
     print(f"open it: python app.py --model {shlex.quote(str(run.folder))}")
+    print(f"publish it: python -m gan publish {shlex.quote(str(run.folder))} OWNER/NAME")
     return 0
 
 

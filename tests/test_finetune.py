@@ -1,0 +1,86 @@
+"""Beginning as a model of other classes, from the command line: what is chosen, what is kept, and that it can be stopped."""
+
+import re
+import shlex
+
+import pytest
+import torch
+from pictures import make_photos
+from test_auto import CPU, CUDA, folder
+
+import train
+from gan import auto, checkpoint
+from gan.config import TrainConfig
+from gan.presets import from_preset
+
+SMALL = ["--width", "8", "--batch", "8", "--device", "cpu", "--threads", "1", "--precision", "fp32", "--evaluate-every", "0"]
+
+
+@pytest.fixture
+def mother(tmp_path):
+    """A small flagship of two classes at 32×32, trained for a step."""
+    photos = make_photos(tmp_path / "before")
+    flags = ["--preset", "flagship", "--resolution", "32", "--images", "8", "--out", str(tmp_path / "mother")]
+    assert train.main([str(photos), *SMALL, *flags]) == 0
+    return tmp_path / "mother"
+
+
+def config(preset="flagship", **more):
+    return from_preset(preset, ("a", "b"), **more)[0]
+
+
+def test_a_run_from_a_model_is_of_its_kind_and_a_quarter_as_long(tmp_path):
+    found = folder(tmp_path / "photos", [300] * 5)
+    assert auto.choose(CPU, found, config()).images == auto.choose(CPU, found).images // 4 == 10_000
+    assert auto.choose(CUDA, found).resolution == 256
+    assert auto.choose(CUDA, found, config()).resolution == 128, "no larger than the model is"
+    assert auto.choose(CPU, found, config(resolution=32)).resolution == 32
+    assert auto.choose(CPU, folder(tmp_path / "small", [60] * 5), config()).resolution == 64, "nor than the photos"
+    older = auto.choose(CPU, found, config("cwgan-gp-64-k4"))
+    assert (older.preset, older.resolution, older.images) == ("cwgan-gp-64-k4", 64, TrainConfig.images // 4)
+
+
+def test_a_model_of_no_preset_here_changes_nothing(tmp_path, tiny):
+    found = folder(tmp_path / "photos", [128] * 5)
+    assert auto.choose(CPU, found, tiny.config) == auto.choose(CPU, found)
+
+
+def test_other_classes_from_the_command_line(mother, tmp_path, capsys):
+    photos = make_photos(tmp_path / "now", classes=("marigold", "seedhead", "dandelion"))
+    argv = [str(photos), *SMALL, "--out", str(tmp_path / "out"), "--from", str(mother), "--images", "8"]
+    assert train.main(argv) == 0
+    printed = capsys.readouterr().out
+    assert "chosen: flagship, 32×32" in printed and f"begun with the first 8 layers of {mother}" in printed
+    made = checkpoint.load_model(tmp_path / "out")
+    assert made.config.classes == ("dandelion", "marigold", "seedhead")
+    assert train.main([*argv[:-1], "16"]) == 0 and "resumed at 8 images" in capsys.readouterr().out
+
+
+def test_one_class_from_a_model_of_two_and_back(mother, tmp_path, capsys):
+    for name, classes, start in (("one", ("seedhead",), mother), ("two", ("marigold", "seedhead"), tmp_path / "one")):
+        photos = make_photos(tmp_path / f"photos-{name}", classes=classes)
+        argv = [str(photos), *SMALL, "--out", str(tmp_path / name), "--from", str(start), "--images", "8"]
+        assert train.main(argv) == 0, capsys.readouterr().err
+        assert checkpoint.load_model(tmp_path / name).config.classes == classes
+
+
+def test_the_first_pictures_are_those_of_the_model_begun_from(mother, tmp_path):
+    """Nothing is lost on the way: with steps too small to matter a shared class draws as it did."""
+    photos = make_photos(tmp_path / "now", classes=("marigold", "seedhead"))
+    flags = ["--from", str(mother), "--images", "8", "--lr", "1e-8", "--out", str(tmp_path / "out")]
+    assert train.main([str(photos), *SMALL, *flags]) == 0
+    old, new = checkpoint.load_model(mother), checkpoint.load_model(tmp_path / "out")
+    z, second, first = torch.randn(4, 128), torch.eye(2)[[1] * 4], torch.eye(2)[[0] * 4]
+    with torch.no_grad():
+        assert torch.allclose(new(z, first), old(z, second), atol=1e-3)
+
+
+def test_at_the_end_stands_how_to_open_and_how_to_publish_it(tmp_path, capsys):
+    photos = make_photos(tmp_path / "photos")
+    out = tmp_path / "my run"
+    argv = [str(photos), *SMALL, "--preset", "flagship", "--resolution", "32", "--images", "8", "--out", str(out)]
+    assert train.main(argv) == 0
+    printed = capsys.readouterr().out
+    opened, published = (re.search(rf"^{word} it: (.*)$", printed, re.M)[1] for word in ("open", "publish"))
+    assert shlex.split(opened) == ["python", "app.py", "--model", str(out)]
+    assert shlex.split(published) == ["python", "-m", "gan", "publish", str(out), "OWNER/NAME"]
