@@ -64,7 +64,15 @@ def find_photos(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> dic
     class. Links are followed. `only` chooses classes by name. Raises UserError when `folder` is missing, no folder or not
     readable, or has no class of a name in `only`.
     """
-    return _choose(_scan(folder)[0], only, folder)
+    return scan(folder, only)[0]
+
+
+def scan(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> tuple[dict[str, list[Path]], list[Skipped]]:
+    """What `find_photos` gives, and what is known to be unusable in these classes before anything is opened."""
+    found, skipped = _scan(folder)
+    chosen = _choose(found, only, folder)
+    unwanted = set(found) - set(chosen)
+    return chosen, [item for item in skipped if item.path.split(os.sep)[0] not in unwanted]
 
 
 def load_photos(
@@ -82,11 +90,7 @@ def load_photos(
     Raises UserError when the folder cannot be used, a class has no usable photo, there are fewer than MIN_PHOTOS in all,
     or they would not fit in memory.
     """
-    found, skipped = _scan(folder)
-    unwanted = set(found)
-    found = _choose(found, only, folder)
-    unwanted -= set(found)
-    skipped = [item for item in skipped if item.path.split(os.sep)[0] not in unwanted]
+    found, skipped = scan(folder, only)
     found = select(found) if select else found
     files = [(label, path) for label, paths in enumerate(found.values()) for path in paths]
     _check_memory(len(files), size)
@@ -147,9 +151,9 @@ def _scan(folder: str | os.PathLike[str]) -> tuple[dict[str, list[Path]], list[S
         elif _around(path, root):
             skipped.append(Skipped(_shown(path, root), _LOOP))
         else:
-            found[_printable(path.name)] = _walk(path, root, skipped)
+            found[printable(path.name)] = _walk(path, root, skipped)
     if not any(found.values()):
-        return {_printable(os.path.basename(os.path.abspath(root))) or "photos": list(loose.values())}, skipped
+        return {printable(os.path.basename(os.path.abspath(root))) or "photos": list(loose.values())}, skipped
     for path in loose.values():
         skipped.append(Skipped(_shown(path, root), refuse(path) or "lies beside the class folders; move it into one of them"))
     return found, skipped
@@ -198,15 +202,25 @@ def _around(path: Path, folder: Path) -> bool:
 def _entries(folder: Path) -> list[Path]:
     """What lies in `folder`, sorted, without hidden files and what file managers leave behind."""
     names = sorted(os.listdir(folder))
-    return [folder / name for name in names if not name.startswith(".") and name.lower() not in _IGNORED]
+    return [folder / name for name in names if not is_ignored(name)]
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder of this name is passed over without a word."""
+    return name.startswith(".") or name.lower() in _IGNORED
 
 
 def _shown(path: Path, root: str | os.PathLike[str]) -> str:
     """`path` below `root`, as it can be printed."""
-    return _printable(os.path.relpath(path, root))
+    return printable(os.path.relpath(path, root))
 
 
-def _printable(name: str) -> str:
+def relative(path: Path, root: str | os.PathLike[str]) -> str:
+    """`path` below `root` with / between, its odd bytes kept: how tables name a photo."""
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def printable(name: str) -> str:
     """A file name that was not written in UTF-8, with its odd bytes escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,14 +19,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .errors import UserError
-from .files import write_atomic
+from .files import cache_folder, write_atomic
 from .pickled import load_pickle
 from .trunk import ARCHITECTURES, HEAD, Trunk
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
 MICRO_BATCH = 16  # 8 and 16 gave 23 to 29 pictures a second on one busy CPU core, 32 gave 18 to 22
 DEFAULT = "mobilenetv2"
-CACHE = "this-flower-does-not-exist"  # below the user's folder for caches
 
 _CPU = torch.device("cpu")
 _VERSION = 1  # of what happens to a picture before its network sees it; a new number leaves old cache files alone
@@ -271,15 +269,13 @@ def _reason(error: Exception) -> str:
 
 def _cache_file(network: FeatureNetwork, pictures: np.ndarray | Tensor) -> Path | None:
     """Where the features of these pictures are kept; None for a user without a home."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        root = Path(named) if os.path.isabs(named) else Path.home() / ".cache"  # a relative one is to be ignored, says XDG
-    except RuntimeError:
+    root = cache_folder()
+    if root is None:
         return None
     pixels = np.ascontiguousarray(pictures)
     digest = hashlib.sha256(f"{_VERSION} {network.digest} {network.device.type} {pixels.shape}\n".encode())
     digest.update(pixels.tobytes())
-    return root / CACHE / f"{digest.hexdigest()}.npy"
+    return root / f"{digest.hexdigest()}.npy"
 
 
 def _read_cache(path: Path, shape: tuple[int, int]) -> np.ndarray | None:

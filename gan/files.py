@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .errors import UserError
 
+CACHE = "this-flower-does-not-exist"  # below the user's folder for caches
+
 
 def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
     """Write `data` to a temporary file beside `path`, sync it, rename it onto `path`, sync the folder.
@@ -41,6 +43,19 @@ def sweep(folder: Path) -> None:
     """Remove what killed writers left in `folder` and below it. Only for who knows that nobody writes there now."""
     for path in folder.rglob(".*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path | None:
+    """Where this program may keep what it can make again: $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist.
+
+    None for a user without a home. Nothing is made.
+    """
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        root = Path(named) if os.path.isabs(named) else Path.home() / ".cache"  # a relative one is to be ignored, says XDG
+    except RuntimeError:
+        return None
+    return root / CACHE
 
 
 def check_writable(folder: Path, otherwise: str) -> None:

@@ -67,7 +67,7 @@ class Model:
         return (self.folder or Path(self.name)).resolve().name if local else self.name
 
 
-class _Unreachable(UserError):
+class Unreachable(UserError):
     """The Hub gave no answer, or none that settles the matter: a copy in the cache may stand in."""
 
 
@@ -217,7 +217,7 @@ def _from_hub(name: str, seconds: float) -> Model:
         commit = _cached_commit(repo, revision) if _COMMIT.fullmatch(revision) else None
         commit = commit or bounded(lambda: _fetch(repo, revision), seconds, f"the download of {repo}")
     except UserError as error:
-        commit = _cached_commit(repo, revision) if isinstance(error, _Unreachable) else None
+        commit = _cached_commit(repo, revision) if isinstance(error, Unreachable) else None
         if commit is None and os.path.isdir(name):
             raise UserError(f"{str(error).rstrip('.')}; the folder {name} here is no model, it lacks {CONFIG}.") from error
         if commit is None:
@@ -268,7 +268,7 @@ def _fetch(repo: str, revision: str) -> str:
                 f"{filename} of {repo} has {found.size >> 20} MiB, and no model here is over {limit >> 20}; use another one."
             )
         if found.commit_hash is None or not _COMMIT.fullmatch(found.commit_hash):
-            raise _Unreachable(f"what answered for {repo} is not the Hub; check the proxy, the firewall and HF_ENDPOINT.")
+            raise Unreachable(f"what answered for {repo} is not the Hub; check the proxy, the firewall and HF_ENDPOINT.")
         return found.commit_hash
 
     commit = head(CONFIG, revision, MAX_CONFIG_BYTES)
@@ -329,7 +329,7 @@ def bounded(work: Callable[[], Any], seconds: float, what: str) -> Any:
     except FutureTimeout as error:
         if future.done() and future.exception() is error:
             raise _explained(error, what) from error
-        raise _Unreachable(f"{what} took longer than {seconds:g} seconds; try again when the network is faster.") from None
+        raise Unreachable(f"{what} took longer than {seconds:g} seconds; try again when the network is faster.") from None
     except Exception as error:  # the client's errors come from three libraries and differ from version to version
         raise _explained(error, what) from error
 
@@ -359,16 +359,16 @@ def _explained(error: Exception, what: str) -> UserError:
     if status == 403:
         return UserError(f"{what} failed: the token may not do this (403, {said}); use one with the right permissions.")
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return _Unreachable(f"{what} failed: HF_HUB_OFFLINE forbids it; unset it, or name a bundled model.")
+        return Unreachable(f"{what} failed: HF_HUB_OFFLINE forbids it; unset it, or name a bundled model.")
     if status in (408, 429) or (status or 0) >= 500:
-        return _Unreachable(f"{what} failed: the Hub answered {status}; try again in a few minutes.")
+        return Unreachable(f"{what} failed: the Hub answered {status}; try again in a few minutes.")
     if status is not None:
         return UserError(f"{what} failed: the Hub refused it ({status}, {said}); check the name and the files.")
     kind = type(error).__name__
     if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.errno is not None:
         return UserError(f"{what} failed on this machine ({os.strerror(error.errno)}); free some space or check HF_HOME.")
     if isinstance(error, TimeoutError) or "Timeout" in kind:
-        return _Unreachable(f"{what} failed: the Hub did not answer in time; try again in a few minutes.")
+        return Unreachable(f"{what} failed: the Hub did not answer in time; try again in a few minutes.")
     if "Connect" in kind:
-        return _Unreachable(f"{what} failed: the Hub cannot be reached; check the network, then try again.")
-    return _Unreachable(f"{what} failed before it was complete ({kind}); try again in a few minutes.")
+        return Unreachable(f"{what} failed: the Hub cannot be reached; check the network, then try again.")
+    return Unreachable(f"{what} failed before it was complete ({kind}); try again in a few minutes.")

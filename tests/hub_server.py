@@ -1,7 +1,7 @@
 """A small Hugging Face Hub on the loopback interface: as much of its API as the real client needs, and its failures.
 
 `HubServer` is a context manager. `put` stores a repository, `fault` chooses what goes wrong, `requests` tells what was asked.
-Spaces are repositories called `spaces/owner/name`, as in their addresses.
+Spaces are repositories called `spaces/owner/name`, as in their addresses, and datasets `datasets/owner/name`.
 """
 
 from __future__ import annotations
@@ -120,12 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
     # ------------------------------------------------------------------------------------------------------ reading
 
     def resolve(self, path: str) -> None:
-        owner, name, _, rest = path.lstrip("/").split("/", 3)
-        repo = self.hub.repos.get(f"{owner}/{name}")
+        kind = "datasets/" if path.startswith("/datasets/") else ""
+        owner, name, _, rest = path.removeprefix(f"/{kind}").lstrip("/").split("/", 3)
+        repo = self.hub.repos.get(f"{kind}{owner}/{name}")
         if repo is None:  # the Hub hides from strangers whether a repository exists
             known = "Authorization" in self.headers
             return self.answer(404 if known else 401, b"", {"X-Error-Code": "RepoNotFound"} if known else {})
-        revision, _, filename = rest.rpartition("/")
+        revision, _, filename = rest.partition("/") if kind else rest.rpartition("/")
         commit = repo.refs.get(revision, revision)
         if commit not in repo.commits:
             return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
@@ -156,11 +157,23 @@ class _Handler(BaseHTTPRequestHandler):
                 break
         return None
 
+    def dataset(self, name: str, revision: str) -> None:
+        repo = self.hub.repos.get(name)
+        if repo is None:
+            return self.answer(401)
+        commit = repo.refs.get(revision, revision)
+        if commit not in repo.commits:
+            return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        files = [{"rfilename": path, "size": len(content)} for path, content in repo.commits[commit].items()]
+        return self.json({"id": name.removeprefix("datasets/"), "sha": commit, "siblings": files, "tags": []})
+
     # ------------------------------------------------------------------------------------------------------ writing
 
     def api(self, parts: list[str], body: bytes) -> None:
         if parts == ["validate-yaml"]:
             return self.json({"errors": [], "warnings": []})
+        if parts[0] == "datasets" and self.command == "GET":
+            return self.dataset("/".join(parts[:3]), "/".join(parts[4:]))
         if "Authorization" not in self.headers:
             return self.answer(401, b"", {"X-Error-Message": "Invalid credentials in Authorization header"})
         if parts == ["repos", "create"]:

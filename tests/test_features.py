@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from gan import features as rooms
 from gan.errors import UserError
 from gan.features import MICRO_BATCH, FeatureNetwork, cached, features, find_network, full_precision
+from gan.files import CACHE
 from gan.generator import to_uint8
 
 CPU = torch.device("cpu")
@@ -353,7 +354,7 @@ def test_the_second_time_nothing_is_computed(tmp_path):
     network = counting(seen)
     first = cached(network, PICTURES)
     assert len(seen) == 2 and torch.equal(first, features(network, PICTURES))
-    assert [path.suffix for path in kept(tmp_path)] == [".npy"] and kept(tmp_path)[0].parent.name == rooms.CACHE
+    assert [path.suffix for path in kept(tmp_path)] == [".npy"] and kept(tmp_path)[0].parent.name == CACHE
     seen.clear()
     assert torch.equal(cached(network, torch.tensor(PICTURES), progress=lambda *call: calls.append(call)), first)
     assert not seen and not calls
@@ -424,7 +425,7 @@ def test_where_files_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for named in ("", "relative/cache"):
         monkeypatch.setenv("XDG_CACHE_HOME", named)
-        assert rooms._cache_file(counting([]), PICTURES).parent == tmp_path / "home" / ".cache" / rooms.CACHE
+        assert rooms._cache_file(counting([]), PICTURES).parent == tmp_path / "home" / ".cache" / CACHE
 
     def homeless():
         raise RuntimeError("Could not determine home directory.")
