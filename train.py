@@ -1,4 +1,4 @@
-"""Train a GAN on a folder of photos: `python train.py PHOTOS`, with a sub-folder for each class."""
+"""Train a GAN on your photos: `python train.py PHOTOS`, a folder with a sub-folder for each class."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         epilog="presets: " + "; ".join(f"{name} ({preset.stage})" for name, preset in PRESETS.items()),
     )
-    parser.add_argument("photos", metavar="PHOTOS", type=Path, help="folder of photos, with a sub-folder for each class")
+    parser.add_argument(
+        "photos",
+        metavar="PHOTOS",
+        help="folder of photos with a sub-folder for each class, a .zip of one, or hf://datasets/owner/name[/folder]",
+    )
     add = parser.add_argument
     add("--preset", default=AUTO, choices=(AUTO, *PRESETS), metavar="NAME",
         help="which model (default auto: that of --from, or chosen by the photos and the device, and said)")  # fmt: skip
@@ -51,6 +55,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="pixels a side, for flagship: 32, 64, 128 or 256 (default that of the preset)",
     )
     add("--classes", nargs="+", default=(), metavar="NAME", help="train on these sub-folders only")
+    add("--manifest", type=Path, metavar="FILE", help="train on what this manifest.csv of `python -m gan doctor` keeps")
     add("--holdout", type=float, metavar="X", help="share of each class's photos kept away from training, 0 to 0.9 (default 0)")
     add("--out", type=Path, metavar="FOLDER", help="run folder (default runs/PRESET-PHOTOS)")
     length = parser.add_mutually_exclusive_group()
@@ -138,24 +143,34 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     from gan import lock
     from gan.data import find_photos, load_photos
     from gan.device import describe, pick_device, pick_precision
+    from gan.manifest import keeping
     from gan.run import Run
+    from gan.sources import photo_folder
     from gan.trainer import OVERSAMPLE
 
     if args.threads:
         torch.set_num_threads(args.threads)
     device = pick_device(args.device)
+    args.photos = photo_folder(args.photos, _reading("preparing"))
+    keep = keeping(args.manifest, args.photos) if args.manifest else None
     found = find_photos(args.photos, args.classes)
+    found = keep(found) if keep else found
     args = _chosen(args, device, found)
     out = args.out or Path("runs") / f"{args.preset}-{args.photos.resolve().name}"
     _check_out(args, out)
     classes = tuple(found)
     model, train = _configure(args, classes, pick_precision(device, args.precision))
     photos = load_photos(
-        args.photos, OVERSAMPLE * model.resolution, only=args.classes, select=_training_part(args, train), progress=_reading()
+        args.photos,
+        OVERSAMPLE * model.resolution,
+        only=args.classes,
+        select=_training_part(args, train, keep),
+        progress=_reading("reading"),
     )
     _list(photos.skipped)
     counts = photos.counts()
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    _print_doctor(photos, model.resolution)
     if args.epochs:
         train = lasting(train, args.epochs * len(photos.labels))
     train = train.validate()
@@ -188,7 +203,8 @@ def _about(args: argparse.Namespace, argv: list[str]) -> dict[str, str]:
         for before, word in zip(["", *argv], argv, strict=False)
         if word != "--note" and before != "--note" and not word.startswith("--note=")
     ]
-    return {"command": shlex.join(["python", "train.py", *kept]), "notes": args.note}
+    about = {"command": shlex.join(["python", "train.py", *kept]), "notes": args.note}
+    return {**about, "manifest": args.manifest.name} if args.manifest else about
 
 
 def _chosen(args: argparse.Namespace, device: torch.device, found: dict[str, list[Path]]) -> argparse.Namespace:
@@ -245,20 +261,34 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
     )  # fmt: skip
 
 
-def _training_part(args: argparse.Namespace, train: TrainConfig):
-    """What is left of the files when the photos to judge by are held out, as load_photos takes it; None for all."""
+def _training_part(args: argparse.Namespace, train: TrainConfig, keep):
+    """What is left of the files when the manifest has been asked, with `keep`, and the photos to judge by are held out, as
+    load_photos takes it; None for all.
+    """
     if not train.holdout:
-        return None
+        return keep
     from gan.holdout import split
 
-    return lambda found: split(found, args.photos, train.holdout, train.seed)[0]
+    return lambda found: split(keep(found) if keep else found, args.photos, train.holdout, train.seed)[0]
 
 
-def _reading():
-    """A progress callback for reading photos, or None where nobody looks."""
+def _reading(what: str):
+    """A progress callback for `what` is done to the photos, or None where nobody looks."""
     if not sys.stderr.isatty():
         return None
-    return lambda done, total: print(f"\rreading photos {done:,}/{total:,}", end="\n" if done == total else "", file=sys.stderr)
+    return lambda done, total: print(f"\r{what} photos {done:,}/{total:,}", end="\n" * (done == total), file=sys.stderr)
+
+
+def _print_doctor(photos: Photos, resolution: int) -> None:
+    from gan.doctor import short
+
+    try:
+        lines = short(photos, resolution)
+    except Exception as error:  # advice only: whatever it is, it must not cost the training
+        lines = [f"the photos were not examined ({error})"]
+    for line in lines:
+        print(f"doctor: {line}")
+    print("doctor: nothing to complain about" if not lines else "doctor: python -m gan doctor PHOTOS says more")
 
 
 def _judge(args: argparse.Namespace, train: TrainConfig, photos: Photos, device: torch.device) -> Judge | None:

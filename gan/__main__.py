@@ -1,12 +1,14 @@
 """Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and let
 one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`. Use them, too:
 `python -m gan sample MODEL --out FOLDER`, `python -m gan export MODEL --onnx`, `python -m gan publish MODEL owner/name`.
+Before a training, look at its photos: `python -m gan doctor PHOTOS`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import sys
 import time
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from .evaluate import Evaluation, Settings
     from .features import FeatureNetwork
     from .hub import Model
+
+
+_PHOTOS = "folder of photos (a .zip, or hf://datasets/owner/name)"
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -61,20 +66,40 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     one = commands.add_parser("evaluate", parents=[common], allow_abbrev=False, help="judge one model")
     one.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
-    one.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos it was trained on")
+    one.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} it was trained on")
     one.add_argument("--card", action="store_true", help="also write the figures into the model's config.json and card")
     several = commands.add_parser("compare", parents=[common], allow_abbrev=False, help="put models side by side")
     several.add_argument("models", metavar="MODEL", nargs="+", help="path, bundled name or Hub name of a model")
-    several.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos they were trained on")
+    several.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} they were trained on")
     memory = commands.add_parser("remember", allow_abbrev=False, help="write features of its photos into a model folder")
     memory.add_argument("model", metavar="MODEL", help="path or bundled name of a model")
-    memory.add_argument("photos", metavar="PHOTOS", type=Path, help="the folder of photos it was trained on")
+    memory.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} it was trained on")
     memory.add_argument(
         "--network", default="efficientnet-lite0", choices=("efficientnet-lite0", "mobilenetv2"),
         help="whose features (default efficientnet-lite0, which the app installs)",
     )  # fmt: skip
+    for command in (one, several, memory):
+        command.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest.csv given to train.py, if one was")
+    _add_doctor(commands)
     _add_uses(commands)
     return parser.parse_args(argv)
+
+
+def _add_doctor(commands: argparse._SubParsersAction) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        allow_abbrev=False,
+        help="say what is wrong with photos, before a training",
+        description="Look at photos as a training would: what cannot be read, near-duplicates, small and blurred photos, "
+        "imbalance. Writes doctor.json, a contact sheet a class (red: left out, orange: small), and manifest.csv, which "
+        "train.py --manifest takes. Nothing is deleted.",
+        epilog="exit codes: 0 nothing to complain about, 1 something found, 2 it could not be done, 130 interrupted",
+    )
+    doctor.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} to look at")
+    add = doctor.add_argument
+    add("--out", type=Path, metavar="FOLDER", help="where the files go (default runs/doctor-PHOTOS)")
+    add("--classes", nargs="+", default=(), metavar="NAME", help="these sub-folders only")
+    add("--resolution", type=int, metavar="N", help="pixels a side of the training (default: what --preset auto would choose)")
 
 
 def _add_uses(commands: argparse._SubParsersAction) -> None:
@@ -102,13 +127,13 @@ def _add_uses(commands: argparse._SubParsersAction) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Judge; the exit code: 0 done, 2 something the user can mend, 130 interrupted."""
+    """Do it; the exit code: 0 done, 1 the doctor found something, 2 something the user can mend, 130 interrupted."""
     words = sys.argv[1:] if argv is None else argv
     args = parse(argv)
     try:
         what = {
             "evaluate": _evaluate, "compare": _compare, "remember": _remember, "sample": _sample, "export": _export,
-            "publish": _publish,
+            "publish": _publish, "doctor": _doctor,
         }[args.what]  # fmt: skip
         return what(args, shlex.join(["python", "-m", "gan", *words]))
     except UserError as error:
@@ -195,7 +220,8 @@ def _remember(args: argparse.Namespace, command: str) -> int:
     check_writable(model.folder, "copy the model to a folder of yours")
     show, config = _progress(called(model)), model.generator.config
     progress = lambda done, total: show("reading photos", done, total)  # noqa: E731
-    reference = load_reference(args.photos, config, config.resolution, progress=progress)
+    folder, keep = _photos(args, show)
+    reference = load_reference(folder, config, config.resolution, progress=progress, keep=keep)
     for note in reference.notes:
         _complain(f"note: {note}")
     found = memory.remember(reference, config, network, show)
@@ -268,6 +294,49 @@ def _publish(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
+def _doctor(args: argparse.Namespace, command: str) -> int:
+    from . import checks, doctor
+    from .auto import choose
+    from .config import MAX_RESOLUTION
+    from .data import find_photos
+    from .device import pick_device
+    from .files import check_writable, write_atomic
+    from .manifest import table
+    from .render import png
+    from .sources import photo_folder
+
+    if args.resolution is not None:
+        checks.whole("--resolution", args.resolution, 8, MAX_RESOLUTION)
+    show = _progress("doctor")
+    folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
+    files = find_photos(folder, args.classes)
+    args.out = out = args.out or Path("runs") / f"doctor-{folder.resolve().name}"
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
+    check_writable(out, "choose another --out")
+    resolution = args.resolution or choose(pick_device("auto"), files).resolution
+    found = doctor.examine(folder, resolution, args.classes, lambda done, total: show("photos", done, total))
+    write_atomic(out / "doctor.json", _json(doctor.summary(found, args.photos)))
+    write_atomic(out / "manifest.csv", table(doctor.rows(found)))
+    for number, (label, sheet) in enumerate(doctor.sheets(found)):
+        write_atomic(out / f"sheet-{number:02d}-{re.sub('[^A-Za-z0-9]', '_', label)[:60]}.png", png(sheet))
+    print(doctor.report(found, args.photos))
+    print(f"written into {out}: doctor.json, manifest.csv, and a sheet for each class")
+    if sum(found.kept.values()) < len(found.photos):
+        words = ["python", "train.py", args.photos, "--manifest", str(out / "manifest.csv")]
+        print(f"train on what is kept: {shlex.join(words)}")
+    return 0 if found.sound else 1
+
+
+def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -> tuple[Path, Any]:
+    """The folder of PHOTOS, and what takes of its files those that --manifest keeps. Raises UserError."""
+    from .manifest import keeping
+    from .sources import photo_folder
+
+    folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
+    return folder, keeping(args.manifest, folder) if args.manifest else None
+
+
 def _judge(
     args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int
 ) -> Evaluation:  # fmt: skip
@@ -276,7 +345,8 @@ def _judge(
 
     show = _progress(called(model))
     progress = lambda done, total: show("photos", done, total)  # noqa: E731
-    reference = load_reference(args.photos, model.generator.config, side, args.reference, args.classes, progress)
+    folder, keep = _photos(args, show)
+    reference = load_reference(folder, model.generator.config, side, args.reference, args.classes, progress, keep)
     return evaluate(model, reference, network, settings, thorough=args.what == "evaluate", progress=show)
 
 

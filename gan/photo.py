@@ -60,11 +60,16 @@ class _Unsupported(Exception):
 
 def side_of(path: Path) -> int:
     """The shorter side of a photo in pixels, from its header alone; 0 for a file that is none."""
+    return min(size_of(path))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it is stored, in pixels, from its header alone; (0, 0) for a file that is none."""
     try:
         with quiet_pillow(), open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
-            return min(image.size)
+            return image.size
     except Exception:  # of whatever kind a damaged header raises; reading the photos says what is wrong
-        return 0
+        return 0, 0
 
 
 def refuse(path: Path) -> str:

@@ -60,13 +60,14 @@ def load_reference(
     held_out: Path | None = None,
     only: Sequence[str] = (),
     progress: Callable[[int, int], object] | None = None,
+    keep: Callable[[dict[str, list[Path]]], dict[str, list[Path]]] | None = None,
 ) -> Reference:
     """Read the photos of `config`'s classes from `folder`, as its training saw them but for the augmentations.
 
     What was held out is found anew from the share and the seed in `config.trained`; `held_out` names another folder of
     photos to take instead; `only` some of the model's classes may be judged, in that order. A plain model's classes are the
-    sub-folders it was trained on. Raises UserError when a class is missing or has fewer than LEAST photos, and when `held_out`
-    holds photos that were trained on.
+    sub-folders it was trained on. `keep` takes the files of `folder` that its manifest kept (manifest.py). Raises UserError
+    when a class is missing or has fewer than LEAST photos, and when `held_out` holds photos that were trained on.
     """
     trained, found = config.trained, find_photos(folder)
     every = classes = photo_classes(config, found)
@@ -89,11 +90,12 @@ def load_reference(
         def select(found: dict[str, list[Path]]) -> dict[str, list[Path]]:
             # Cut as the training was, over all its classes: photos of one scene may be of two.
             whole = {name: files for name, files in find_photos(place).items() if name in every or name in found}
+            whole = keep(whole) if keep else whole
             parts = split(whole, place, share, seed)
-            return {name: parts[part][name] for name in found}
+            return {name: parts[part].get(name, []) for name in found}
 
         chosen = classes if len(find_photos(place)) > 1 else ()
-        cut = select if part is not None and share else None
+        cut = None if part is None else select if share else keep
         return load_photos(place, OVERSAMPLE * resolution, only=chosen, select=cut, progress=progress)
 
     kept, notes = read(folder, 0), []
@@ -101,6 +103,11 @@ def load_reference(
         notes.append("What the model was trained on is not known, so distances are to photos of its kind.")
     elif not _same_photos(kept, trained, config.resolution == resolution and not only):
         notes.append("The photos are not exactly those the model was trained on, so distances are to others of their kind.")
+    if trained.get("manifest") and share and not keep:
+        notes.append(
+            "It was trained on what a manifest kept, and none was given with --manifest, so some of the photos held out may "
+            "have been trained on."
+        )
     begun = trained.get("begun_from") or {}
     if share and begun and (begun.get("holdout", 0), begun.get("seed", 0)) != (share, seed):
         notes.append(
