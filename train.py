@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +96,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default bf16 where the processor has it")
     add("--resume", default="auto", choices=("auto", "never"), help="auto continues the run in --out (default)")
+    add("--preview", type=int, nargs="?", const=8008, metavar="PORT",
+        help="show the run's page, learning.html, at this port of this computer (8008 if none is said)")  # fmt: skip
     add("--every", type=int, default=10_000, metavar="N", help="grid and snapshot every N images (default 10,000)")
     add(
         "--evaluate-every",
@@ -183,7 +185,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
         run = _prepare(args, Run(out, model, train, photos, device, about=about, half=args.half, judge=judge, say=_say))
         if args.dry_run:
             return _estimate(run)
-        finished = _go(run, args.every, args.evaluate_every)
+        finished = _go(run, args.every, args.evaluate_every, args.preview)
     if finished == 0 and args.push_to_hub:
         from gan import hub
 
@@ -360,10 +362,16 @@ def _step_seconds(trainer: Trainer, begun: Path | None) -> float:
     return sorted(seconds)[1]
 
 
-def _go(run: Run, every: int, judge_every: int) -> int:
-    """Train, with a progress bar, until the end or a signal; the exit code."""
+def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
+    """Train, with a progress bar and (at `port`) a page that shows it, until the end or a signal; the exit code."""
+    from gan.preview import preview
+
     total = run.trainer.config.images
-    with _caught() as caught, _bar(run.trainer.images_seen, total) as bar:
+    with ExitStack() as stack:
+        if port is not None:
+            print(f"look at it: {stack.enter_context(preview(run.folder, port))}", flush=True)
+        caught = stack.enter_context(_caught())
+        bar = stack.enter_context(_bar(run.trainer.images_seen, total))
 
         def show(seen: int, stats: Stats) -> None:
             bar.update(min(seen, total) - bar.n)
@@ -378,7 +386,7 @@ def _go(run: Run, every: int, judge_every: int) -> int:
         return 128 + caught[0]
     if run.best:
         print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f}")
-    print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'samples.png'}")
+    print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'learning.html'}")
     print(f"open it: python app.py --model {shlex.quote(str(run.folder))}")
     print(f"publish it: python -m gan publish {shlex.quote(str(run.folder))} OWNER/NAME")
     return 0

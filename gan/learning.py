@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,10 +17,12 @@ from . import copies, journal, plot
 from .digits import known
 from .features import features
 from .generator import to_uint8
-from .judge import Judge
 from .reference import pictures
 from .report import template
 from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from .judge import Judge  # it wants what is installed for judging
 
 FILE = "learning.html"
 MOMENTS = 10  # of the fixed grid that are shown, evenly through the training

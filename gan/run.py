@@ -6,6 +6,7 @@ reals.png                                                  photos as the critic 
 grids/000012800.png                                        the same noise and classes through training (fig. 19), 60 at most
 growth/000012800.webp                                      a few of these, small, for the model folder (growth.py)
 logs/                                                      TensorBoard: scalars and pictures
+progress.jsonl  learning.html                              what was measured, and the page that shows it (learning.py)
 .lock  .trainer                                            who trains here now (lock.py)
 """
 
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint, growth
+from . import checkpoint, growth, learning
 from .card import model_card
 from .config import ModelConfig, TrainConfig
 from .data import Photos
@@ -33,11 +34,13 @@ from .errors import UserError
 from .files import sweep, write_atomic
 from .fitting import step
 from .generator import Generator, to_uint8
+from .journal import Journal
 from .render import grid, png
 from .trainer import Stats, Trainer, parameters
 
 GRID_SIDE = 8
 SNAPSHOT_SECONDS = 300  # a snapshot at least this often, however slow the steps are
+LOG_STEPS = 10
 ROLLBACKS = 3  # a run that diverges more often is set up wrongly
 
 
@@ -74,6 +77,7 @@ class Run:
         self.rollbacks: list[dict[str, Any]] = []  # each time it diverged: after which images, back to which, at which rate
         self.saved: int | None = None  # images of the last snapshot
         self.writer: Any = None
+        self.journal: Journal | None = None
         self._show_from = 0.0  # images from which on the next grid is shown in TensorBoard
         side = GRID_SIDE
         self.seeds = range(side * side)
@@ -143,6 +147,7 @@ class Run:
         fresh = not self.trainer.images_seen
         if fresh:
             self._clear()
+        self.journal = Journal(self.folder, self.trainer.images_seen)
         self.writer = _tensorboard(self.folder / "logs", self.trainer.images_seen)
         if fresh:
             self._save_reals()
@@ -180,6 +185,7 @@ class Run:
         for old in (
             self.folder / checkpoint.BEFORE,
             self.folder / checkpoint.SNAPSHOT,
+            self.folder / learning.FILE,
             *(self.folder / "grids").glob("*.png"),
             *(self.folder / growth.FOLDER).glob("*.webp"),
             *(self.folder / "logs").glob("events.out.tfevents.*"),
@@ -212,6 +218,7 @@ class Run:
         if self.writer:
             self.writer.close()
             self.writer = _tensorboard(self.folder / "logs", back)
+        self.journal = Journal(self.folder, back)
 
     def _unwritable(self, error: OSError) -> str:
         """The sentence for a folder that takes no more."""
@@ -228,6 +235,14 @@ class Run:
         if self._is_best() if judged else not self.best:
             self._save_model(sheet)
         self._save_snapshot()
+        self._save_page()
+
+    def _save_page(self) -> None:
+        """The page that shows the training as it goes."""
+        config = {**self.trainer.model.to_json(), **self.trainer.config.to_json(), "hardware": describe(self.trainer.device)}
+        settings = {name.replace("_", " "): str(value) for name, value in config.items() if name not in ("trained", "scores")}
+        found = learning.observe(self.trainer, self.judge, self.folder, self.folder.resolve().name, self.seconds, settings)
+        write_atomic(self.folder / learning.FILE, learning.page(found).encode())
 
     def _save_snapshot(self, *, keep: bool = True) -> None:
         state = {
@@ -243,6 +258,7 @@ class Run:
     def _is_best(self) -> bool:
         """Ask the judge; whether the model of this moment is the best one so far."""
         kid = self.judge(self.trainer)
+        self.journal.add(self.trainer.images_seen, kid=kid)
         if self.writer:
             self.writer.add_scalar("KID", kid, self.trainer.images_seen)
         better = kid < self.best.get("kid", math.inf)
@@ -296,7 +312,11 @@ class Run:
             self.writer.add_image(name, picture, self.trainer.images_seen, dataformats="HWC")
 
     def _log(self, stats: Stats) -> None:
-        if self.writer and self.trainer.steps % 10 == 0:
+        if self.trainer.steps % LOG_STEPS:
+            return
+        measured = {name: value for name, value in vars(stats).items() if not name.endswith("_score")}
+        self.journal.add(self.trainer.images_seen, seconds=self.seconds, **measured)
+        if self.writer:
             for name, value in vars(stats).items():
                 self.writer.add_scalar(name, value, self.trainer.images_seen)
             self.writer.add_scalar(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
+from pictures import make_photos
 from PIL import Image
 
+import train
 from gan import journal, learning, render
+from gan.errors import UserError
 from gan.learning import Learning
+from gan.preview import preview
 
 ROWS = [
     {"images": 320 * n, "critic_loss": 3 - n / 10, "generator_loss": 1 + n / 10, "gradient_norm": (n % 4 == 0) * 2.0}
@@ -99,3 +105,32 @@ def test_moments_are_the_first_row_of_the_grids_evenly_and_the_last(tmp_path):
     found = learning.moments(tmp_path, 16)
     assert len(found) == learning.MOMENTS - 1 and found[0][1].shape == (8, 16, 16, 3)
     assert found[0][1][3, 0, 0, 0] == found[0][0] // 100 + 3
+
+
+def test_a_run_writes_its_page_and_goes_on_with_its_journal(tmp_path):
+    photos, out = make_photos(tmp_path / "photos", count=10), tmp_path / "run"
+    flags = [str(photos), "--preset", "cwgan-gp-28", "--width", "4", "--batch", "4", "--critic-steps", "1", "--device", "cpu"]
+    for images in (80, 160):
+        command = [*flags, "--images", str(images), "--every", "40", "--evaluate-every", "0", "--out", str(out)]
+        assert train.main(command) == 0
+        seen = [row["images"] for row in journal.read(out)]
+        assert seen == list(range(40, images + 1, 40))
+        page = (out / learning.FILE).read_text(encoding="utf-8")
+        assert f"{images} of {images} images" in page.replace("\xa0", " ") and "truncation 0.01" in page
+        assert page.count('class="moment"') == images // 40 + 1 + 3
+
+
+def test_the_preview_serves_the_page_and_nothing_else(tmp_path):
+    (tmp_path / "snapshot.pt").write_bytes(b"secret")
+    with preview(tmp_path, 0) as address:
+        assert b"Nothing saved yet" in urllib.request.urlopen(address, timeout=5).read()
+        (tmp_path / learning.FILE).write_text("<p>here", encoding="utf-8")
+        assert urllib.request.urlopen(address + "/?again", timeout=5).read() == b"<p>here"
+        for path in ("/snapshot.pt", "/learning.html/../snapshot.pt", "/%2e%2e/x"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(address + path, timeout=5)
+        port = int(address.rpartition(":")[2])
+        with pytest.raises(UserError, match=f"port {port}.*--preview PORT"), preview(tmp_path, port):
+            pass
+    with pytest.raises(OSError):
+        urllib.request.urlopen(address, timeout=1)
