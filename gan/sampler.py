@@ -89,7 +89,7 @@ class Sampler:
 
     Where the processor multiplies bf16 natively it is drawn in that, norms folded into the convolutions before them: for the
     bundled flagship twice as fast as float32, for cwgan-gp-128 four times. Of 256 flowers of the flagship 99.9 % of the values
-    are within 3 of 255 of float32's, the farthest 11 away; of 64 of cwgan-gp-128 within 6, the farthest 20. Elsewhere it
+    are within 3 of 255 of float32's, the farthest 12 away; of 64 of cwgan-gp-128 within 6, the farthest 20. Elsewhere it
     draws in float32, so that two computers may differ by that.
     """
 
