@@ -6,6 +6,8 @@ Both are judged by their content, read strictly, and written atomically; nothing
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import io
 import json
 import os
@@ -136,7 +138,7 @@ def save_snapshot(folder: Path, state: dict[str, Any], *, keep: bool = True) -> 
     """
     buffer = io.BytesIO()
     torch.save({"schema": SNAPSHOT_SCHEMA, **state}, buffer)
-    write_atomic(folder / SNAPSHOT, buffer.getvalue(), folder / BEFORE if keep else None)
+    write_atomic(folder / SNAPSHOT, _sealed(buffer.getvalue()), folder / BEFORE if keep else None)
 
 
 def load_snapshot(
@@ -175,19 +177,15 @@ class _Damaged(Exception):
 def _read_snapshot(path: Path) -> dict[str, Any]:
     """Raises _Damaged, and UserError for a whole file that is not for this program or that it may not read."""
     try:
-        path.open("rb").close()
+        wrong = _wrong(path)
     except FileNotFoundError:
         raise _Damaged(f"{path} is missing") from None
     except OSError as error:
+        if error.errno == errno.EIO:  # the disk itself has lost it
+            raise _Damaged(f"{path} is damaged ({error.strerror})") from None
         raise UserError(f"{path} cannot be read ({error.strerror}); see to that, or choose another --out.") from None
-    # PyTorch reads a file with wrong bytes in it without a word, though it is a zip archive that knows its checksums.
-    try:
-        with zipfile.ZipFile(path) as archive:
-            wrong = archive.testzip()
-    except Exception as error:  # zipfile raises nearly everything on damaged files
-        raise _Damaged(f"{path} is damaged ({first_line(error)})") from None
     if wrong:
-        raise _Damaged(f"{path} is damaged (the checksum of '{wrong}' is wrong)")
+        raise _Damaged(f"{path} is damaged ({wrong})")
     state = load_pickle(path)
     if not isinstance(state, dict) or "images_seen" not in state:
         raise UserError(f"{path} is not a snapshot of a run; train into another folder with --out.")
@@ -198,6 +196,37 @@ def _read_snapshot(path: Path) -> dict[str, Any]:
             "go on with the release that wrote it, or train into another folder with --out."
         )
     return state
+
+
+_SEAL = b"sha256 "
+_SEAL_SIZE = len(_SEAL) + 64
+
+
+def _sealed(archive: bytes) -> bytes:
+    """A zip archive without a comment → the same one with the SHA-256 of all that stands before as its comment.
+
+    PyTorch reads a file with wrong bytes in it without a word; a zip archive's own checksums leave its directory out.
+    """
+    body = archive[:-2] + _SEAL_SIZE.to_bytes(2, "little")
+    return body + _SEAL + hashlib.sha256(body).hexdigest().encode()
+
+
+def _wrong(path: Path) -> str:
+    """What is wrong with the bytes of a snapshot, in a few words; nothing if they are those that were written."""
+    digest, left = hashlib.sha256(), path.stat().st_size - _SEAL_SIZE
+    with path.open("rb") as file:
+        while left > 0 and (part := file.read(min(left, 1 << 20))):
+            digest.update(part)
+            left -= len(part)
+        seal = file.read()
+    if seal.startswith(_SEAL):
+        return "" if seal == _SEAL + digest.hexdigest().encode() else "its checksum is wrong"
+    try:  # from before there was a seal
+        with zipfile.ZipFile(path) as archive:
+            part = archive.testzip()
+    except Exception as error:  # zipfile raises nearly everything on damaged files
+        return first_line(error)
+    return f"the checksum of '{part}' is wrong" if part else ""
 
 
 def _some(keys: list[str]) -> str:

@@ -96,6 +96,24 @@ def test_a_dry_run_passes_a_damaged_snapshot_over_and_leaves_it(photos, tmp_path
     assert (tmp_path / "out" / SNAPSHOT).read_bytes() == b"PK"
 
 
+def test_no_wrong_byte_of_a_snapshot_goes_unnoticed(tmp_path):
+    """Not those of the archive's directory either, which its own checksums leave out."""
+    draws = random.Random(0)
+    weights = {"a": torch.arange(40.0), "b": torch.ones(3)}
+    for images in (1, 2):
+        checkpoint.save_snapshot(tmp_path, {"images_seen": images, "weights": weights})
+    whole = (tmp_path / SNAPSHOT).read_bytes()
+    assert checkpoint.load_snapshot(tmp_path)["images_seen"] == 2
+    for number in range(600):
+        (victims.flip if number % 6 else victims.cut)(tmp_path / SNAPSHOT, draws)
+        said, content = [], (tmp_path / SNAPSHOT).read_bytes()
+        state = checkpoint.load_snapshot(tmp_path, said.append)
+        assert state["weights"]["a"].equal(weights["a"])
+        if not content.startswith(whole[:-71]):  # of the checksum behind it may be gone what it takes to be known as one
+            assert state["images_seen"] == 1 and "is damaged" in said[0], number
+        (tmp_path / SNAPSHOT).write_bytes(whole)
+
+
 def test_a_snapshot_that_may_not_be_read_is_not_replaced(tmp_path, monkeypatch):
     for images in (1, 2):
         checkpoint.save_snapshot(tmp_path, {"images_seen": images})
