@@ -11,6 +11,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from .files import write_atomic
+
 FILE = "progress.jsonl"
 MOST = 20_000  # lines that are read: beyond that every other one is left out, again and again
 
@@ -21,7 +23,7 @@ class Journal:
     def __init__(self, folder: Path, images_seen: int) -> None:
         self._path = folder / FILE
         kept = [row for row in read(folder) if row["images"] <= images_seen]
-        self._path.write_text("".join(map(_line, kept)), encoding="utf-8")
+        write_atomic(self._path, "".join(map(_line, kept)).encode())
 
     def add(self, images: int, **values: float) -> None:
         """Write what was measured after so many images; what is no finite number is left out. Raises OSError."""
