@@ -122,10 +122,10 @@ def gallery(page, address: str) -> None:
     page.wait_for_timeout(1500)
     for number in range(6):
         page.locator("#generate-pictures figure button").nth(number).click()
-        page.get_by_role("dialog").get_by_role("button", name="Keep", exact=True).click()
+        page.locator("dialog[open] .keep button").click()
         page.keyboard.press("Escape")
     page.goto(f"{address}/?tab=gallery")
-    page.wait_for_selector("#gallery-pictures img[src]")
+    page.get_by_text("Kept: 6").first.wait_for()
     page.wait_for_timeout(1500)
     _shoot(page, "gallery")
 
