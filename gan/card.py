@@ -148,9 +148,6 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
     if back := trained.get("rollbacks"):
         times = (f"at {one['back_to']:,} images, diverged at {one['reached']:,}" for one in back)
         rows.append(("learning rate halved", "; ".join(times)))
-    if back := trained.get("rollbacks"):
-        times = (f"at {one['back_to']:,} images, diverged at {one['reached']:,}" for one in back)
-        rows.append(("learning rate halved", "; ".join(times)))
     if trained.get("critic_lr"):
         rows.insert(1 + [row[0] for row in rows].index("Adam"), ("critic's learning rate", f"{trained['critic_lr']:g}"))
     if trained.get("start_from"):
