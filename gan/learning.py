@@ -112,9 +112,9 @@ def observe(
         rows=journal.read(folder),
         moments=moments(folder / "grids", side),
         truncations=[(words, to_uint8(trainer.draw(seeds, labels, level))) for words, level in levels.items()],
-        pairs=_pairs(trainer, judge) if judge else (),
+        pairs=_pairs(trainer, judge) if hasattr(judge, "network") else (),
         reals=_picture(folder / "reals.png"),
-        kid_name=judge.network.kid_name if judge else "KID",
+        kid_name=judge.network.kid_name if hasattr(judge, "network") else "KID",
     )
 
 
