@@ -165,8 +165,8 @@ def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(br
         search = visitor.page.locator(".walk .search")
         visitor.page.get_by_role("button", name="Find the directions").wait_for()
         assert "not found yet" in search.inner_text()
-        visitor.page.wait_for_timeout(300)
         shown = visitor.page.locator(f"{CELLS} img").locator("visible=true")
+        shown.first.wait_for()
         assert shown.count() == 1 and shown.bounding_box()["width"] > 50  # the flower is there all the while
         visitor.page.get_by_role("button", name="Find the directions").click()
         visitor.page.wait_for_function(FOUND)
