@@ -8,6 +8,7 @@ A run keeps a grid of its fixed noise each time it saves; of these a model folde
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,16 @@ def keep(run: Path) -> list[Path]:
     What `growth/` held before is replaced. Returns the files. Raises OSError.
     """
     grids = sorted((run / "grids").glob("*.png"))
-    count = min(MOST, len(grids))
-    chosen = [grids[round((number + 1) * len(grids) / count) - 1] for number in range(count)]
     for old in (run / FOLDER).glob("*.webp"):
         old.unlink()
     (run / FOLDER).mkdir(exist_ok=True)
-    return [_convert(path, run / FOLDER / f"{path.stem}.webp") for path in chosen]
+    return [_convert(path, run / FOLDER / f"{path.stem}.webp") for path in evenly(grids, MOST)]
+
+
+def evenly(grids: Sequence[Path], most: int) -> list[Path]:
+    """At most `most` of `grids`, evenly spread, the last among them."""
+    count = min(most, len(grids))
+    return [grids[round((number + 1) * len(grids) / count) - 1] for number in range(count)]
 
 
 def thin(run: Path) -> None:
@@ -69,9 +74,14 @@ def flowers(grid: Path, side: int) -> np.ndarray:
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{grid.name} of the model's growth cannot be read ({error}); fetch it anew.") from None
+    return cut(pixels, side)
+
+
+def cut(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Whole rows of a grid, uint8 H×W×3, as the flowers in them, N×`side`×`side`×3, row by row."""
     padded = np.pad(pixels, ((0, GAP), (0, GAP), (0, 0)))
-    cells = padded.reshape(SIDE, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
-    return np.ascontiguousarray(cells.reshape(SIDE**2, side, side, 3))
+    cells = padded.reshape(-1, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
+    return np.ascontiguousarray(cells.reshape(-1, side, side, 3))
 
 
 def _convert(grid: Path, path: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,14 @@ import torch
 from markupsafe import Markup
 from PIL import Image
 
-from . import copies, journal, plot
+from . import copies, growth, journal, plot
+from .data import Photos
 from .digits import known
 from .features import features
 from .generator import to_uint8
+from .latent import DEFAULT_TRUNCATION
 from .reference import pictures
-from .report import template
+from .report import cut, template
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 
 FILE = "learning.html"
 MOMENTS = 10  # of the fixed grid that are shown, evenly through the training
-ACROSS = 8  # flowers of each
+ACROSS = growth.SIDE  # flowers of each
 POINTS = 160  # of a curve: each is the median of what it stands for
-TRUNCATIONS = (0.01, 1.5, None)  # the paper's, fig. 20
+TRUNCATIONS = (0.01, DEFAULT_TRUNCATION, None)  # the paper's, fig. 20
 REFRESH = 60  # seconds after which a browser asks for the page anew
 
 
@@ -48,7 +50,6 @@ class Learning:
     pairs: Sequence[tuple[np.ndarray, np.ndarray, float]] = ()  # a flower, the photo nearest to it, how far it is
     reals: np.ndarray | None = None  # photos as the critic sees them
     kid_name: str = "KID"
-    notes: Sequence[str] = field(default_factory=tuple)
 
 
 def page(found: Learning) -> str:
@@ -101,7 +102,8 @@ def observe(
     """
     side, classes = trainer.model.resolution, len(trainer.model.classes)
     seeds, labels = range(ACROSS), torch.arange(ACROSS) % classes
-    levels = {f"truncation {level:g}" if level else "no truncation": level for level in TRUNCATIONS}
+    rows = {level: to_uint8(trainer.draw(seeds, labels, level)) for level in TRUNCATIONS}
+    network = getattr(judge, "network", None)  # a run may have any judge
     return Learning(
         name=name,
         images=trainer.images_seen,
@@ -111,19 +113,18 @@ def observe(
         photos=trainer.photos.counts(),
         rows=journal.read(folder),
         moments=moments(folder / "grids", side),
-        truncations=[(words, to_uint8(trainer.draw(seeds, labels, level))) for words, level in levels.items()],
-        pairs=_pairs(trainer, judge) if hasattr(judge, "network") else (),
+        truncations=[(cut(level), flowers) for level, flowers in rows.items()],
+        pairs=_pairs(trainer.photos, judge, rows[DEFAULT_TRUNCATION]) if network else (),
         reals=_picture(folder / "reals.png"),
-        kid_name=judge.network.kid_name if hasattr(judge, "network") else "KID",
+        kid_name=network.kid_name if network else "KID",
     )
 
 
-def _pairs(trainer: Trainer, judge: Judge) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """The flowers of the fixed noise, and the photos nearest to them as the judge sees both."""
-    flowers = to_uint8(trainer.draw(range(ACROSS), torch.arange(ACROSS) % len(trainer.model.classes)))
+def _pairs(photos: Photos, judge: Judge, flowers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """`flowers`, and the photos nearest to them as the judge sees both."""
     distances, which = copies.nearest(features(judge.network, flowers), judge.real)
-    photos = pictures(trainer.photos).pixels
-    return [(flower, photos[number], float(distance)) for flower, number, distance in zip(flowers, which, distances)]
+    nearest = pictures(replace(photos, images=photos.images[which], labels=photos.labels[which])).pixels
+    return list(zip(flowers, nearest, distances.tolist()))
 
 
 def _picture(path: Path) -> np.ndarray | None:
@@ -134,21 +135,18 @@ def _picture(path: Path) -> np.ndarray | None:
         return None
 
 
-def moments(grids: Path, side: int, gap: int = 2) -> list[tuple[int, np.ndarray]]:
+def moments(grids: Path, side: int) -> list[tuple[int, np.ndarray]]:
     """The first row of the grids in a folder (`000012800.png`), MOMENTS of them at most, evenly, the last one among them.
 
     (images seen, uint8 ACROSS×side×side×3). Files that cannot be read are passed over.
     """
     found = sorted(path for path in grids.glob("*.png") if path.stem.isdigit())
-    count = min(MOMENTS, len(found))
-    chosen = [found[round((number + 1) * len(found) / count) - 1] for number in range(count)]
     rows = []
-    for path in chosen:
+    for path in growth.evenly(found, MOMENTS):
         try:
             with Image.open(path) as image:
-                row = np.asarray(image.convert("RGB").crop((0, 0, ACROSS * (side + gap) - gap, side)))
+                row = image.convert("RGB").crop((0, 0, image.width, side))
         except OSError:
             continue
-        padded = np.pad(row, ((0, 0), (0, gap), (0, 0))).reshape(side, ACROSS, side + gap, 3)
-        rows.append((int(path.stem), np.ascontiguousarray(padded.swapaxes(0, 1)[:, :, :side])))
+        rows.append((int(path.stem), growth.cut(np.asarray(row), side)))
     return rows

@@ -131,7 +131,7 @@ def template(name: str) -> jinja2.Template:
         loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )  # fmt: skip
-    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
+    style = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "plot.css"))
     # The page's policy allows this one style sheet, by its digest, and pictures inside the page: nothing else, no script.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     words = {"number": number, "count": count, "share": share}

@@ -60,7 +60,8 @@ def head(studio: Studio) -> str:
     model = {"model": studio.name, "revision": studio.model.revision}
     known = {"text": TEXT, **model, "size": studio.config.resolution, "classes": studio.classes}
     facts = json.dumps(known).replace("<", "\\u003c")
-    style = "\n".join(_files("style", "css"))
+    plots = (HERE.parent / "plot.css").read_text(encoding="utf-8")
+    style = "\n".join([f".gradio-container.gradio-container.gradio-container {{\n{plots}}}", *_files("style", "css")])
     # A script a file: where one fails the others go on.
     scripts = "".join(f"<script>{script}</script>" for script in [f"window.FLOWERS = {facts};", *_files("script", "js")])
     icon = "data:image/svg+xml," + quote(_mark().replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '))

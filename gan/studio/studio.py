@@ -51,10 +51,7 @@ class Studio:
 
     def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
         """`flowers` drawn, each as the page's script takes it: picture, file name, and what `settings.describe` says."""
-        return [
-            {"src": data_url(render.png(picture, self.about(flower))), **self.item(flower)}
-            for flower, picture in zip(flowers, self.sampler.draw(flowers), strict=True)
-        ]
+        return [{"src": data_url(png), **self.item(flower)} for flower, _, png in self.files(flowers)]
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """What an item says of a flower beside its picture."""
@@ -62,7 +59,10 @@ class Studio:
 
     def pictures(self, wanted: settings.Generate) -> list[tuple[Flower, str, bytes]]:
         """(flower, file name, PNG file) for every picture of the grid."""
-        flowers = wanted.flowers(self.classes)
+        return self.files(wanted.flowers(self.classes))
+
+    def files(self, flowers: Sequence[Flower]) -> list[tuple[Flower, str, bytes]]:
+        """(flower, file name, PNG file) for each of `flowers`."""
         return [
             (flower, f"{self.stem(flower)}.png", render.png(picture, self.about(flower)))
             for flower, picture in zip(flowers, self.sampler.draw(flowers), strict=True)
