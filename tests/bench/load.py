@@ -63,15 +63,17 @@ class Found:
         return sorted(wait for waits in self.waits.values() for wait in waits)
 
 
-async def crowd(address: str, visitors: int, seconds: float, pause: tuple[float, float] = LOOK) -> Found:
-    """Let so many visitors use the app at `address` for so long."""
+async def crowd(
+    address: str, visitors: int, seconds: float, pause: tuple[float, float] = LOOK, links: float = float("inf")
+) -> Found:
+    """Let so many visitors use the app at `address` for so long, or until each has opened so many links."""
     found = Found()
     limits = httpx.Limits(max_connections=2 * visitors + 8)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=WAIT) as client:
         config = (await client.get("/config")).json()
         opening = _opening(config)
         end = time.monotonic() + seconds
-        await asyncio.gather(*(_visit(client, opening, random.Random(number), end, pause, found) for number in range(visitors)))
+        await asyncio.gather(*(_visit(client, opening, number, end, pause, links, found) for number in range(visitors)))
     return found
 
 
@@ -81,10 +83,16 @@ def _opening(config: dict[str, Any]) -> int:
     return next(one["id"] for one in config["dependencies"] if [ids.get(id_) for id_ in one["inputs"]] == ["opened"])
 
 
-async def _visit(client: httpx.AsyncClient, opening: int, dice: random.Random, end: float, pause: Any, found: Found) -> None:
+async def _visit(
+    client: httpx.AsyncClient, opening: int, number: int, end: float, pause: tuple[float, float], links: float, found: Found
+) -> None:
+    dice = random.Random(number)
+    tour = dice.sample(list(LINKS), len(LINKS))  # all of them, in an order of the visitor's own, again and again
     await asyncio.sleep(dice.uniform(0, pause[1]))
-    while time.monotonic() < end:
-        link = dice.choice(list(LINKS))
+    opened = 0
+    while time.monotonic() < end and opened < links:
+        link = tour[opened % len(tour)]
+        opened += 1
         seed = dice.randrange(2**32)
         started = time.monotonic()
         try:
