@@ -6,10 +6,11 @@ import argparse
 import os
 import shlex
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from gan.data import Photos
     from gan.judge import Judge
+    from gan.ranks import Ranks
     from gan.run import Run
     from gan.trainer import Stats, Trainer
 
@@ -120,21 +122,24 @@ def main(argv: list[str] | None = None) -> int:
         return _train(args, sys.argv[1:] if argv is None else argv)
     except UserError as error:
         _list(error.skipped)
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_speaker()}{error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before or after the training itself, which catches it and saves
         print("stopped", file=sys.stderr)
         return 130
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}; see to that, and try again.", file=sys.stderr)
+        print(f"error: {_speaker()}{error.strerror or error}{where}; see to that, and try again.", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:  # outside of a step, where a smaller batch is no help
         from gan.fitting import is_exhausted
 
         if not is_exhausted(error):
             raise
-        print("error: there is not enough memory; use a smaller --resolution or --width, or fewer photos.", file=sys.stderr)
+        print(
+            f"error: {_speaker()}there is not enough memory; use a smaller --resolution or --width, or fewer photos.",
+            file=sys.stderr,
+        )
         return 2
 
 
@@ -142,24 +147,34 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     _check(args)
     import torch  # after the cheap checks: it takes over a second
 
+    from gan.device import pick_device
+    from gan.ranks import joined
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    with joined(pick_device(args.device)) as (ranks, device):
+        if ranks.first:
+            return _train_here(args, argv, device, ranks)
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # the first one speaks for all
+            return _train_here(args, argv, device, ranks)
+
+
+def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device, ranks: Ranks) -> int:
     from gan import lock
     from gan.data import find_photos, load_photos
-    from gan.device import describe, pick_device, pick_precision
+    from gan.device import describe, pick_precision
     from gan.manifest import keeping
     from gan.run import Run
     from gan.sources import photo_folder
     from gan.trainer import OVERSAMPLE
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    device = pick_device(args.device)
     args.photos = photo_folder(args.photos, _reading("preparing"))
     keep = keeping(args.manifest, args.photos) if args.manifest else None
     found = find_photos(args.photos, args.classes)
     found = keep(found) if keep else found
     args = _chosen(args, device, found)
     out = args.out or Path("runs") / f"{args.preset}-{args.photos.resolve().name}"
-    _check_out(args, out)
+    ranks.from_first(lambda: _check_out(args, out))
     classes = tuple(found)
     model, train = _configure(args, classes, pick_precision(device, args.precision))
     photos = load_photos(
@@ -176,21 +191,31 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     if args.epochs:
         train = lasting(train, args.epochs * len(photos.labels))
     train = train.validate()
+    ranks.check(train.batch)
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
-    _print_plan(model, train, out, describe(device))
+    _print_plan(model, train, out, describe(device, ranks.size))
     about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
-    judge = _judge(args, train, photos, device)
-    with nullcontext() if args.dry_run else lock.hold(out):
-        run = _prepare(args, Run(out, model, train, photos, device, about=about, half=args.half, judge=judge, say=_say))
+    judge = _judge(args, train, photos, device) if ranks.first else None
+    run = Run(out, model, train, photos, device, about=about, half=args.half, ranks=ranks, judge=judge, say=_say)
+    with ExitStack() as held:
+        if not args.dry_run:
+            ranks.from_first(lambda: held.enter_context(lock.hold(out)))
+        run = _prepare(args, run)
         if args.dry_run:
             return _estimate(run)
         finished = _go(run, args.every, args.evaluate_every, args.preview)
-    if finished == 0 and args.push_to_hub:
+    if finished == 0 and args.push_to_hub and ranks.first:
         from gan import hub
 
         print(f"published at {hub.publish(out, args.push_to_hub)}")
     return finished
+
+
+def _speaker() -> str:
+    """Which of several processes says something; nothing where there is one."""
+    number, size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    return f"process {number + 1} of {size} on {socket.gethostname()}: " if size > 1 else ""
 
 
 def _list(skipped: tuple) -> None:
@@ -331,7 +356,7 @@ def _estimate(run: Run) -> int:
     from gan.trainer import Trainer, parameters
 
     train, seen = run.trainer.config, run.trainer.images_seen
-    trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device)
+    trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.ranks)
     images = train.batch * train.critic_steps
     coarse = max(0, min(train.coarse_images, train.images) - seen) / images
     fine = max(0, train.images - max(seen, train.coarse_images)) / images
@@ -368,10 +393,10 @@ def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
 
     total = run.trainer.config.images
     with ExitStack() as stack:
-        if port is not None:
+        if port is not None and run.ranks.first:
             print(f"look at it: {stack.enter_context(preview(run.folder, port))}", flush=True)
         caught = stack.enter_context(_caught())
-        bar = stack.enter_context(_bar(run.trainer.images_seen, total))
+        bar = stack.enter_context(_bar(run.trainer.images_seen, total, run.ranks.first))
 
         def show(seen: int, stats: Stats) -> None:
             bar.update(min(seen, total) - bar.n)
@@ -383,7 +408,7 @@ def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
         finished = run.train(every, show, lambda: bool(caught), judge_every)
     if not finished:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
-        return 128 + caught[0]
+        return 128 + (caught[0] if caught else signal.SIGTERM)  # it may have come to another process
     if run.best:
         print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f}")
     print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'learning.html'}")
@@ -413,12 +438,13 @@ def _say(sentence: str) -> None:
     tqdm.write(sentence)
 
 
-def _bar(done: int, total: int):
+def _bar(done: int, total: int, shown: bool):
     from tqdm import tqdm
 
     return tqdm(
-        total=total, initial=min(done, total), unit=" images", mininterval=1 if sys.stderr.isatty() else 30, unit_scale=True
-    )
+        total=total, initial=min(done, total), unit=" images", mininterval=1 if sys.stderr.isatty() else 30, unit_scale=True,
+        disable=not shown,
+    )  # fmt: skip
 
 
 def _clock(seconds: float) -> str:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .chance import Chance
+
 MAX_DEGREES = 90.0
 
 
@@ -56,13 +58,13 @@ class Augment:
     flip_vertical: bool = True
     rotate: bool = True
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, images: Tensor, chance: Chance) -> Tensor:
         """Augment each of N×3×S×S in [−1, 1], on any device; the result has the same shape, range, type and device.
 
-        Chance comes from the CPU `generator` alone: five numbers a sample, drawn whatever is switched on, so that one
-        switch changes nothing about the others. The input itself is never written to; with everything off it is returned.
+        It takes five numbers a sample from `chance`, whatever is switched on, so that one switch changes nothing about the
+        others. The input itself is never written to; with everything off it is returned.
         """
-        draws = torch.rand(len(images), 5, generator=generator)
+        draws = chance.uniform(len(images), 5)
         heads = draws[:, :4] < 0.5
         degrees = (2 * draws[:, 4] - 1) * MAX_DEGREES
         flips = ((self.transpose, transpose), (self.flip_horizontal, flip_horizontal), (self.flip_vertical, flip_vertical))
@@ -77,15 +79,15 @@ class Augment:
         return images
 
 
-def diffaugment(images: Tensor, generator: torch.Generator) -> Tensor:
+def diffaugment(images: Tensor, chance: Chance) -> Tensor:
     """What a critic is shown instead of N×3×S×S in [−1, 1], photos and pictures alike: few photos are then not learnt by heart.
 
     Brightness, saturation and contrast, then a shift of up to an eighth, then, for every other one, a square hole of half the
     side (Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", section 3.2). Gradients flow through;
-    chance comes from the CPU `generator`, eight numbers a sample.
+    it takes eight numbers a sample from `chance`.
     """
-    n, _, side, _ = images.shape
-    draws = torch.rand(n, 8, generator=generator)
+    side = images.shape[3]
+    draws = chance.uniform(len(images), 8)
     brightness, saturation, contrast = (draws[:, i, None, None, None].to(images.device) for i in range(3))
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)

@@ -36,8 +36,10 @@ def pick_precision(device: torch.device, name: str = "auto") -> str:
     return "fp32"
 
 
-def describe(device: torch.device) -> str:
-    """A line for plans and cards: the processor's name and how much of it is used."""
+def describe(device: torch.device, processes: int = 1) -> str:
+    """A line for plans and cards: the processor's name and how much of it is used, by each of so many processes."""
+    if processes > 1:
+        return f"{processes} × {describe(device)}"
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":

@@ -50,7 +50,8 @@ def step(trainer: Trainer, begun: Path | None) -> Stats:
     what = f"a batch of {trainer.config.batch} does not fit into the memory of this computer"
     if trainer.device.type != "cpu":
         what = f"a batch of {trainer.config.batch} does not fit into the memory of {describe(trainer.device)}"
-    batch = batch_that_fits(trainer)
+    processes = trainer.ranks.size
+    batch = processes * batch_that_fits(trainer)
     if not batch:
         raise UserError(f"{what}, nor does one of 1; use a smaller --resolution or --width.")
     if begun:
@@ -59,13 +60,13 @@ def step(trainer: Trainer, begun: Path | None) -> Stats:
 
 
 def batch_that_fits(trainer: Trainer) -> int:
-    """The first of half of the trainer's batch, a quarter, … that can be trained; 0 when not even 1 can.
+    """The first of half of this process's part of the batch, a quarter, … that can be trained; 0 when not even 1 can.
 
     `trainer` is used up: its networks make room for the trials.
     """
     model, config, photos, device = trainer.model, trainer.config, trainer.photos, trainer.device
+    batch = config.batch // trainer.ranks.size // 2
     vars(trainer).clear()
-    batch = config.batch // 2
     while batch:
         _make_room(device)
         if _fits(model, replace(config, batch=batch, critic_warm_up=0, penalty_every=1), photos, device):

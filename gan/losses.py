@@ -61,22 +61,32 @@ def out_of_range(images: Tensor) -> Tensor:
     return (images.abs() - 1).relu().square().mean()
 
 
+# What makes a mean over the pictures of this process one over those of all (Ranks.mean).
+Across = Callable[[Tensor], Tensor]
+
+
+def _same(mean: Tensor) -> Tensor:
+    return mean
+
+
 def log_spectrum(images: Tensor) -> Tensor:
     """ln of the power of the brightness of N×3×S×S at each frequency, N×S×(S/2 + 1), in float32."""
     with torch.autocast(images.device.type, enabled=False):
         return torch.fft.rfft2(images.float().mean(1), norm="ortho").abs().square().add(1e-4).log()
 
 
-def spectral_distance(pictures: Tensor, usual: Tensor) -> Tensor:
+def spectral_distance(pictures: Tensor, usual: Tensor, across: Across = _same) -> Tensor:
     """Mean squared difference of the mean log spectrum of N×3×S×S `pictures` and the `usual` one of photos, S×(S/2 + 1).
 
     Upsampling leaves a grid, a peak in the spectrum, to which networks of strided convolutions are nearly blind (Durall et al.
     2020, "Watch your Up-Convolution"). The chance of a batch adds about 1.6/N, whatever the pictures are.
     """
-    return (log_spectrum(pictures).mean(0) - usual).square().mean()
+    return (across(log_spectrum(pictures).mean(0)) - usual).square().mean()
 
 
-def kernel_distance(pictures: Tensor, photos: Tensor, others: Tensor, attract: Tensor, repel: Tensor) -> Tensor:
+def kernel_distance(
+    pictures: Tensor, photos: Tensor, others: Tensor, attract: Tensor, repel: Tensor, across: Across = _same
+) -> Tensor:
     """How far N×D `pictures` are from M×D `photos` as a set, up to a constant: minus their likeness, plus that to L×D `others`.
 
     `attract` N×M and `repel` N×L are weights whose rows add up to 1 (or 0). It is half of a squared maximum mean discrepancy
@@ -84,7 +94,7 @@ def kernel_distance(pictures: Tensor, photos: Tensor, others: Tensor, attract: T
     photos; scaled, so that its slope at d̄ does not hang on τ. `others` are pictures too: they are to be kept away from.
     """
     near, own = _distances(pictures, photos), _distances(pictures, others)
-    usual = (near.detach() * attract).sum(1).mean()
+    usual = across((near.detach() * attract).sum(1).mean())
     width = TEMPERATURE * usual
     likeness = (torch.exp(-near / width) * attract).sum(1) - (torch.exp(-own / width) * repel).sum(1)
     return -likeness.mean() * TEMPERATURE * math.exp(1 / TEMPERATURE)

@@ -13,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from .losses import kernel_distance
 from .projected import BATCH, ProjectedCritic
+from .ranks import ALONE, Ranks
 
 CELLS = 4  # a map of at least so many pixels a side tells where things are, too
 PIXELS = 8  # side of the tiny picture that stands for colours and layout
@@ -25,8 +26,9 @@ RECENT = 8  # batches of generated pictures kept: those of one batch alone are a
 class Matching(nn.Module):
     """What the network sees of the photos, and of the last pictures."""
 
-    def __init__(self, critic: ProjectedCritic) -> None:
+    def __init__(self, critic: ProjectedCritic, ranks: Ranks = ALONE) -> None:
         super().__init__()
+        self.ranks = ranks
         self._critic = [critic]  # in a list: not a part of this
         self.photos: list[Tensor] = []
         self.photo_labels = torch.zeros(0, dtype=torch.int64)
@@ -57,17 +59,18 @@ class Matching(nn.Module):
         Its gradient flows to `images`; the recent pictures, which these then join, are taken as they were.
         """
         groups = self.statistics(images)
-        kept = [group.detach() for group in groups]
-        limit = RECENT * len(images)
+        kept = [self.ranks.gather(group.detach()) for group in groups]
+        whole = self.ranks.gather(labels)
+        limit = RECENT * len(whole)
         self.recent = [torch.cat([old, new])[-limit:] for old, new in zip(self.recent, kept)] if self.recent else kept
-        self.recent_labels = torch.cat([self.recent_labels, labels])[-limit:]
+        self.recent_labels = torch.cat([self.recent_labels, whole])[-limit:]
         attract = _shares(labels[:, None] == self.photo_labels)
         repel = labels[:, None] == self.recent_labels
-        own = torch.arange(len(labels), device=labels.device)
-        repel[own, own + repel.shape[1] - len(labels)] = False  # a picture is not its own neighbour
+        own = self.ranks.own(torch.arange(len(whole), device=labels.device))
+        repel[torch.arange(len(labels)), own + repel.shape[1] - len(whole)] = False  # a picture is not its own neighbour
         repel = _shares(repel)
         distances = [
-            kernel_distance(group, photos, recent, attract, repel)
+            kernel_distance(group, photos, recent, attract, repel, self.ranks.mean)
             for group, photos, recent in zip(groups, self.photos, self.recent)
         ]
         return torch.stack(distances).mean()

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from . import checkpoint, growth, learning
 from .card import model_card
+from .chance import Chance
 from .config import ModelConfig, TrainConfig
 from .data import Photos
 from .device import describe
@@ -35,6 +36,7 @@ from .files import sweep, write_atomic
 from .fitting import step
 from .generator import Generator, to_uint8
 from .journal import Journal
+from .ranks import ALONE, Lost, Ranks
 from .render import grid, png
 from .trainer import Stats, Trainer, parameters
 
@@ -61,16 +63,19 @@ class Run:
         *,
         about: dict[str, Any] | None = None,
         half: bool = False,
+        ranks: Ranks = ALONE,
         judge: Callable[[Trainer], float] | None = None,
         say: Callable[[str], object] = print,
     ) -> None:
         """`about` goes into the card beside the configuration (`command`, `notes`, `photos`); `half` stores it in float16.
         With a `judge` (judge.py) the model is kept as it was when its KID was lowest, without as it is at the end.
         `say` is given a sentence when something happens that nobody asked for. Nothing is written before `train`, which is
-        for one process at a time (lock.py).
+        for one trainer at a time (lock.py). That may be several processes, `ranks`: the first of them judges and writes, and
+        the others need no folder; all call the same methods.
         """
         self.folder, self.about, self.half, self.judge, self.say = folder, about or {}, half, judge, say
-        self.trainer = Trainer(model, train, photos, device)
+        self.ranks = ranks
+        self.trainer = Trainer(model, train, photos, device, ranks)
         self.seconds = 0.0
         self.best: dict[str, Any] = {}  # kid and images of the model in the folder, once the judge has been asked
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
@@ -91,7 +96,7 @@ class Run:
         With `mend` it takes the place of a damaged one; otherwise nothing is written. Raises UserError when it is of another
         run, or when there is none that is whole.
         """
-        state = checkpoint.load_snapshot(self.folder, self.say, mend=mend)
+        state = self.ranks.from_first(lambda: checkpoint.load_snapshot(self.folder, self.say, mend=mend))
         if state is None or not state["images_seen"]:  # what it was before the first step, any start is
             return False
         self._load(state)
@@ -127,13 +132,16 @@ class Run:
         `show(images_seen, stats)` is called after each step; grid, model and snapshot are written each `every` images and
         at the end. The judge is asked each `judge_every` images (0: never), and at the end of a run in which it was asked
         before. A value that is not finite takes the run back to its last snapshot, with half the learning rate.
-        Raises Diverged when that happens more than ROLLBACKS times, UserError when nothing more can be written.
+        Raises Diverged when that happens more than ROLLBACKS times, UserError when nothing more can be written, or when
+        another process of the same training has ended.
         """
         with _quiet_threads():
             try:
                 return self._train(every, show, stopped, judge_every if self.judge else 0)
             except OSError as error:
-                raise UserError(self._unwritable(error)) from None
+                raise UserError(self._sentence(error.strerror or str(error), "see to that")) from None
+            except Lost as error:
+                raise UserError(self._sentence(str(error), "see what it said")) from None
             finally:
                 if self.writer:
                     with suppress(OSError):  # it has been said
@@ -142,6 +150,42 @@ class Run:
     def _train(
         self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int
     ) -> bool:  # fmt: skip
+        self._agree()
+        if self.ranks.first:
+            self._open()
+        before, started, saved = self.seconds, time.monotonic(), time.monotonic()
+        halted = asked = False
+        while self.trainer.images_seen < self.trainer.config.images and not halted:
+            seen = self.trainer.images_seen
+            stats = step(self.trainer, self.folder if self.saved else None)
+            self.seconds = before + time.monotonic() - started
+            due, asked = self._passed(every, seen), self._passed(judge_every, seen)
+            late = time.monotonic() - saved > SNAPSHOT_SECONDS
+            halted, saving = self.ranks.any(stopped(), due or asked or late)
+            ending = halted or self.trainer.images_seen >= self.trainer.config.images
+            if not stats.finite or (saving or ending) and not self.trainer.finite():
+                self._roll_back()
+                halted = False
+                continue
+            show(self.trainer.images_seen, stats)
+            if self.ranks.first:
+                self._log(stats)
+                if saving:
+                    self._save(with_grid=due, judged=asked)
+            saved = time.monotonic() if saving else saved
+        if self.ranks.first:
+            self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
+            growth.keep(self.folder)
+        return not halted
+
+    def _agree(self) -> None:
+        """Begin in all processes as in the first. Raises UserError in one that has other settings or other photos."""
+        state = self.ranks.from_first(self.trainer.state)
+        if not self.ranks.first:
+            self.trainer.load_state(state)
+
+    def _open(self) -> None:
+        """Make the folder ready for what the run will write."""
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep(self.folder)
         fresh = not self.trainer.images_seen
@@ -153,28 +197,6 @@ class Run:
             self._save_reals()
             self._save_grid(self._fixed_sheet())
             self._save_snapshot()  # a disk that is too small is found out now, and there is something to go back to
-        before, started, saved = self.seconds, time.monotonic(), time.monotonic()
-        halted = asked = False
-        while self.trainer.images_seen < self.trainer.config.images and not halted:
-            seen = self.trainer.images_seen
-            stats = step(self.trainer, self.folder if self.saved else None)
-            self.seconds = before + time.monotonic() - started
-            halted = stopped()
-            due, asked = self._passed(every, seen), self._passed(judge_every, seen)
-            saving = due or asked or time.monotonic() - saved > SNAPSHOT_SECONDS
-            ending = halted or self.trainer.images_seen >= self.trainer.config.images
-            if not stats.finite or (saving or ending) and not self.trainer.finite():
-                self._roll_back()
-                halted = False
-                continue
-            show(self.trainer.images_seen, stats)
-            self._log(stats)
-            if saving:
-                self._save(with_grid=due, judged=asked)
-                saved = time.monotonic()
-        self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
-        growth.keep(self.folder)
-        return not halted
 
     def _passed(self, interval: int, seen: int) -> bool:
         """Whether the last step went past a multiple of `interval` images (0: never)."""
@@ -196,19 +218,13 @@ class Run:
         """Go back to the last good snapshot with half the learning rate, and say so. Raises Diverged after ROLLBACKS times."""
         reached, seconds = self.trainer.images_seen, self.seconds
         what = f"the loss stopped being a number after {reached:,} images"
-        state = checkpoint.load_snapshot(self.folder, self.say, mend=True)
-        if state is None or len(state.get("rollbacks", [])) >= ROLLBACKS:
-            begin = f"--from {self.folder}, " if (self.folder / checkpoint.WEIGHTS).exists() else ""
-            raise Diverged(
-                f"{what}, and did so with half the learning rate, too, {ROLLBACKS} times over; the last good snapshot stays in "
-                f"{self.folder}: begin a new run with {begin}another --out, and a lower --lr, a larger --batch or "
-                "--precision fp32."
-            )
-        self._load(state)
+        self._load(self.ranks.from_first(lambda: self._last_good(what)))
         self.seconds = seconds  # what was lost took its time, too
         rate, critic_rate = self.trainer.halve_rates()
         back = self.trainer.images_seen
         self.rollbacks.append({"reached": reached, "back_to": back, "lr": rate, "critic_lr": critic_rate})
+        if not self.ranks.first:
+            return
         self._save_snapshot(keep=False)  # the same moment once more, with its rates: a killed run does not diverge again
         rates = f"{rate:g}" if rate == critic_rate else f"{rate:g}, the critic's {critic_rate:g}"
         self.say(
@@ -220,10 +236,23 @@ class Run:
             self.writer = _tensorboard(self.folder / "logs", back)
         self.journal = Journal(self.folder, back)
 
-    def _unwritable(self, error: OSError) -> str:
-        """The sentence for a folder that takes no more."""
+    def _last_good(self, what: str) -> dict[str, Any]:
+        """The last good snapshot, to go on from. Raises Diverged when that has been done ROLLBACKS times."""
+        state = checkpoint.load_snapshot(self.folder, self.say, mend=True)
+        if state is None or len(state.get("rollbacks", [])) >= ROLLBACKS:
+            begin = f"--from {self.folder}, " if (self.folder / checkpoint.WEIGHTS).exists() else ""
+            raise Diverged(
+                f"{what}, and did so with half the learning rate, too, {ROLLBACKS} times over; the last good snapshot stays in "
+                f"{self.folder}: begin a new run with {begin}another --out, and a lower --lr, a larger --batch or "
+                "--precision fp32."
+            )
+        return state
+
+    def _sentence(self, what: str, do: str) -> str:
+        """What ended the run, what is kept of it, and what to do."""
         kept = "nothing was trained" if self.saved is None else f"the last snapshot, at {self.saved:,} images, is whole"
-        return f"{self.folder}: {error.strerror or error}; {kept}: see to that, then the same command continues."
+        kept = kept if self.ranks.first else "the last snapshot is whole"
+        return f"{self.folder}: {what}; {kept}: {do}, then the same command continues."
 
     # ------------------------------------------------------------------------------------------------- what is written
 
@@ -239,7 +268,11 @@ class Run:
 
     def _save_page(self) -> None:
         """The page that shows the training as it goes."""
-        config = {**self.trainer.model.to_json(), **self.trainer.config.to_json(), "hardware": describe(self.trainer.device)}
+        config = {
+            **self.trainer.model.to_json(),
+            **self.trainer.config.to_json(),
+            "hardware": describe(self.trainer.device, self.ranks.size),
+        }
         settings = {name.replace("_", " "): str(value) for name, value in config.items() if name not in ("trained", "scores")}
         found = learning.observe(self.trainer, self.judge, self.folder, self.folder.resolve().name, self.seconds, settings)
         write_atomic(self.folder / learning.FILE, learning.page(found).encode())
@@ -273,7 +306,7 @@ class Run:
             "images": trainer.images_seen,
             "steps": trainer.generator_steps,
             "hours": round(self.seconds / 3600, 3),
-            "hardware": describe(trainer.device),
+            "hardware": describe(trainer.device, self.ranks.size),
             "photos": trainer.photos.counts(),
             "photos_digest": trainer.photos.digest,
             "begun_from": self.begun_from,
@@ -289,8 +322,7 @@ class Run:
 
     def _save_reals(self) -> None:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
-        draws = torch.Generator().manual_seed(self.trainer.config.seed)
-        pictures, _ = self.trainer.real_batch(0, len(self.seeds), draws)
+        pictures, _ = self.trainer.real_batch(0, len(self.seeds), Chance(self.trainer.config.seed))
         sheet = _sheet(pictures)
         write_atomic(self.folder / "reals.png", png(sheet))
         self._show("reals", sheet)

@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 from . import latent, losses
 from .augment import Augment, diffaugment
+from .chance import Chance
 from .config import ModelConfig, TrainConfig
 from .critic import make_critic
 from .data import Photos
@@ -22,6 +23,7 @@ from .generator import Generator, make_generator, one_hot
 from .grow import begin_as
 from .matching import Matching
 from .projected import SETTLE, ProjectedCritic
+from .ranks import ALONE, Ranks, share_norms
 from .style import StyleGenerator
 
 # Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
@@ -49,12 +51,18 @@ class Trainer:
     """Trains a generator against a critic on photos.
 
     Step s draws all its randomness from (seed, s) and the photos follow from the count of images seen, so a resumed run
-    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit.
+    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit. Several processes (ranks.py) take a step
+    together, each with its rows of the batch; their networks stay the same.
     """
 
-    def __init__(self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device) -> None:
-        """`photos` are squares of side OVERSAMPLE × model.resolution, with the classes of `model`."""
-        self.model, self.config, self.photos, self.device = model, train, photos, device
+    def __init__(
+        self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, ranks: Ranks = ALONE
+    ) -> None:
+        """`photos` are squares of side OVERSAMPLE × model.resolution, with the classes of `model`. Raises UserError when the
+        batch cannot be shared evenly by `ranks`.
+        """
+        self.model, self.config, self.photos, self.device, self.ranks = model, train, photos, device, ranks
+        ranks.check(train.batch)
         # Convolutions on CUDA would otherwise round float32 to TF32's 10 bits, the penalty's too.
         torch.backends.cudnn.allow_tf32 = False
         with torch.random.fork_rng(devices=[]):
@@ -62,10 +70,11 @@ class Trainer:
             generator, self.critic = make_generator(model), make_critic(model, train.critic, device)
             for network in (generator, self.critic):
                 network.reset()
+                share_norms(network, ranks)
         if train.coarse_images:
             generator.begin_coarse(train.coarse_side)
         self.generator = generator.to(device, memory_format=torch.channels_last)
-        self.matching = Matching(self.critic) if train.matching_weight else None
+        self.matching = Matching(self.critic, ranks) if train.matching_weight else None
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
         betas = (train.beta1, train.beta2)
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)
@@ -81,11 +90,11 @@ class Trainer:
 
     def step(self) -> Stats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
-        draws = torch.Generator().manual_seed(_mix(self.config.seed, self.steps))
+        draws = self.ranks.chance(_mix(self.config.seed, self.steps))
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
             self._settle()
-            index = self._indices(self.images_seen, self.config.batch)
+            index = self.ranks.own(self._indices(self.images_seen, self.config.batch))
             real, labels = self._reals(index, draws), self.photos.labels[index].to(self.device)
             code = one_hot(labels, self.model)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
@@ -95,14 +104,14 @@ class Trainer:
             with torch.no_grad():
                 real_seen = self._look(real, draws)
             critic_stats = self._critic_step(real_seen, fake_seen.detach(), code, draws)
-            self.images_seen += len(index)
+            self.images_seen += self.config.batch
         generator_loss = torch.zeros((), device=self.device)
         if warm:
             generator_loss = self._generator_step(fake, fake_seen, real_seen, code, labels)
             self._update_ema()
             self.generator_steps += 1
         self.steps += 1
-        return Stats(*torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]]).tolist())
+        return Stats(*self.ranks.mean(torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]])).tolist())
 
     @property
     def side(self) -> int:
@@ -125,27 +134,27 @@ class Trainer:
             if self.matching:
                 self.matching.settle(photos, self.photos.labels[index].to(self.device))
 
-    def real_batch(self, start: int, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    def real_batch(self, start: int, count: int, draws: Chance) -> tuple[Tensor, Tensor]:
         """Photos from position `start` of their order, augmented: N×3×S×S in [−1, 1], and class codes N×K."""
         index = self._indices(start, count)
         return self._reals(index, draws), one_hot(self.photos.labels[index].to(self.device), self.model)
 
-    def _reals(self, index: Tensor, draws: torch.Generator) -> Tensor:
+    def _reals(self, index: Tensor, draws: Chance) -> Tensor:
         return self._scaled(self.photos.images[index], draws)
 
-    def _scaled(self, photos: Tensor, draws: torch.Generator | None = None) -> Tensor:
+    def _scaled(self, photos: Tensor, draws: Chance | None = None) -> Tensor:
         """Photos as they are stored → N×3×S×S in [−1, 1] of the side that is trained now, augmented where `draws` are given."""
         pictures = photos.to(self.device, torch.float32) / 127.5 - 1
         if draws is not None:
             pictures = self.augment(pictures, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
 
-    def _draw_fakes(self, code: Tensor, draws: torch.Generator) -> Tensor:
-        z = torch.randn(len(code), self.model.z_dim, generator=draws).to(self.device)
+    def _draw_fakes(self, code: Tensor, draws: Chance) -> Tensor:
+        z = draws.normal(len(code), self.model.z_dim).to(self.device)
         with self._autocast():
             return self.generator(z, code) if self.side == self.model.resolution else self.generator(z, code, self.side)
 
-    def _look(self, images: Tensor, draws: torch.Generator) -> Tensor:
+    def _look(self, images: Tensor, draws: Chance) -> Tensor:
         """What the critic judges of photos or pictures."""
         return self.critic.look(diffaugment(images, draws) if self.config.diffaugment else images)
 
@@ -162,7 +171,7 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
-    def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: torch.Generator) -> list[Tensor]:
+    def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: Chance) -> list[Tensor]:
         """One update of the critic from what it sees of both → its loss, mean real score, mean fake score, mean slope."""
         config = self.config
         with self._autocast():
@@ -182,15 +191,16 @@ class Trainer:
             loss = loss + config.penalty_every * config.penalty_weight * penalty
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.ranks.average_gradients(self.critic)
         self.critic_optimizer.step()
         if config.objective == "wgan-clip":
             losses.clip_weights(self.critic, config.clip)
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
-    def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: Chance) -> tuple[Tensor, Tensor]:
         """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
         if self.config.objective == "wgan-gp":
-            mix = torch.rand(len(real), generator=draws).to(self.device)
+            mix = draws.uniform(len(real)).to(self.device)
             norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
             return losses.gradient_penalty(norms), norms
         norms = losses.slopes(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
@@ -215,17 +225,18 @@ class Trainer:
         if self.matching:
             loss = loss + config.matching_weight * self.matching(fake, labels)
         if config.spectrum_weight:
-            loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum)
+            loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum, self.ranks.mean)
         if self.model.styled:
             loss = loss + losses.out_of_range(fake)
         self.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.ranks.average_gradients(self.generator)
         self.generator_optimizer.step()
         self.critic.requires_grad_(True)
         return loss.detach()
 
-    def _labels(self, score: Tensor, real: bool, draws: torch.Generator) -> Tensor:
-        noise = torch.rand(score.shape, generator=draws).to(self.device) if self.config.noisy_labels else None
+    def _labels(self, score: Tensor, real: bool, draws: Chance) -> Tensor:
+        noise = draws.uniform(*score.shape).to(self.device) if self.config.noisy_labels else None
         return losses.labels(score, real, self.config.label_smoothing, noise)
 
     @torch.no_grad()

@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 
 from gan.augment import Augment, diffaugment, flip_horizontal, flip_vertical, rotate, transpose
+from gan.chance import Chance
 
 NAMES = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
 CORNERS = torch.tensor([[1.0, 2.0], [3.0, 4.0]])  # as seen: 1 upper left, 2 upper right, 3 lower left, 4 lower right
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def seeded(seed: int = 0) -> Chance:
+    return Chance(seed)
 
 
 def only(*names: str) -> Augment:
@@ -24,7 +25,7 @@ def only(*names: str) -> Augment:
 
 
 def noise(count: int, size: int = 8) -> torch.Tensor:
-    return torch.rand(count, 3, size, size, generator=seeded(7)) * 2 - 1
+    return seeded(7).uniform(count, 3, size, size) * 2 - 1
 
 
 @pytest.mark.parametrize(
@@ -120,22 +121,22 @@ def test_input_is_left_alone():
     assert torch.equal(images, before)
 
 
-def test_same_generator_state_same_bytes():
+def test_same_chance_same_bytes():
     images = noise(32, 16)
     first, second, other = (Augment()(images, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, second) and not torch.equal(first, other)
-    generator = seeded(1)
-    Augment()(images, generator)
-    assert not torch.equal(Augment()(images, generator), first)
+    going_on = seeded(1)
+    Augment()(images, going_on)
+    assert not torch.equal(Augment()(images, going_on), first)
 
 
 @pytest.mark.parametrize("on", [names for count in range(4) for names in itertools.combinations(NAMES, count)])
 def test_a_switch_changes_nothing_about_the_others(on):
-    """What is switched on happens to the same samples, by the same angles, and leaves the generator in the same state."""
+    """What is switched on happens to the same samples, by the same angles, and what is drawn next is the same."""
     images, everything, some = noise(64), seeded(9), seeded(9)
     Augment()(images, everything)
     result = only(*on)(images, some)
-    assert torch.equal(everything.get_state(), some.get_state())
+    assert torch.equal(everything.uniform(4), some.uniform(4))
     expected = images
     for name in NAMES:  # one after the other, each alone with the same draws
         if name in on:
@@ -147,7 +148,7 @@ def test_each_sample_is_changed_by_its_own_numbers():
     """One sample after the other, by the five numbers that are its own: three flips and the turn, and the angle."""
     images = noise(48)
     expected = []
-    for image, draw in zip(images, torch.rand(48, 5, generator=seeded(6)).tolist()):
+    for image, draw in zip(images, seeded(6).uniform(48, 5).tolist()):
         image = image[None]
         for change, number in zip((transpose, flip_horizontal, flip_vertical), draw):
             image = change(image) if number < 0.5 else image
@@ -182,14 +183,14 @@ def test_diffaugment_keeps_shape_and_type_and_its_input(side):
     assert torch.equal(images, before) and (shown != images).flatten(1).any(1).all()
 
 
-def test_diffaugment_of_the_same_generator_state_is_the_same():
+def test_diffaugment_of_the_same_chance_is_the_same():
     images = noise(16, 16)
     first, second, other = (diffaugment(images, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, second) and not torch.equal(first, other)
-    together, generator = seeded(1), seeded(1)
-    diffaugment(images, together)
-    torch.rand(16, 8, generator=generator)
-    assert torch.equal(together.get_state(), generator.get_state()), "eight numbers a sample"
+    shown, drawn = seeded(1), seeded(1)
+    diffaugment(images, shown)
+    drawn.uniform(16, 8)
+    assert torch.equal(shown.uniform(4), drawn.uniform(4)), "eight numbers a sample"
 
 
 def test_diffaugment_of_a_sample_does_not_depend_on_the_batch():
@@ -201,7 +202,7 @@ def test_diffaugment_one_sample_after_the_other():
     """In numpy, by the eight numbers that are its own: brightness, saturation, contrast, shift, whether a hole, and where."""
     images = noise(40, 32)
     wanted = []
-    for image, draw in zip(images.double().numpy(), torch.rand(40, 8, generator=seeded(6)).double().tolist()):
+    for image, draw in zip(images.double().numpy(), seeded(6).uniform(40, 8).double().tolist()):
         brightness, saturation, contrast, down, right, chance, row, column = draw
         grey = image.mean(0)
         image = grey + (image - grey) * 2 * saturation
@@ -222,7 +223,7 @@ def test_diffaugment_one_sample_after_the_other():
 def test_diffaugment_lets_gradients_through_to_every_sample():
     images = noise(32, 16).requires_grad_(True)
     shown = diffaugment(images, seeded())
-    (shown * torch.randn(shown.shape, generator=seeded(2))).sum().backward()
+    (shown * seeded(2).normal(*shown.shape)).sum().backward()
     assert images.grad.isfinite().all() and (images.grad != 0).flatten(1).any(1).all()
     assert (images.grad != 0).float().mean() > 0.5, "a hole and a margin hide less than half of it"
 

@@ -9,6 +9,7 @@ from pictures import make_photos
 
 from gan import losses
 from gan import trainer as trainer_module
+from gan.chance import Chance
 from gan.config import ModelConfig, TrainConfig
 from gan.data import load_photos
 from gan.errors import UserError
@@ -120,7 +121,7 @@ def test_every_epoch_shows_every_photo_once_in_another_order(photos):
 
 def test_the_critic_sees_augmented_photos_with_their_classes(photos):
     trainer = make(photos, transpose=False, flip_horizontal=False, flip_vertical=False, rotate=False)
-    pictures, code = trainer.real_batch(0, 4, torch.Generator().manual_seed(0))
+    pictures, code = trainer.real_batch(0, 4, Chance(0))
     index = trainer._indices(0, 4)
     plain = torch.nn.functional.avg_pool2d(photos.images[index].float() / 127.5 - 1, 2)
     assert torch.allclose(pictures, plain)
@@ -251,8 +252,8 @@ def test_the_flagship_resumes_bit_for_bit_before_at_and_after_the_change_of_side
 def test_the_side_grows_once_its_images_are_through(larger):
     trainer, sides = styled(larger), []
     for _ in range(6):
-        real, _ = trainer.real_batch(0, 2, torch.Generator())
-        fake = trainer._draw_fakes(torch.eye(2), torch.Generator())
+        real, _ = trainer.real_batch(0, 2, Chance(0))
+        fake = trainer._draw_fakes(torch.eye(2), Chance(0))
         sides.append((trainer.side, real.shape[2], fake.shape[2]))
         trainer.step()
     assert sides == [(16, 16, 16)] * 4 + [(32, 32, 32)] * 2
@@ -363,7 +364,7 @@ def test_the_relativistic_penalty_is_on_the_slopes_at_photos_and_at_pictures(lar
     photos, pictures = (trainer.critic.look(torch.randn(3, 3, 16, 16)) for _ in range(2))
     code = torch.eye(2)[[0, 1, 0]]
     at = [losses.slopes(lambda seen: trainer.critic(seen, code), seen) for seen in (photos, 3 * pictures)]
-    penalty, norms = trainer._penalty(photos, 3 * pictures, code, torch.Generator())
+    penalty, norms = trainer._penalty(photos, 3 * pictures, code, Chance(0))
     assert torch.allclose(norms, torch.cat(at)) and (at[0].mean() - at[1].mean()).abs() > 1e-4
     assert penalty.item() == pytest.approx(sum(slopes.square().mean().item() / 2 for slopes in at), rel=1e-4)
 

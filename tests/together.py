@@ -1,0 +1,60 @@
+"""A few steps of every kind of recipe, by this process alone or, under torchrun, by several: `together.py PHOTOS OUT`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gan.config import ModelConfig, TrainConfig  # noqa: E402
+from gan.data import load_photos  # noqa: E402
+from gan.presets import from_preset  # noqa: E402
+from gan.ranks import ALONE, Ranks, joined  # noqa: E402
+from gan.trainer import OVERSAMPLE, Trainer  # noqa: E402
+
+STEPS = 6
+CPU = torch.device("cpu")
+SMALL = ("M>16", "M>16", "S>16", "S>16", "S>8", "S>8")
+COMMON = {"width": 4, "batch": 8, "precision": "fp32"}
+RECIPES: dict[str, dict[str, Any]] = {
+    "batch norm in the generator, penalty": {"name": "cwgan-gp-28", "critic_steps": 2},
+    "batch norm in the critic, under a penalty": {"name": "cwgan-gp-28", "critic_norm": "bn", "critic_steps": 1},
+    "noisy labels": {"name": "dcgan-64"},
+    "clipped weights": {"name": "cwgan-gp-28", "objective": "wgan-clip", "critic_norm": "ln", "critic_steps": 1},
+    "flagship": {},
+}
+
+
+def make(recipe: str, photos: Path, ranks: Ranks = ALONE) -> Trainer:
+    """The trainer of a recipe, as all processes make it."""
+    settings = {**COMMON, **RECIPES[recipe]}
+    classes = ("dandelion", "marigold")
+    if "name" in settings:
+        model, train = from_preset(settings.pop("name"), classes, **settings)
+    else:  # the flagship's at 32 pixels, two steps at 16 first
+        model = ModelConfig("small", 32, classes, SMALL, z_dim=8).validate()
+        whole = vars(from_preset("flagship", classes)[1])
+        small = {"critic": ("projected efficientnet-lite0>4",), "coarse_side": 16, "coarse_images": 16, "penalty_every": 2}
+        train = TrainConfig(**{**whole, **small, "batch": 8, "precision": "fp32"}).validate()
+    return Trainer(model, train, load_photos(photos, OVERSAMPLE * model.resolution), CPU, ranks)
+
+
+def train(photos: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
+    """Of each recipe what every step measured, the last gradients, and the state after the last step."""
+    found = {}
+    for recipe in RECIPES:
+        trainer = make(recipe, photos, ranks)
+        stats = [list(vars(trainer.step()).values()) for _ in range(STEPS)]
+        gradients = {name: weight.grad for name, weight in trainer.generator.named_parameters() if weight.grad is not None}
+        found[recipe] = {"stats": stats, "gradients": gradients, "state": trainer.state()}
+    return found
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with joined(CPU) as (ranks, _):
+        torch.save(train(Path(sys.argv[1]), ranks), f"{sys.argv[2]}{ranks.rank}")
