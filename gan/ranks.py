@@ -120,10 +120,14 @@ def joined(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
         yield ALONE, device
         return
     device = _own_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _together():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+        store, rank, size = next(dist.rendezvous("env://"))
+        # After a restart (--max-restarts) the addresses of those who died still stand in what the processes meet by.
+        store = dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     try:
-        yield Ranks(dist.get_rank(), dist.get_world_size()), device
+        yield Ranks(rank, size), device
     finally:
         dist.destroy_process_group()
 

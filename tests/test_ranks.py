@@ -181,22 +181,34 @@ def test_begun_by_two_ended_by_one_and_the_other_way(photos, start, tmp_path, ca
     assert again.wait() == 0 and "resumed at 60 images" in again.said, again.said
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_dies_stops_the_others_with_a_sentence_and_loses_nothing(rank, photos, start, tmp_path, capsys):
+def lost(other: int) -> str:
+    """What the process numbered `other` says when another one has died."""
+    return (
+        rf"error: process {other + 1} of 2 on \S+: .*another process of this training has ended, or cannot be reached any "
+        r"more; the last snapshot.* is whole: see what it said, then the same command continues\."
+    )
+
+
+def test_the_first_process_dies_and_the_other_stops_with_a_sentence_and_nothing_is_lost(photos, start, tmp_path, capsys):
     out = tmp_path / "run"
     run = start("train.py", photos, *FLAGS, "--out", out, "--images", 1_000_000, "--every", 20)
     run.until(out / "grids" / "000000060.png")
-    os.kill(run.workers()[rank], signal.SIGKILL)
+    os.kill(run.workers()[0], signal.SIGKILL)
     assert run.wait() != 0
-    other = 2 - rank
-    assert re.search(
-        rf"error: process {other} of 2 on \S+: .*another process of this training has ended, or cannot be reached any more; "
-        r"the last snapshot.* is whole: see what it said, then the same command continues\.",
-        run.said,
-    ), run.said
+    assert re.search(lost(1), run.said), run.said
     assert main([str(photos), *FLAGS, "--out", str(out), "--images", "8"]) == 0  # as far as it had come: nothing more to do
     seen = int(re.search(r"resumed at ([\d,]+) images", capsys.readouterr().out)[1].replace(",", ""))
     assert seen >= 40
+
+
+def test_torchrun_starts_all_of_them_again_after_a_death_and_they_go_on(photos, start, tmp_path):
+    out, options = tmp_path / "run", ("--standalone", "--nproc-per-node", 2, "--max-restarts", 1)
+    run = start("train.py", photos, *FLAGS, "--out", out, "--images", 240, "--every", 20, options=options)
+    run.until(out / "grids" / "000000060.png")
+    os.kill(run.workers()[1], signal.SIGKILL)
+    assert run.wait() == 0, run.said
+    assert re.search(lost(0), run.said) and re.search(r"resumed at [\d,]+ images", run.said), run.said
+    assert "finished 240 images" in run.said
 
 
 def test_a_signal_to_any_of_them_stops_all_and_saves(photos, start, tmp_path):
