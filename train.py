@@ -40,7 +40,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         allow_abbrev=False,
         description=__doc__,
-        epilog="presets: " + "; ".join(f"{name} ({preset.stage})" for name, preset in PRESETS.items()),
+        epilog="several GPUs or computers: torchrun --nproc-per-node N train.py PHOTOS … (docs/devices.md). presets: "
+        + "; ".join(f"{name} ({preset.stage})" for name, preset in PRESETS.items()),
     )
     parser.add_argument(
         "photos",
