@@ -314,10 +314,11 @@ class Run:
     def _log(self, stats: Stats) -> None:
         if self.trainer.steps % LOG_STEPS:
             return
-        measured = {name: value for name, value in vars(stats).items() if not name.endswith("_score")}
-        self.journal.add(self.trainer.images_seen, seconds=self.seconds, **measured)
+        measured = {**vars(stats), **self.trainer.gradients()}
+        kept = {name: value for name, value in measured.items() if not name.endswith("_score")}
+        self.journal.add(self.trainer.images_seen, seconds=self.seconds, **kept)
         if self.writer:
-            for name, value in vars(stats).items():
+            for name, value in measured.items():
                 self.writer.add_scalar(name, value, self.trainer.images_seen)
             self.writer.add_scalar(
                 "images per second", self.trainer.images_seen / max(self.seconds, 1e-9), self.trainer.images_seen
