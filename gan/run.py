@@ -78,6 +78,7 @@ class Run:
         self.saved: int | None = None  # images of the last snapshot
         self.writer: Any = None
         self.journal: Journal | None = None
+        self._slope = 0.0  # the critic's, at the last step that measured it
         self._show_from = 0.0  # images from which on the next grid is shown in TensorBoard
         side = GRID_SIDE
         self.seeds = range(side * side)
@@ -312,9 +313,10 @@ class Run:
             self.writer.add_image(name, picture, self.trainer.images_seen, dataformats="HWC")
 
     def _log(self, stats: Stats) -> None:
+        self._slope = stats.gradient_norm or self._slope
         if self.trainer.steps % LOG_STEPS:
             return
-        measured = {**vars(stats), **self.trainer.gradients()}
+        measured = {**vars(stats), "gradient_norm": self._slope, **self.trainer.gradients()}
         kept = {name: value for name, value in measured.items() if not name.endswith("_score")}
         self.journal.add(self.trainer.images_seen, seconds=self.seconds, **kept)
         if self.writer:

@@ -9,14 +9,19 @@ import urllib.request
 
 import numpy as np
 import pytest
+import torch
 from pictures import make_photos
 from PIL import Image
 
 import train
 from gan import journal, learning, render
+from gan.data import load_photos
 from gan.errors import UserError
 from gan.learning import Learning
+from gan.presets import from_preset
 from gan.preview import preview
+from gan.run import Run
+from gan.trainer import OVERSAMPLE
 
 ROWS = [
     {
@@ -143,6 +148,16 @@ def test_a_run_writes_its_page_and_goes_on_with_its_journal(tmp_path):
         page = (out / learning.FILE).read_text(encoding="utf-8")
         assert f"{images} of {images} images" in page.replace("\xa0", " ") and "truncation 0.01" in page
         assert page.count('class="moment"') == images // 40 + 1 + 3
+
+
+def test_a_slope_that_is_measured_at_every_fourth_step_is_logged_at_every_tenth(tmp_path):
+    photos = load_photos(make_photos(tmp_path / "photos"), OVERSAMPLE * 28)
+    given = {"width": 4, "batch": 4, "critic_steps": 1, "penalty_every": 4, "images": 160}
+    run = Run(tmp_path / "run", *from_preset("cwgan-gp-28", photos.classes, **given), photos, torch.device("cpu"))
+    slopes = []
+    assert run.train(1000, lambda _, stats: slopes.append(round(stats.gradient_norm, 6)), lambda: False)
+    assert [row["gradient_norm"] for row in journal.read(tmp_path / "run")] == [slopes[step] for step in (8, 16, 28, 36)]
+    assert all(row["generator_gradient"] > 0 < row["critic_gradient"] for row in journal.read(tmp_path / "run"))
 
 
 def test_the_preview_serves_the_page_and_nothing_else(tmp_path):
