@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan.boards import WANDB_PROJECT, check_wandb
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.files import check_writable
@@ -106,6 +107,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="judge the pictures every N images and keep the best model (default 10,000; 0: keep the last)",
     )
+    add("--wandb", nargs="?", const=os.environ.get("WANDB_PROJECT") or WANDB_PROJECT, metavar="PROJECT",
+        help="log to this project of Weights & Biases, too: figures and drawn pictures, never photos (none named: "
+        f"{WANDB_PROJECT}; with WANDB_MODE=offline nothing is sent)")  # fmt: skip
     add("--half", action="store_true", help="store the model's weights in half precision")
     add("--note", default="", metavar="TEXT", help="what the pictures show and what they don't, for the model card")
     add("--dry-run", action="store_true", help="check everything, print the plan and its cost, train nothing")
@@ -182,7 +186,8 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
     judge = _judge(args, train, photos, device)
     with nullcontext() if args.dry_run else lock.hold(out):
-        run = _prepare(args, Run(out, model, train, photos, device, about=about, half=args.half, judge=judge, say=_say))
+        run = Run(out, model, train, photos, device, about=about, half=args.half, judge=judge, wandb=args.wandb, say=_say)
+        run = _prepare(args, run)
         if args.dry_run:
             return _estimate(run)
         finished = _go(run, args.every, args.evaluate_every, args.preview)
@@ -234,6 +239,8 @@ def _check(args: argparse.Namespace) -> None:
         from gan import hub
 
         hub.check_publishing(args.push_to_hub)
+    if args.wandb:
+        check_wandb(args.wandb)
 
 
 def _check_out(args: argparse.Namespace, out: Path) -> None:
