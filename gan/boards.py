@@ -238,8 +238,8 @@ def _silent(wandb: Any) -> Any:
     """Settings under which it prints nothing, takes no longer than SECONDS, and sends only what it is given."""
     return wandb.Settings(
         console="off", silent=True, init_timeout=SECONDS, finish_timeout=SECONDS, finish_timeout_raises=True,
-        host="", disable_git=True, disable_code=True, save_code=False, label_disable=True, x_save_requirements=False,
-        x_disable_meta=True, x_disable_stats=True, x_disable_machine_info=True,
+        host="", program="train.py", disable_git=True, disable_code=True, save_code=False, label_disable=True,
+        x_save_requirements=False, x_disable_meta=True, x_disable_stats=True, x_disable_machine_info=True,
     )  # fmt: skip
 
 
