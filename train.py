@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan.boards import WANDB_PROJECT, check_wandb
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.files import check_writable
@@ -109,6 +110,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="judge the pictures every N images and keep the best model (default 10,000; 0: keep the last)",
     )
+    add("--wandb", nargs="?", const=os.environ.get("WANDB_PROJECT") or WANDB_PROJECT, metavar="PROJECT",
+        help="log to this project of Weights & Biases, too: figures and drawn pictures, never photos (none named: "
+        f"{WANDB_PROJECT}; with WANDB_MODE=offline nothing is sent)")  # fmt: skip
     add("--half", action="store_true", help="store the model's weights in half precision")
     add("--note", default="", metavar="TEXT", help="what the pictures show and what they don't, for the model card")
     add("--dry-run", action="store_true", help="check everything, print the plan and its cost, train nothing")
@@ -198,7 +202,9 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     _print_plan(model, train, out, describe(device, ranks.size))
     about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
     judge = _judge(args, train, photos, device) if ranks.first else None
-    run = Run(out, model, train, photos, device, about=about, half=args.half, ranks=ranks, judge=judge, say=_say)
+    run = Run(
+        out, model, train, photos, device, about=about, half=args.half, ranks=ranks, judge=judge, wandb=args.wandb, say=_say
+    )  # fmt: skip
     with ExitStack() as held:
         if not args.dry_run:
             ranks.from_first(lambda: held.enter_context(lock.hold(out)))
@@ -260,6 +266,8 @@ def _check(args: argparse.Namespace) -> None:
         from gan import hub
 
         hub.check_publishing(args.push_to_hub)
+    if args.wandb:
+        check_wandb(args.wandb)
 
 
 def _check_out(args: argparse.Namespace, out: Path) -> None:

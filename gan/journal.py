@@ -1,6 +1,6 @@
-"""What a training measured on its way, as lines of JSON in the run folder, for the page that shows it (learning.py).
+"""What a training measured on its way, as lines of JSON in the run folder, for what shows it (learning.py, boards.py).
 
-{"images": 3200, "seconds": 61.2, "critic_loss": 2.61, "generator_loss": 3.7, "gradient_norm": 0.4}
+{"images": 3200, "seconds": 61.2, "critic_loss": 2.61, "generator_loss": 3.7, "gradient_norm": 0.4, "critic_gradient": 2.1, …}
 {"images": 8000, "kid": 0.41}
 """
 

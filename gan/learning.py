@@ -31,6 +31,13 @@ MOMENTS = 10  # of the fixed grid that are shown, evenly through the training
 ACROSS = growth.SIDE  # flowers of each
 POINTS = 160  # of a curve: each is the median of what it stands for
 TRUNCATIONS = (0.01, DEFAULT_TRUNCATION, None)  # the paper's, fig. 20
+LOSSES, GRADIENTS, SLOPE = "Losses", "Gradients of the weights", "Slope of the critic"
+WORDS = {  # below the curve of this name
+    LOSSES: "What each network is trained to make small. What one wins the other loses, so neither has to fall.",
+    GRADIENTS: "How strongly the loss pulls at all the weights of a network: at nothing it learns no more, and where it only "
+    "climbs the run is about to break.",
+    SLOPE: "How steeply the critic's score changes with the picture it looks at, which its penalty holds down.",
+}
 REFRESH = 60  # seconds after which a browser asks for the page anew
 
 
@@ -54,16 +61,17 @@ class Learning:
 
 def page(found: Learning) -> str:
     """The page as HTML."""
-    return template("learning.html").render(
-        found=found, curves=curves(found.rows, found.kid_name), refresh=REFRESH, share=found.images / max(1, found.planned)
-    )
+    share, drawn = found.images / max(1, found.planned), curves(found.rows, found.kid_name)
+    words = {**WORDS, found.kid_name: "How far the flowers are from the photos, taken as a crowd: the lower, the nearer."}
+    return template("learning.html").render(found=found, curves=drawn, words=words, refresh=REFRESH, share=share)
 
 
 def curves(rows: Sequence[Mapping[str, Any]], kid_name: str = "KID") -> list[tuple[str, Markup]]:
-    """Losses, slope of the critic and KID over the images seen, each where there are two points or more: (name, drawing)."""
+    """What was measured over the images seen, each where there are two points or more: (name, drawing)."""
     wanted = {
-        "Losses": (("critic", "model", "critic_loss"), ("generator", "real", "generator_loss")),
-        "Slope of the critic": (("mean norm of its gradient", "model", "gradient_norm"),),
+        LOSSES: (("critic", "model", "critic_loss"), ("generator", "real", "generator_loss")),
+        GRADIENTS: (("critic", "model", "critic_gradient"), ("generator", "real", "generator_gradient")),
+        SLOPE: (("mean norm of its gradient", "model", "gradient_norm"),),
         kid_name: ((kid_name, "model", "kid"),),
     }
     drawn = ((name, _curve(name, parts, rows)) for name, parts in wanted.items())
@@ -74,16 +82,15 @@ def _curve(name: str, parts: Sequence[tuple[str, str, str]], rows: Sequence[Mapp
     series = []
     for words, kind, key in parts:
         points = [(row["images"], row[key]) for row in rows if known(row.get(key))]
-        # A penalty that is taken at every fourth step is 0 at the others.
-        points = [(images, value) for images, value in points if key != "gradient_norm" or value]
+        # A penalty that is taken at every fourth step is 0 at the others; a logarithm has no 0.
+        points = [(images, value) for images, value in points if name not in (SLOPE, GRADIENTS) or value]
         if len(points) > 1:
             series.append(plot.Series(words, kind, _thinned(points), dots=key == "kid"))
     if not series:
         return None
     values = [value for one in series for _, value in one.points]
     x = plot.Axis("images shown", 0, max(images for one in series for images, _ in one.points))
-    low, high = min(0.0, *values), max(0.0, *values)
-    return plot.lines(name, x, plot.Axis(name, low, high * 1.04 or 1.0), series)
+    return plot.lines(name, x, plot.span(values, name, "log" if name == GRADIENTS else "linear"), series)
 
 
 def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:

@@ -5,7 +5,7 @@ snapshot.pt  snapshot-before.pt                            what resuming needs, 
 reals.png                                                  photos as the critic sees them
 grids/000012800.png                                        the same noise and classes through training (fig. 19), 60 at most
 growth/000012800.webp                                      a few of these, small, for the model folder (growth.py)
-logs/                                                      TensorBoard: scalars and pictures
+logs/  wandb/  wandb-id                                    what it is logged to beside (boards.py)
 progress.jsonl  learning.html                              what was measured, and the page that shows it (learning.py)
 .lock  .trainer                                            who trains here now (lock.py)
 """
@@ -13,10 +13,9 @@ progress.jsonl  learning.html                              what was measured, an
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint, growth, learning
+from . import boards, checkpoint, growth, learning
+from .boards import Boards
 from .card import model_card
 from .chance import Chance
 from .config import ModelConfig, TrainConfig
@@ -65,25 +65,27 @@ class Run:
         half: bool = False,
         ranks: Ranks = ALONE,
         judge: Callable[[Trainer], float] | None = None,
+        wandb: str | None = None,
         say: Callable[[str], object] = print,
     ) -> None:
         """`about` goes into the card beside the configuration (`command`, `notes`, `photos`); `half` stores it in float16.
         With a `judge` (judge.py) the model is kept as it was when its KID was lowest, without as it is at the end.
-        `say` is given a sentence when something happens that nobody asked for. Nothing is written before `train`, which is
-        for one trainer at a time (lock.py). That may be several processes, `ranks`: the first of them judges and writes, and
-        the others need no folder; all call the same methods.
+        `wandb` is a project of Weights & Biases that it is logged to as well. `say` is given a sentence when something
+        happens that nobody asked for. Nothing is written before `train`, which is for one trainer at a time (lock.py). That may
+        be several processes, `ranks`: the first of them judges and writes, the others need no folder; all call the same.
         """
         self.folder, self.about, self.half, self.judge, self.say = folder, about or {}, half, judge, say
-        self.ranks = ranks
+        self.ranks, self.wandb = ranks, wandb
         self.trainer = Trainer(model, train, photos, device, ranks)
         self.seconds = 0.0
         self.best: dict[str, Any] = {}  # kid and images of the model in the folder, once the judge has been asked
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
         self.rollbacks: list[dict[str, Any]] = []  # each time it diverged: after which images, back to which, at which rate
         self.saved: int | None = None  # images of the last snapshot
-        self.writer: Any = None
+        self.boards: Boards | None = None
         self.journal: Journal | None = None
-        self._show_from = 0.0  # images from which on the next grid is shown in TensorBoard
+        self._slope = 0.0  # the critic's, at the last step that measured it
+        self._show_from = 0.0  # images from which on the next grid is shown on the boards
         side = GRID_SIDE
         self.seeds = range(side * side)
         self.labels = torch.arange(side * side) % len(model.classes)
@@ -135,7 +137,7 @@ class Run:
         Raises Diverged when that happens more than ROLLBACKS times, UserError when nothing more can be written, or when
         another process of the same training has ended.
         """
-        with _quiet_threads():
+        with boards.quiet_threads():
             try:
                 return self._train(every, show, stopped, judge_every if self.judge else 0)
             except OSError as error:
@@ -143,9 +145,9 @@ class Run:
             except Lost as error:
                 raise UserError(self._sentence(str(error), "see what it said")) from None
             finally:
-                if self.writer:
+                if self.boards:
                     with suppress(OSError):  # it has been said
-                        self.writer.close()
+                        self.boards.close()
 
     def _train(
         self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int
@@ -192,7 +194,7 @@ class Run:
         if fresh:
             self._clear()
         self.journal = Journal(self.folder, self.trainer.images_seen)
-        self.writer = _tensorboard(self.folder / "logs", self.trainer.images_seen)
+        self.boards = Boards(self.folder, self.trainer.images_seen, self.wandb, self._settings(), self.say)
         if fresh:
             self._save_reals()
             self._save_grid(self._fixed_sheet())
@@ -208,9 +210,10 @@ class Run:
             self.folder / checkpoint.BEFORE,
             self.folder / checkpoint.SNAPSHOT,
             self.folder / learning.FILE,
+            self.folder / boards.WANDB_ID,
             *(self.folder / "grids").glob("*.png"),
             *(self.folder / growth.FOLDER).glob("*.webp"),
-            *(self.folder / "logs").glob("events.out.tfevents.*"),
+            *(self.folder / boards.LOGS).glob("events.out.tfevents.*"),
         ):
             old.unlink(missing_ok=True)
 
@@ -231,9 +234,7 @@ class Run:
             f"{what}: back to the snapshot at {back:,} images, with half the learning rate, {rates} "
             f"({len(self.rollbacks)} of at most {ROLLBACKS} times)"
         )
-        if self.writer:
-            self.writer.close()
-            self.writer = _tensorboard(self.folder / "logs", back)
+        self.boards.rewind(back)
         self.journal = Journal(self.folder, back)
 
     def _last_good(self, what: str) -> dict[str, Any]:
@@ -266,14 +267,15 @@ class Run:
         self._save_snapshot()
         self._save_page()
 
+    def _settings(self) -> dict[str, Any]:
+        """The model and how it is trained, as the page and the boards show it."""
+        config = {**self.trainer.model.to_json(), **self.trainer.config.to_json()}
+        return {name: value for name, value in config.items() if name not in ("trained", "scores")}
+
     def _save_page(self) -> None:
         """The page that shows the training as it goes."""
-        config = {
-            **self.trainer.model.to_json(),
-            **self.trainer.config.to_json(),
-            "hardware": describe(self.trainer.device, self.ranks.size),
-        }
-        settings = {name.replace("_", " "): str(value) for name, value in config.items() if name not in ("trained", "scores")}
+        config = {**self._settings(), "hardware": describe(self.trainer.device, self.ranks.size)}
+        settings = {name.replace("_", " "): str(value) for name, value in config.items()}
         found = learning.observe(self.trainer, self.judge, self.folder, self.folder.resolve().name, self.seconds, settings)
         write_atomic(self.folder / learning.FILE, learning.page(found).encode())
 
@@ -292,8 +294,7 @@ class Run:
         """Ask the judge; whether the model of this moment is the best one so far."""
         kid = self.judge(self.trainer)
         self.journal.add(self.trainer.images_seen, kid=kid)
-        if self.writer:
-            self.writer.add_scalar("KID", kid, self.trainer.images_seen)
+        self.boards.add_scalars({"KID": kid}, self.trainer.images_seen)
         better = kid < self.best.get("kid", math.inf)
         if better:
             self.best = {"kid": kid, "images": self.trainer.images_seen}
@@ -325,7 +326,7 @@ class Run:
         pictures, _ = self.trainer.real_batch(0, len(self.seeds), Chance(self.trainer.config.seed))
         sheet = _sheet(pictures)
         write_atomic(self.folder / "reals.png", png(sheet))
-        self._show("reals", sheet)
+        self.boards.add_image("reals", sheet, self.trainer.images_seen, photos=True)
 
     def _save_grid(self, sheet: np.ndarray) -> None:
         path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"
@@ -333,47 +334,21 @@ class Run:
         growth.thin(self.folder)
         # TensorBoard's files only grow: no more pictures there than grids here.
         if self.trainer.images_seen >= self._show_from:
-            self._show("fixed noise", sheet)
+            self.boards.add_image("fixed noise", sheet, self.trainer.images_seen)
             self._show_from = self.trainer.images_seen + self.trainer.config.images / growth.MOST_GRIDS
 
     def _fixed_sheet(self) -> np.ndarray:
         return _sheet(self.trainer.draw(self.seeds, self.labels))
 
-    def _show(self, name: str, picture: np.ndarray) -> None:
-        if self.writer:
-            self.writer.add_image(name, picture, self.trainer.images_seen, dataformats="HWC")
-
     def _log(self, stats: Stats) -> None:
+        self._slope = stats.gradient_norm or self._slope
         if self.trainer.steps % LOG_STEPS:
             return
-        measured = {name: value for name, value in vars(stats).items() if not name.endswith("_score")}
-        self.journal.add(self.trainer.images_seen, seconds=self.seconds, **measured)
-        if self.writer:
-            for name, value in vars(stats).items():
-                self.writer.add_scalar(name, value, self.trainer.images_seen)
-            self.writer.add_scalar(
-                "images per second", self.trainer.images_seen / max(self.seconds, 1e-9), self.trainer.images_seen
-            )
-
-
-@contextmanager
-def _quiet_threads() -> Iterator[None]:
-    """No traceback when TensorBoard's thread cannot write: the next call of its writer raises the same error here."""
-    before = threading.excepthook
-    threading.excepthook = lambda args: None if issubclass(args.exc_type, OSError) else before(args)
-    try:
-        yield
-    finally:
-        threading.excepthook = before
-
-
-def _tensorboard(folder: Path, images_seen: int) -> Any:
-    """A writer that drops what an interrupted run had logged beyond `images_seen`; None without TensorBoard."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:  # an extra: training goes on without it
-        return None
-    return SummaryWriter(str(folder), purge_step=images_seen or None)
+        measured = {**vars(stats), "gradient_norm": self._slope, **self.trainer.gradients()}
+        kept = {name: value for name, value in measured.items() if not name.endswith("_score")}
+        self.journal.add(self.trainer.images_seen, seconds=self.seconds, **kept)
+        speed = self.trainer.images_seen / max(self.seconds, 1e-9)
+        self.boards.add_scalars({**measured, "images per second": speed}, self.trainer.images_seen)
 
 
 def _sheet(pictures: Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
+from torch.nn.utils import get_total_norm
 
 from . import latent, losses
 from .augment import Augment, diffaugment
@@ -112,6 +113,18 @@ class Trainer:
             self.generator_steps += 1
         self.steps += 1
         return Stats(*self.ranks.mean(torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]])).tolist())
+
+    def gradients(self) -> dict[str, float]:
+        """How strongly the last step pulled at the weights: the norm of the gradient of all of them, for each network.
+
+        Without the generator's while the critic is warmed up. Only looks at what the step has left.
+        """
+        found = {}
+        for name, network in (("generator_gradient", self.generator), ("critic_gradient", self.critic)):
+            parts = [weight.grad for weight in network.parameters() if weight.grad is not None]
+            if parts:
+                found[name] = float(get_total_norm(parts))
+        return found
 
     @property
     def side(self) -> int:

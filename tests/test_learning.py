@@ -9,17 +9,29 @@ import urllib.request
 
 import numpy as np
 import pytest
+import torch
 from pictures import make_photos
 from PIL import Image
 
 import train
 from gan import journal, learning, render
+from gan.data import load_photos
 from gan.errors import UserError
 from gan.learning import Learning
+from gan.presets import from_preset
 from gan.preview import preview
+from gan.run import Run
+from gan.trainer import OVERSAMPLE
 
 ROWS = [
-    {"images": 320 * n, "critic_loss": 3 - n / 10, "generator_loss": 1 + n / 10, "gradient_norm": (n % 4 == 0) * 2.0}
+    {
+        "images": 320 * n,
+        "critic_loss": 3 - n / 10,
+        "generator_loss": 1 + n / 10,
+        "gradient_norm": (n % 4 == 0) * 2.0,
+        "critic_gradient": 30.0 + n,
+        "generator_gradient": (n > 0) * 0.5,
+    }  # fmt: skip
     for n in range(20)
 ]
 ROWS += [{"images": 3200, "kid": 0.5}, {"images": 6400, "kid": 0.25}]
@@ -62,12 +74,30 @@ def test_a_long_journal_is_thinned_when_it_is_read(tmp_path, monkeypatch):
 
 
 def test_curves_are_of_what_was_measured():
-    assert [name for name, _ in learning.curves(ROWS, "KID-X")] == ["Losses", "Slope of the critic", "KID-X"]
-    assert [name for name, _ in learning.curves(ROWS[:20])] == ["Losses", "Slope of the critic"]
+    always = ["Losses", "Gradients of the weights", "Slope of the critic"]
+    assert [name for name, _ in learning.curves(ROWS, "KID-X")] == [*always, "KID-X"]
+    assert [name for name, _ in learning.curves(ROWS[:20])] == always
     assert learning.curves([]) == [] and learning.curves([{"images": 5, "kid": 0.1}]) == []
     slope = dict(learning.curves(ROWS))["Slope of the critic"]
     ys = [float(pair.split(",")[1]) for pair in re.search(r'points="([^"]+)"', slope)[1].split()]
     assert len(ys) == 5 and len(set(ys)) == 1, "steps without a penalty are no point of the curve"
+
+
+def test_a_journal_from_before_the_gradients_were_measured_has_the_other_curves():
+    old = [{key: value for key, value in row.items() if not key.endswith("_gradient")} for row in ROWS]
+    assert [name for name, _ in learning.curves(old)] == ["Losses", "Slope of the critic", "KID"]
+    page = learning.page(some(rows=old))
+    assert "Gradients of the weights" not in page and page.count("<figcaption>") == 3
+    assert "Gradients of the weights" in learning.page(some(rows=[*old[:10], *ROWS[10:]])), "it goes on now"
+
+
+def test_gradients_of_different_size_are_both_to_be_seen():
+    drawing = dict(learning.curves(ROWS))["Gradients of the weights"]
+    critic, generator = (
+        [tuple(map(float, pair.split(","))) for pair in found.split()] for found in re.findall(r'points="([^"]+)"', drawing)
+    )
+    assert len(critic) == 20 and len(generator) == 19, "none while the generator was not trained"
+    assert max(y for _, y in critic) < min(y for _, y in generator) < 900, "on a scale of powers of ten"
 
 
 def test_a_curve_of_many_points_is_one_of_medians():
@@ -118,6 +148,16 @@ def test_a_run_writes_its_page_and_goes_on_with_its_journal(tmp_path):
         page = (out / learning.FILE).read_text(encoding="utf-8")
         assert f"{images} of {images} images" in page.replace("\xa0", " ") and "truncation 0.01" in page
         assert page.count('class="moment"') == images // 40 + 1 + 3
+
+
+def test_a_slope_that_is_measured_at_every_fourth_step_is_logged_at_every_tenth(tmp_path):
+    photos = load_photos(make_photos(tmp_path / "photos"), OVERSAMPLE * 28)
+    given = {"width": 4, "batch": 4, "critic_steps": 1, "penalty_every": 4, "images": 160}
+    run = Run(tmp_path / "run", *from_preset("cwgan-gp-28", photos.classes, **given), photos, torch.device("cpu"))
+    slopes = []
+    assert run.train(1000, lambda _, stats: slopes.append(round(stats.gradient_norm, 6)), lambda: False)
+    assert [row["gradient_norm"] for row in journal.read(tmp_path / "run")] == [slopes[step] for step in (8, 16, 28, 36)]
+    assert all(row["generator_gradient"] > 0 < row["critic_gradient"] for row in journal.read(tmp_path / "run"))
 
 
 def test_the_preview_serves_the_page_and_nothing_else(tmp_path):

@@ -60,8 +60,21 @@ def test_resuming_continues_bit_for_bit(photos, training):
     second.load_state(saved)
     for _ in range(4):
         stats = second.step()
+        second.gradients()  # only looks
     assert stats == last
-    assert same(whole.state(), second.state())
+    assert same(whole.state(), second.state()) and whole.gradients() == second.gradients()
+
+
+def test_gradients_are_those_that_moved_the_weights_last(photos):
+    trainer = make(photos, critic_warm_up=8)
+    assert trainer.gradients() == {}
+    trainer.step()
+    assert trainer.gradients().keys() == {"critic_gradient"}, "the generator was not trained yet"
+    trainer.step()
+    found = trainer.gradients()
+    for name, network in (("generator", trainer.generator), ("critic", trainer.critic)):
+        total = sum(float(weight.grad.double().square().sum()) for weight in network.parameters()) ** 0.5
+        assert found[f"{name}_gradient"] == pytest.approx(total, rel=1e-5) and total > 0
 
 
 def test_another_seed_is_another_run(photos):
