@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d
 from . import latent, losses
 from .augment import Augment, diffaugment
 from .config import ModelConfig, TrainConfig
-from .critic import make_critic
+from .critic import Critic, make_critic
 from .data import Photos
 from .errors import UserError
 from .generator import Generator, make_generator, one_hot
@@ -191,7 +191,12 @@ class Trainer:
         """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
         if self.config.objective == "wgan-gp":
             mix = torch.rand(len(real), generator=draws).to(self.device)
-            norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
+            if isinstance(self.critic, Critic) and self.critic.piecewise_linear:
+                with self._autocast():  # products only: what is summed up over a picture, and its root, is in float32
+                    gradient = self.critic.gradient(losses.between(real, fake, mix), code)
+                norms = losses.lengths(gradient)
+            else:
+                norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
             return losses.gradient_penalty(norms), norms
         norms = losses.slopes(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
         return 2 * losses.zero_centred(norms), norms
