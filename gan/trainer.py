@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from . import latent, losses
-from .augment import Augment, diffaugment
+from .augment import Augment, diffaugment, ranged
 from .config import ModelConfig, TrainConfig
 from .critic import Critic, make_critic
 from .data import Photos
@@ -135,9 +135,8 @@ class Trainer:
 
     def _scaled(self, photos: Tensor, draws: torch.Generator | None = None) -> Tensor:
         """Photos as they are stored → N×3×S×S in [−1, 1] of the side that is trained now, augmented where `draws` are given."""
-        pictures = photos.to(self.device, torch.float32) / 127.5 - 1
-        if draws is not None:
-            pictures = self.augment(pictures, draws)
+        photos = photos.to(self.device)
+        pictures = ranged(photos) if draws is None else self.augment(photos, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
 
     def _draw_fakes(self, code: Tensor, draws: torch.Generator) -> Tensor:
