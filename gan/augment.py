@@ -49,6 +49,11 @@ def rotate(images: Tensor, degrees: Tensor | float) -> Tensor:
     return turned.to(images.dtype)
 
 
+def ranged(images: Tensor) -> Tensor:
+    """uint8 N×3×S×S → float32 in [−1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
 @dataclass(frozen=True)
 class Augment:
     """The augmentations that are switched on, as a function of a batch. All on is the paper's recipe."""
@@ -61,6 +66,7 @@ class Augment:
     def __call__(self, images: Tensor, chance: Chance) -> Tensor:
         """Augment each of N×3×S×S in [−1, 1], on any device; the result has the same shape, range, type and device.
 
+        Photos as they are stored, uint8, come back `ranged`, but are first flipped as they are: a quarter of the bytes.
         It takes five numbers a sample from `chance`, whatever is switched on, so that one switch changes nothing about the
         others. The input itself is never written to; with everything off it is returned.
         """
@@ -72,6 +78,8 @@ class Augment:
             if on:
                 chosen = heads[:, column, None, None, None].to(images.device)
                 images = torch.where(chosen, flip(images), images)
+        if images.dtype == torch.uint8:
+            images = ranged(images)
         if self.rotate and heads[:, 3].any():
             chosen = heads[:, 3].nonzero()[:, 0]  # found on the CPU: a GPU need not be waited for
             index = chosen.to(images.device)

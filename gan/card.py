@@ -126,7 +126,7 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         ("generator steps", f"{trained['steps']:,}"),
         ("time", f"{trained['hours']:.2f} hours on the clock"),
         ("hardware", trained["hardware"]),
-        ("precision", trained["precision"] + (" (the penalty in fp32)" if trained["precision"] == "bf16" else "")),
+        ("precision", trained["precision"] + (" (sums of the penalty in fp32)" if trained["precision"] == "bf16" else "")),
         ("objective", f"{trained['objective']}{_objective(trained)}"),
         ("critic", " · ".join(f"`{layer}`" for layer in trained["critic"])),
         ("critic steps", str(trained["critic_steps"])),

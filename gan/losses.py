@@ -22,8 +22,13 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """‖∇C(x̂)‖₂ at x̂ = mix·real + (1 − mix)·fake: N norms, as `slopes` gives them. `mix` is N in [0, 1]."""
+    return slopes(critic, between(real, fake, mix))
+
+
+def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """x̂ = mix·real + (1 − mix)·fake in float32; `mix` is N in [0, 1]."""
     mix = mix.float().view(-1, *[1] * (real.ndim - 1))
-    return slopes(critic, mix * real.float() + (1 - mix) * fake.float())
+    return mix * real.float() + (1 - mix) * fake.float()
 
 
 def slopes(critic: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
@@ -34,8 +39,13 @@ def slopes(critic: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     with torch.autocast(at.device.type, enabled=False):
         at = at.detach().float().requires_grad_(True)
         (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
-        # The epsilon keeps the root's own gradient finite where a gradient vanishes.
-        return (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
+        return lengths(gradient)
+
+
+def lengths(gradient: Tensor) -> Tensor:
+    """The Euclidean norm of each of N gradients."""
+    # The epsilon keeps the root's own gradient finite where a gradient vanishes.
+    return (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
 
 
 def gradient_penalty(norms: Tensor) -> Tensor:

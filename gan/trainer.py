@@ -14,10 +14,10 @@ from torch.nn.functional import avg_pool2d
 from torch.nn.utils import get_total_norm
 
 from . import latent, losses
-from .augment import Augment, diffaugment
+from .augment import Augment, diffaugment, ranged
 from .chance import Chance
 from .config import ModelConfig, TrainConfig
-from .critic import make_critic
+from .critic import Critic, make_critic
 from .data import Photos
 from .errors import UserError
 from .generator import Generator, make_generator, one_hot
@@ -157,9 +157,8 @@ class Trainer:
 
     def _scaled(self, photos: Tensor, draws: Chance | None = None) -> Tensor:
         """Photos as they are stored → N×3×S×S in [−1, 1] of the side that is trained now, augmented where `draws` are given."""
-        pictures = photos.to(self.device, torch.float32) / 127.5 - 1
-        if draws is not None:
-            pictures = self.augment(pictures, draws)
+        photos = photos.to(self.device)
+        pictures = ranged(photos) if draws is None else self.augment(photos, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
 
     def _draw_fakes(self, code: Tensor, draws: Chance) -> Tensor:
@@ -214,7 +213,12 @@ class Trainer:
         """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
         if self.config.objective == "wgan-gp":
             mix = draws.uniform(len(real)).to(self.device)
-            norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
+            if isinstance(self.critic, Critic) and self.critic.piecewise_linear:
+                with self._autocast():  # products only: what is summed up over a picture, and its root, is in float32
+                    gradient = self.critic.gradient(losses.between(real, fake, mix), code)
+                norms = losses.lengths(gradient)
+            else:
+                norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
             return losses.gradient_penalty(norms), norms
         norms = losses.slopes(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
         return 2 * losses.zero_centred(norms), norms

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.augment import Augment, diffaugment, flip_horizontal, flip_vertical, rotate, transpose
+from gan.augment import Augment, diffaugment, flip_horizontal, flip_vertical, ranged, rotate, transpose
 from gan.chance import Chance
 
 NAMES = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
@@ -261,3 +261,12 @@ def test_diffaugment_cuts_a_hole_of_half_the_side_into_about_half():
     assert abs(cut - count / 2) < 4 * (count / 4) ** 0.5
     assert hole.any(1).sum(1).max() == hole.any(2).sum(1).max() == 16
     assert torch.equal(shown[:, 0] == 0, shown[:, 2] == 0)
+
+
+@pytest.mark.parametrize("augment", [Augment(), only("flip_horizontal"), only()])
+def test_photos_as_they_are_stored_give_the_same_bits(augment):
+    photos = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    before = photos.clone()
+    assert torch.equal(ranged(photos), photos.float() / 127.5 - 1)
+    assert torch.equal(augment(photos, seeded(1)), augment(photos.float() / 127.5 - 1, seeded(1)))
+    assert torch.equal(photos, before)

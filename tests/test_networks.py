@@ -108,3 +108,25 @@ def test_norms_fold_into_the_convolutions(name):
         assert torch.equal(whole(z, code), before)
         generator.freeze(torch.bfloat16)
         assert (generator(z, code).float() - before).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.critic[0].endswith("norm lrelu")])
+def test_the_gradient_of_a_plain_critic_is_autograds_and_so_is_what_its_weights_learn_from_it(name):
+    torch.manual_seed(0)
+    model, train = from_preset(name, TWO, width=4)
+    critic = made(model, train)[1].double()
+    images = torch.randn(3, 3, model.resolution, model.resolution, dtype=torch.double)
+    code = one_hot(torch.tensor([0, 1, 0]), model).double() if model.code_dim else torch.zeros(3, 0, dtype=torch.double)
+    at = images.clone().requires_grad_(True)
+    (wanted,) = torch.autograd.grad(critic(at, code).sum(), at, create_graph=True)
+    gradient = critic.gradient(images, code)
+    assert torch.allclose(gradient.double(), wanted, atol=1e-6)
+    weights = [weight for name, weight in critic.named_parameters() if name.endswith("weight")]
+    ours, theirs = (torch.autograd.grad(x.square().sum(), weights) for x in (gradient, wanted))
+    assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(ours, theirs))
+
+
+@pytest.mark.parametrize(("norm", "plain"), [("none", True), ("ln", False), ("bn", False)])
+def test_a_critic_with_a_norm_is_not_piecewise_linear(norm, plain):
+    model, train = from_preset("cwgan-gp-28", TWO, width=4, critic_norm=norm)
+    assert Critic(model, train.critic).piecewise_linear == plain
