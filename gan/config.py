@@ -208,7 +208,7 @@ class TrainConfig:
     holdout: float = 0.0  # share of each class's photos kept away from training (holdout.py)
     seed: int = 0
     start_from: str = ""  # the model whose first layers the generator began with
-    precision: str = "fp32"  # "fp32" or "bf16" (autocast; sums of a penalty, and a penalty through norms or heads, stay in fp32)
+    precision: str = "fp32"  # "fp32" or "bf16" (autocast; sums of a penalty, and one through norms or heads, stay in fp32)
 
     def validate(self) -> TrainConfig:
         """Return self, or raise UserError for a run that cannot be started."""
