@@ -68,11 +68,10 @@ class _TorchOnCPU(types.ModuleType):
 
 def _without_cuda() -> None:
     """Make what both import, and the calls for a GPU in them, harmless."""
-    if "torchvision" in sys.modules:
-        return
     available, torch.cuda.is_available = torch.cuda.is_available, lambda: True
     nn.Module.cuda = Tensor.cuda = lambda self, *args, **options: self
-    for name, parts in _stand_ins().items():
+    stand_ins = _stand_ins()
+    for name, parts in stand_ins.items():
         module = types.ModuleType(name)
         vars(module).update(parts)
         sys.modules[name] = module
@@ -85,6 +84,8 @@ def _without_cuda() -> None:
                 print(f"{name}: {error}", file=sys.stderr)
     finally:
         torch.cuda.is_available = available
+        for name in stand_ins:  # both keep what they imported; nobody else is to take these for the real ones
+            del sys.modules[name]
 
 
 def _stand_ins() -> dict[str, dict[str, Any]]:
