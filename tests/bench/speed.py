@@ -1,0 +1,582 @@
+"""How fast a training is: photos a second, memory, arithmetic, and the time to a quality, side by side with others.
+
+    python tests/bench/speed.py throughput [--photos FOLDER] [--contenders NAME ...] [--rounds N] [--python OTHER] [--out FILE]
+    python tests/bench/speed.py quality --minutes M [...]
+    python tests/bench/speed.py resolution [...]
+
+Every contender is a process of its own with one thread, on the same photos at 128×128. Seconds are those of the processor, that
+is without what other programs take of it; on a quiet machine they are those of the clock. `throughput` has the contenders take
+turns, so that what else happens hits all alike, and gives medians. `quality` trains one after the other and judges each at the
+same times, which stand still while it is judged. `resolution` is for the flagship alone.
+
+lightweight-gan and stylegan2-pytorch (`others.py`) are skipped where they are not installed. They want packages that nothing
+else here does, so give them an environment of their own, beside this project's packages, and name it with --python:
+
+    pip install --no-deps lightweight-gan==1.2.1 stylegan2-pytorch==1.9.0 einops kornia kornia_rs adabelief-pytorch fire \\
+        termcolor vector-quantize-pytorch==0.1.0
+
+On Linux run all of it under `LD_PRELOAD=libtcmalloc_minimal.so.4`, which helps everyone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+if "--child" in sys.argv:  # what train.py does before torch is imported; the others are run as they come
+    os.environ.update({"THP_MEM_ALLOC_ENABLE": "1"} if sys.argv[-1].startswith(("ours", "flagship")) else {})
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from PIL import Image, ImageOps  # noqa: E402
+from torch import Tensor  # noqa: E402
+from torch.nn.functional import conv2d  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+from torch.utils.data import DataLoader, Dataset  # noqa: E402
+from torch.utils.flop_counter import flop_registry  # noqa: E402
+
+from gan import judge, latent, metrics  # noqa: E402
+from gan import trainer as trainer_module  # noqa: E402
+from gan.critic import Critic  # noqa: E402
+from gan.data import load_photos  # noqa: E402
+from gan.device import describe, pick_precision  # noqa: E402
+from gan.features import features, find_network  # noqa: E402
+from gan.generator import make_generator, one_hot, to_uint8  # noqa: E402
+from gan.presets import from_preset  # noqa: E402
+from gan.trainer import OVERSAMPLE, Trainer  # noqa: E402
+
+CLASSES = ("dandelion", "marigold")
+SIDE = 128
+CPU = torch.device("cpu")
+ALWAYS = 10**9  # images
+# README, "Train on your own photos": what the bundled models of the ladder were trained with on a processor.
+RECIPE = {"batch": 16, "critic_steps": 2, "critic_width": 32, "lr": 5e-4, "beta1": 0.0, "beta2": 0.9}
+NAMES = (
+    "paper", "ours-same-network", "ours-cpu-recipe", "flagship-coarse", "flagship", "lightweight-gan", "stylegan2-pytorch"
+)  # fmt: skip
+SIDES = (64, 128, 256)
+LEAST = 1.5  # seconds of a measurement
+MARKS = (10, 30, 100, 300, 1000, 3000)  # seconds of the processor after which a training is judged
+
+Unit = tuple[int, Callable[[], int]]  # how often in a turn, and what gives the photos its critic saw
+
+
+class Data:
+    """Seconds spent on reading and augmenting photos."""
+
+    seconds = 0.0
+
+
+def data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, its time counted as that of the photos."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        started = time.process_time()
+        try:
+            return function(*args, **options)
+        finally:
+            Data.seconds += time.process_time() - started
+
+    return run
+
+
+# ------------------------------------------------------------------------------------------------------- the contenders
+
+
+class PhotoFiles(Dataset):
+    """Photos as files, opened, resized and augmented each time they are asked for, as a first program does it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = [(path, label) for label, name in enumerate(CLASSES) for path in sorted((folder / name).iterdir())]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        path, label = self.files[number]
+        image = ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE), Image.Resampling.BILINEAR)
+        heads, turn = torch.rand(4) < 0.5, Image.Transpose
+        for head, way in zip(heads, (turn.TRANSPOSE, turn.FLIP_LEFT_RIGHT, turn.FLIP_TOP_BOTTOM)):
+            image = image.transpose(way) if head else image
+        if heads[3]:
+            edge = SIDE // 4  # what the corners of a square lack when it is turned
+            wide = Image.fromarray(np.pad(np.asarray(image), ((edge, edge), (edge, edge), (0, 0)), mode="reflect"))
+            wide = wide.rotate(180 * torch.rand(()).item() - 90, Image.Resampling.BILINEAR)
+            image = wide.crop((edge, edge, edge + SIDE, edge + SIDE))
+        return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 127.5 - 1, label
+
+
+class Paper:
+    """The paper's recipe as it is described: WGAN-GP in float32, batch 64, five critic steps to one of the generator.
+
+    The networks are `cwgan-gp-128`'s. The loop is the plain one: photos from a DataLoader, PyTorch's default layout, the
+    penalty by double backward. No weight average, which the paper does not have.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.model, self.config = from_preset("cwgan-gp-128", CLASSES)
+        torch.manual_seed(0)
+        self.generator, self.critic = make_generator(self.model), Critic(self.model, self.config.critic)
+        for network in (self.generator, self.critic):
+            network.reset()
+        networks = (self.generator, self.critic)
+        self.optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in networks]
+        self.next = data(self._photos(folder).__next__)
+        self.settings = "float32, batch 64, 5 critic steps, Adam 2e-4 (0.5, 0.999), λ 10"
+
+    def _photos(self, folder: Path) -> Iterator[tuple[Tensor, Tensor]]:
+        loader = DataLoader(PhotoFiles(folder), self.config.batch, shuffle=True, drop_last=True)
+        while True:
+            yield from loader
+
+    def units(self) -> list[Unit]:
+        """A critic step five times, a generator step once."""
+        return [(self.config.critic_steps, self.critic_step), (1, self.generator_step)]
+
+    def _fakes(self, code: Tensor) -> Tensor:
+        return self.generator.gen(torch.cat([torch.randn(len(code), self.model.z_dim), code], 1)[:, :, None, None])
+
+    def _score(self, images: Tensor, code: Tensor) -> Tensor:
+        planes = code[:, :, None, None].expand(-1, -1, SIDE, SIDE)
+        return self.critic.critic(torch.cat([images, planes], 1)).flatten()
+
+    def critic_step(self) -> int:
+        """One update of the critic."""
+        real, labels = self.next()
+        self.code = one_hot(labels, self.model)
+        with torch.no_grad():
+            fake = self._fakes(self.code)
+        mix = torch.rand(len(real), 1, 1, 1)
+        between = (mix * real + (1 - mix) * fake).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(self._score(between, self.code).sum(), between, create_graph=True)
+        penalty = (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
+        loss = self._score(fake, self.code).mean() - self._score(real, self.code).mean() + 10 * penalty
+        self.optimizers[1].zero_grad()
+        loss.backward()
+        self.optimizers[1].step()
+        return len(real)
+
+    def generator_step(self) -> int:
+        """One update of the generator; its critic sees no photos."""
+        loss = -self._score(self._fakes(self.code), self.code).mean()
+        self.optimizers[0].zero_grad()
+        loss.backward()
+        self.optimizers[0].step()
+        return 0
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        return sum(self.critic_step() for _ in range(self.config.critic_steps)) + self.generator_step()
+
+    @torch.no_grad()
+    def draw(self, labels: Tensor) -> np.ndarray:
+        """Pictures uint8 N×S×S×3 of the classes N, at the paper's truncation."""
+        self.generator.eval()
+        seeds = range(judge.FIRST_SEED, judge.FIRST_SEED + len(labels))
+        z = latent.noise(seeds, self.model.z_dim, latent.DEFAULT_TRUNCATION)
+        drawn = [self.generator(*part).float() for part in zip(z.split(20), one_hot(labels, self.model).split(20))]
+        self.generator.train()
+        return to_uint8(torch.cat(drawn))
+
+
+class Ours:
+    """This project's trainer, with the settings that train.py gives it."""
+
+    def __init__(self, folder: Path, preset: str, side: int | None = None, coarse: int | None = None, **settings: Any) -> None:
+        model, train = from_preset(preset, CLASSES, resolution=side, precision=pick_precision(CPU), **settings)
+        if coarse is not None:
+            train = replace(train, coarse_images=coarse, coarse_side=64 if coarse else 0)
+        started = time.process_time()
+        photos = load_photos(folder, OVERSAMPLE * model.resolution)
+        self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
+        self.trainer, self.photos = Trainer(model, train, photos, CPU), photos
+        self.trainer._settle()  # once, too
+        self.trainer._reals = data(self.trainer._reals)
+        trainer_module.diffaugment = data(trainer_module.diffaugment)
+        self.settings = f"{train.precision}, batch {train.batch}, {train.critic_steps} critic steps, lr {train.lr:g}"
+
+    def units(self) -> list[Unit]:
+        """An update with the penalty, and those without it."""
+        every = self.trainer.config.penalty_every
+        return [(1, lambda: self._step(0))] + ([(every - 1, lambda: self._step(1))] if every > 1 else [])
+
+    def _step(self, after: int) -> int:
+        """An update that is the next but `after` ones behind a penalty."""
+        every = self.trainer.config.penalty_every
+        self.trainer.steps += (after - self.trainer.steps) % every
+        return self.update()
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        self.trainer.step()
+        return self.trainer.config.batch * self.trainer.config.critic_steps
+
+
+class Other:
+    """Somebody else's trainer (`others.py`)."""
+
+    def __init__(self, folder: Path, name: str, whole: bool) -> None:
+        import others
+
+        torch.manual_seed(0)
+        self.name, self.others = name, others
+        self.trainer = trainer = others.make(name, folder, SIDE, Path(tempfile.mkdtemp()))
+        accumulated = trainer.gradient_accumulate_every
+        if not whole:  # a part of a step, which costs the same a photo; optimizers aside, which are next to nothing
+            trainer.gradient_accumulate_every = 1
+        self.parts = accumulated // trainer.gradient_accumulate_every
+        trainer.loader = iter(data(trainer.loader.__next__), None)
+        trainer.package.DiffAugment = data(trainer.package.DiffAugment)
+        self.settings = (
+            f"float32, batch {trainer.batch_size} × {accumulated} accumulated, lr {trainer.lr:g}, "
+            f"penalty every 4th step, augmentation {trainer.aug_prob:.2f}"
+        )
+
+    def units(self) -> list[Unit]:
+        """A step with the penalty, and the three without it."""
+        return [(1, lambda: self._step(0)), (3, lambda: self._step(1))]
+
+    def _step(self, after: int) -> int:
+        self.trainer.steps += (after - self.trainer.steps) % 4
+        return self.update()
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        self.trainer.train()
+        return self.trainer.batch_size * self.trainer.gradient_accumulate_every
+
+    def draw(self, labels: Tensor) -> np.ndarray:
+        """Pictures uint8 N×S×S×3; their classes cannot be chosen."""
+        torch.manual_seed(1)
+        drawn = [self.others.draw(self.name, self.trainer, 20) for _ in range(len(labels) // 20)]
+        return to_uint8(torch.cat(drawn) * 2 - 1)
+
+
+def make(name: str, folder: Path, whole: bool) -> Any:
+    """The contender called `name`; `whole` for a training from its beginning, not a phase of it. Raises ImportError."""
+    if name == "paper":
+        return Paper(folder)
+    if name == "ours-same-network":
+        return Ours(folder, "cwgan-gp-128")
+    if name == "ours-cpu-recipe":
+        return Ours(folder, "cwgan-gp-128", **RECIPE)
+    if name == "flagship-coarse":
+        return Ours(folder, "flagship", coarse=ALWAYS)
+    if name.startswith("flagship"):
+        return Ours(folder, "flagship", int(name.partition("@")[2] or SIDE), None if whole else 0)
+    return Other(folder, name, whole)
+
+
+# --------------------------------------------------------------------------------------------- measured in its own process
+
+
+class Operations(TorchDispatchMode):
+    """Counts the operations of convolutions and matrix products, forward and backward, by type: a product and a sum are two.
+
+    What a network does element by element, norms and optimizers are not counted. (torch's FlopCounterMode cannot be used with a
+    penalty, whose gradient is taken within, and overcounts what the weights of grouped convolutions learn.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out, name = function(*args, **(kwargs or {})), function._overloadpacket
+        if count := flop_registry.get(name):
+            groups = args[9] if name is torch.ops.aten.convolution_backward else 1
+            if groups > 1:
+                masks = [[part == 0, part == 1, False] for part in (0, 1) if args[10][part]]
+                halves = [count(*args[:10], mask, out_val=out) / (groups if mask[1] else 1) for mask in masks]
+                number = sum(halves)
+            else:
+                number = count(*args, **(kwargs or {}), out_val=out)
+            self.found[str(args[-1 if name is torch.ops.aten.addmm else 0].dtype).removeprefix("torch.")] += number
+        return out
+
+
+def child(name: str, folder: Path) -> None:
+    """Do what comes on stdin, a line of JSON each, and answer so."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # the others print
+
+    def answer(**found: Any) -> None:
+        print(json.dumps(found), file=answers)
+
+    torch.set_num_threads(1)
+    whole = "--whole" in sys.argv
+    try:
+        contender = make(name, folder, whole)
+    except (ImportError, AttributeError) as error:
+        return answer(missing=str(error))
+    answer(
+        settings=contender.settings, reading=getattr(contender, "reading", 0.0), parts=getattr(contender, "parts", 1),
+        times=[n for n, _ in contender.units()],
+    )  # fmt: skip
+    for line in sys.stdin:
+        order = json.loads(line)
+        unit = contender.units()[order.get("unit", 0)][1]
+        if order["do"] == "time":
+            answer(**timed(unit))
+        elif order["do"] == "count":
+            with Operations() as operations:
+                photos = unit()
+            answer(photos=photos, **operations.found)
+        elif order["do"] == "memory":
+            answer(bytes=1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        else:
+            for found in judged(contender, folder, order["seconds"]):
+                answer(**found)
+            answer(done=True)
+
+
+def timed(unit: Callable[[], int]) -> dict[str, float]:
+    """Seconds a unit takes: of the clock, of the processor, of the photos in it."""
+    Data.seconds, turns, photos = 0.0, 0, 0
+    wall, cpu = time.perf_counter(), time.process_time()
+    while not turns or time.process_time() - cpu < LEAST:
+        photos, turns = unit(), turns + 1
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {"photos": photos, "wall": wall / turns, "cpu": cpu / turns, "data": Data.seconds / turns}
+
+
+def judged(contender: Any, folder: Path, budget: float) -> Iterator[dict[str, float]]:
+    """Train for `budget` seconds of the processor; the KID at the start, at each mark, and at the end."""
+    photos = contender.photos if isinstance(contender, Ours) else load_photos(folder, OVERSAMPLE * SIDE)
+    judging = judge.Judge(find_network(), photos)
+    cpu = wall = 0.0
+    seen = updates = 0
+    for mark in (0, *(mark for mark in MARKS if mark < budget), budget):
+        if mark and mark <= cpu:  # a long update went past it
+            continue
+        while cpu < mark:
+            started, begun = time.process_time(), time.perf_counter()
+            seen, updates = seen + contender.update(), updates + 1
+            cpu, wall = cpu + time.process_time() - started, wall + time.perf_counter() - begun
+        if isinstance(contender, Ours):
+            kid = judging(contender.trainer)
+        else:
+            kid = metrics.kid(judging.real, features(judging.network, contender.draw(judging.labels)), 0)
+        yield {"cpu": cpu, "wall": wall, "photos": seen, "updates": updates, "kid": kid}
+
+
+# ---------------------------------------------------------------------------------------------------------- the parent
+
+
+class Child:
+    """A contender's process."""
+
+    def __init__(self, name: str, folder: Path, python: str, *options: str) -> None:
+        command = [python, __file__, "--child", str(folder), *options, name]
+        self.name, self.log = name, tempfile.TemporaryFile("w+")
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
+        )
+        self.about = self.read()
+
+    def read(self) -> dict[str, Any]:
+        """Its next answer. Raises SystemExit with its last words when there is none."""
+        if line := self.process.stdout.readline():
+            return json.loads(line)
+        self.log.seek(0)
+        sys.exit(f"{self.name} ended: {self.log.read()[-2000:]}")
+
+    def ask(self, do: str, **order: Any) -> dict[str, Any]:
+        """Have it do something → its answer."""
+        print(json.dumps({"do": do, **order}), file=self.process.stdin, flush=True)
+        return self.read()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def started(names: list[str], folder: Path, args: argparse.Namespace, stack: ExitStack, *options: str) -> Iterator[Child]:
+    """The contenders that are installed."""
+    for name in names:
+        python = args.python if name in NAMES[-2:] else sys.executable
+        one = stack.enter_context(Child(name, folder, python, *options))
+        if "missing" in one.about:
+            print(f"{name}: skipped, {one.about['missing']}", flush=True)
+        else:
+            yield one
+
+
+def peak() -> dict[str, float]:
+    """Operations a second of this machine on one thread, by type: the best of matrix products and a convolution."""
+    torch.set_num_threads(1)
+    best: dict[str, float] = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = (torch.randn(2048, 2048, dtype=dtype) for _ in "ab")
+        x = torch.randn(16, 128, 64, 64, dtype=dtype).to(memory_format=torch.channels_last)
+        weight = torch.randn(128, 128, 3, 3, dtype=dtype).to(memory_format=torch.channels_last)
+        ways = {2 * 2048**3: lambda: a @ b, 2 * 16 * 64 * 64 * 128 * 128 * 9: lambda: conv2d(x, weight, padding=1)}
+        rates = []
+        with torch.no_grad():
+            for operations, way in ways.items():
+                for _ in range(6):
+                    begun = time.process_time()
+                    way()
+                    rates.append(operations / (time.process_time() - begun))
+        best[str(dtype).removeprefix("torch.")] = max(rates)
+    return best
+
+
+def measured(children: list[Child], rounds: int) -> dict[str, dict[str, Any]]:
+    """What a photo costs each of them: medians of `rounds` turns, in which each unit of each contender is timed once."""
+    times: dict[str, list[list[dict[str, float]]]] = {one.name: [[] for _ in one.about["times"]] for one in children}
+    # The count warms up, too.
+    counted = {one.name: [one.ask("count", unit=n) for n in range(len(one.about["times"]))] for one in children}
+    limits = [peak()]
+    for _ in range(rounds):
+        for one in children:
+            for number in range(len(one.about["times"])):
+                times[one.name][number].append(one.ask("time", unit=number))
+    limits.append(peak())
+    most = {kind: max(limit[kind] for limit in limits) for kind in limits[0]}
+    found: dict[str, dict[str, Any]] = {"peak": most}
+    for one in children:
+        often, counts = one.about["times"], counted[one.name]
+        photos = sum(n * count["photos"] for n, count in zip(often, counts))
+        each = {  # seconds a photo
+            what: sum(n * statistics.median(turn[what] for turn in turns) for n, turns in zip(often, times[one.name])) / photos
+            for what in ("wall", "cpu", "data")
+        }
+        flop = {kind: sum(n * count.get(kind, 0) for n, count in zip(often, counts)) / photos for kind in most}
+        batch = one.about["parts"] * photos / (1 if one.name == "paper" else sum(often))  # photos to a generator update
+        found[one.name] = {
+            **each, "photos": 1 / each["cpu"], "updates": 1 / each["cpu"] / batch, "flop": flop, **one.ask("memory"),
+            "share": sum(flop[kind] / most[kind] for kind in most) / each["cpu"], "settings": one.about["settings"],
+            "reading": one.about["reading"], "times": times[one.name],
+        }  # fmt: skip
+    return found
+
+
+def throughput(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Side by side: photos a second, memory, arithmetic, the share of the photos."""
+    with ExitStack() as stack:
+        found = measured(list(started(args.contenders, folder, args, stack)), args.rounds)
+    best = found["peak"]
+    print("peak of one thread: " + ", ".join(f"{kind} {rate / 1e9:,.0f} GFLOP/s" for kind, rate in best.items()))
+    base = found.get("paper", {}).get("photos", math.nan)
+    print(f"{'':20} photos/s  × paper  updates/min   MiB  GFLOP/photo (bf16)  GFLOP/s  of peak  photos' share  CPU/wall")
+    for name, one in found.items():
+        if name != "peak":
+            total = sum(one["flop"].values())
+            print(
+                f"{name:20} {one['photos']:8.1f} {one['photos'] / base:8.2f} {60 * one['updates']:12.2f} "
+                f"{one['bytes'] / 2**20:6,.0f} {total / 1e9:12.1f} ({one['flop']['bfloat16'] / 1e9:.1f}) "
+                f"{total / one['cpu'] / 1e9:9.0f} {one['share']:8.0%} {one['data'] / one['cpu']:10.1%} "
+                f"{one['cpu'] / one['wall']:12.2f}   {one['settings']}"
+            )
+    return found
+
+
+def resolution(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """The flagship at several sides: what a photo costs, and with which power of its pixels that grows."""
+    with ExitStack() as stack:
+        found = measured(list(started([f"flagship@{side}" for side in SIDES], folder, args, stack)), args.rounds)
+    rows = [found[f"flagship@{side}"] for side in SIDES]
+    for side, row in zip(SIDES, rows):
+        print(f"{side:4d} pixels: {1e3 * row['cpu']:7.1f} ms and {sum(row['flop'].values()) / 1e9:7.2f} GFLOP a photo, "
+              f"{row['bytes'] / 2**20:,.0f} MiB")  # fmt: skip
+    pixels = np.log([side**2 for side in SIDES])
+    for what, values in (("seconds", [row["cpu"] for row in rows]), ("FLOP", [sum(row["flop"].values()) for row in rows])):
+        found[f"exponent of {what}"] = exponent = float(np.polyfit(pixels, np.log(values), 1)[0])
+        print(f"{what} grow with the pixels to the power of {exponent:.2f}")
+    return found
+
+
+def quality(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """KID after the same seconds of the processor, and how long each takes to be as good as the paper's recipe.
+
+    Curves that the file of results has already are kept: contenders may be trained one at a time.
+    """
+    curves: dict[str, list[dict[str, float]]] = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}
+    for name in args.contenders:
+        with ExitStack() as stack:
+            for one in started([name], folder, args, stack, "--whole"):
+                found, curves[name] = one.ask("judge", seconds=60 * args.minutes), []
+                while "done" not in found:
+                    curves[name].append(found)
+                    print(
+                        f"{name:20} {found['cpu']:7.0f} s ({found['wall']:.0f} by the clock): {found['photos']:7,} photos, "
+                        f"{found['updates']:5} updates, KID {found['kid']:.3f}", flush=True,
+                    )  # fmt: skip
+                    write(args.out, curves)
+                    found = one.read()
+    if "paper" in curves:
+        best, last = min(curves["paper"], key=lambda point: point["kid"]), curves["paper"][-1]
+        for what, goal in (("at its best", best), ("at its end", last)):
+            print(f"as good as the paper's recipe {what}, after {goal['cpu']:.0f} s (KID {goal['kid']:.3f}):")
+            for name, curve in curves.items():
+                first = next((point["cpu"] for point in curve[1:] if point["kid"] <= goal["kid"]), math.inf)
+                print(f"{name:20} {first:7.0f} s ({goal['cpu'] / first:.1f}×)")
+    return curves
+
+
+def write(out: Path | None, found: dict[str, Any]) -> None:
+    """Keep the results, if a file was named."""
+    if out:
+        out.write_text(json.dumps(found, indent=1))
+
+
+def linked(source: Path, folder: Path) -> Path:
+    """A folder of links to the photos of CLASSES alone: everybody trains on the same files."""
+    for name in CLASSES:
+        (folder / name).mkdir()
+        for path in sorted((source / name).iterdir()):
+            (folder / name / path.name).symlink_to(path.resolve())
+    return folder
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    if "--child" in sys.argv:
+        return child(sys.argv[-1], Path(sys.argv[sys.argv.index("--child") + 1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("throughput", "quality", "resolution"))
+    parser.add_argument(
+        "--photos", type=Path, default=ROOT / "photos" / "flowers", help="with folders " + " and ".join(CLASSES)
+    )
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, metavar="NAME", help="default all: " + ", ".join(NAMES))
+    parser.add_argument("--rounds", type=int, default=3, help="turns of which a median is taken (default 3)")
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="of the processor, for each contender of quality (default 10)"
+    )
+    parser.add_argument("--python", default=sys.executable, help="interpreter that has the other packages (default this one)")
+    parser.add_argument("--out", type=Path, help="file for the results, as JSON")
+    args = parser.parse_args()
+    phases = ("flagship-coarse",) if args.what == "quality" else ()  # a part of the flagship's training
+    args.contenders = args.contenders or [name for name in NAMES if name not in phases]
+    torch.set_num_threads(1)
+    print(describe(CPU))
+    with tempfile.TemporaryDirectory() as folder:
+        found = {"throughput": throughput, "quality": quality, "resolution": resolution}[args.what](
+            args, linked(args.photos, Path(folder))
+        )
+    write(args.out, found)
+
+
+if __name__ == "__main__":
+    main()
