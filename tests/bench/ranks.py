@@ -28,7 +28,7 @@ from gan.presets import from_preset  # noqa: E402
 from gan.ranks import joined  # noqa: E402
 from gan.trainer import OVERSAMPLE, Trainer  # noqa: E402
 
-STEPS = 2  # that are timed, for each step of which one has a penalty
+STEPS = 2  # timed, times the steps from one penalty to the next
 # Bytes a second and seconds a message: Ethernet of 10 and 100 Gbit/s between computers, GPUs bridged within one.
 NETWORKS = {"10 Gbit/s": (1.25e9, 50e-6), "100 Gbit/s": (12.5e9, 20e-6), "400 GB/s": (4e11, 10e-6)}
 
