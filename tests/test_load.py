@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from conftest import ROOT
 
@@ -13,6 +14,7 @@ from load import LINKS, crowd  # noqa: E402
 
 
 def test_a_small_crowd_on_all_tabs(app_url):
-    found = asyncio.run(crowd(app_url, 6, 120, (0.05, 0.4), links=len(LINKS)))
+    with ThreadPoolExecutor(1) as thread:  # in this one the loop of the browser tests may be running
+        found = thread.submit(asyncio.run, crowd(app_url, 6, 120, (0.05, 0.4), links=len(LINKS))).result()
     assert not found.errors and not found.strangers
     assert found.opened == 6 * len(LINKS) and found.pictures > 300
