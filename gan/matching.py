@@ -20,7 +20,7 @@ PIXELS = 8  # side of the tiny picture that stands for colours and layout
 PIXEL_SCALE = 2.0  # pixels deviate by about half; the maps are standardized
 TILE = 8  # side of the mean tile, in which the grid that upsampling leaves shows
 TILE_SCALE = 50.0  # its pixels deviate by a few hundredths
-RECENT = 8  # batches of generated pictures kept: those of one batch alone are a noisy guess at the whole set
+RECENT = 2  # batches of generated pictures kept: one is a noisy guess at the whole set, and with eight more twins are left
 
 
 class Matching(nn.Module):
