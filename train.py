@@ -196,7 +196,6 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     if args.epochs:
         train = lasting(train, args.epochs * len(photos.labels))
     train = train.validate()
-    ranks.check(train.batch)
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
     _print_plan(model, train, out, describe(device, ranks.size))

@@ -50,8 +50,7 @@ def step(trainer: Trainer, begun: Path | None) -> Stats:
     what = f"a batch of {trainer.config.batch} does not fit into the memory of this computer"
     if trainer.device.type != "cpu":
         what = f"a batch of {trainer.config.batch} does not fit into the memory of {describe(trainer.device)}"
-    processes = trainer.ranks.size
-    batch = processes * batch_that_fits(trainer)
+    batch = trainer.ranks.size * batch_that_fits(trainer)
     if not batch:
         raise UserError(f"{what}, nor does one of 1; use a smaller --resolution or --width.")
     if begun:

@@ -68,7 +68,8 @@ class Ranks:
         if self.size == 1:
             return
         gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
-        together = _mean(torch.cat([gradient.flatten() for gradient in gradients]), self.size)  # in one go: each has a latency
+        together = torch.cat([gradient.flatten() for gradient in gradients])  # in one go: each has a latency
+        _average(together, self.size)
         for gradient, part in zip(gradients, together.split([gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(part.view(gradient.shape))
 
@@ -153,11 +154,11 @@ def _together() -> Iterator[None]:
         raise Lost("another process of this training has ended, or cannot be reached any more") from error
 
 
-def _mean(x: Tensor, size: int) -> Tensor:
-    x = x.detach().clone(memory_format=torch.contiguous_format)
+def _average(x: Tensor, size: int) -> Tensor:
+    """Make `x`, which lies in one piece, the mean of all processes' `x`, in place."""
     with _together():
         dist.all_reduce(x)
-    return x / size
+    return x.div_(size)
 
 
 class _Mean(torch.autograd.Function):
@@ -166,7 +167,7 @@ class _Mean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: int) -> Tensor:
         ctx.size = size
-        return _mean(x, size)
+        return _average(x.detach().clone(memory_format=torch.contiguous_format), size)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:

@@ -152,7 +152,8 @@ class Run:
     def _train(
         self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int
     ) -> bool:  # fmt: skip
-        self._agree()
+        if self.ranks.size > 1 and not self.trainer.images_seen:  # else they have the same snapshot
+            self._agree()
         if self.ranks.first:
             self._open()
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
