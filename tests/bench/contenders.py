@@ -1,0 +1,244 @@
+"""Trainings that speed.py holds against one another: the paper's recipe as it is described, this project's, somebody else's.
+
+Each has `units()`, what is timed; `update()`, up to the next generator step; `settings`, in words; and `draw` or a `trainer`,
+to be judged by. The time that photos take is counted in `Data`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from gan import judge, latent  # noqa: E402
+from gan import trainer as trainer_module  # noqa: E402
+from gan.critic import Critic  # noqa: E402
+from gan.data import load_photos  # noqa: E402
+from gan.device import pick_precision  # noqa: E402
+from gan.generator import make_generator, one_hot, to_uint8  # noqa: E402
+from gan.presets import from_preset  # noqa: E402
+from gan.trainer import OVERSAMPLE, Trainer  # noqa: E402
+
+CLASSES = ("dandelion", "marigold")
+SIDE = 128
+CPU = torch.device("cpu")
+ALWAYS = 10**9  # images
+# README, "Train on your own photos": what the bundled models of the ladder were trained with on a processor.
+RECIPE = {"batch": 16, "critic_steps": 2, "critic_width": 32, "lr": 5e-4, "beta1": 0.0, "beta2": 0.9}
+
+Unit = tuple[int, Callable[[], int]]  # how often in a turn, and what gives the photos its critic saw
+
+
+class Data:
+    """Seconds spent on reading and augmenting photos."""
+
+    seconds = 0.0
+
+
+def data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, its time counted as that of the photos."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        started = time.process_time()
+        try:
+            return function(*args, **options)
+        finally:
+            Data.seconds += time.process_time() - started
+
+    return run
+
+
+class PhotoFiles(Dataset):
+    """Photos as files, opened, resized and augmented each time they are asked for, as a first program does it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = [(path, label) for label, name in enumerate(CLASSES) for path in sorted((folder / name).iterdir())]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        path, label = self.files[number]
+        image = ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE), Image.Resampling.BILINEAR)
+        heads, turn = torch.rand(4) < 0.5, Image.Transpose
+        for head, way in zip(heads, (turn.TRANSPOSE, turn.FLIP_LEFT_RIGHT, turn.FLIP_TOP_BOTTOM)):
+            image = image.transpose(way) if head else image
+        if heads[3]:
+            edge = SIDE // 4  # what the corners of a square lack when it is turned
+            wide = Image.fromarray(np.pad(np.asarray(image), ((edge, edge), (edge, edge), (0, 0)), mode="reflect"))
+            wide = wide.rotate(180 * torch.rand(()).item() - 90, Image.Resampling.BILINEAR)
+            image = wide.crop((edge, edge, edge + SIDE, edge + SIDE))
+        return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 127.5 - 1, label
+
+
+class Paper:
+    """The paper's recipe as it is described: WGAN-GP in float32, batch 64, five critic steps to one of the generator.
+
+    The networks are `cwgan-gp-128`'s. The loop is the plain one: photos from a DataLoader, PyTorch's default layout, the
+    penalty by double backward. No weight average, which the paper does not have.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.model, self.config = from_preset("cwgan-gp-128", CLASSES)
+        torch.manual_seed(0)
+        self.generator, self.critic = make_generator(self.model), Critic(self.model, self.config.critic)
+        for network in (self.generator, self.critic):
+            network.reset()
+        networks = (self.generator, self.critic)
+        self.optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in networks]
+        self.next = data(self._photos(folder).__next__)
+        self.settings = "float32, batch 64, 5 critic steps, Adam 2e-4 (0.5, 0.999), λ 10"
+
+    def _photos(self, folder: Path) -> Iterator[tuple[Tensor, Tensor]]:
+        loader = DataLoader(PhotoFiles(folder), self.config.batch, shuffle=True, drop_last=True)
+        while True:
+            yield from loader
+
+    def units(self) -> list[Unit]:
+        """A critic step five times, a generator step once."""
+        return [(self.config.critic_steps, self.critic_step), (1, self.generator_step)]
+
+    def _fakes(self, code: Tensor) -> Tensor:
+        return self.generator.gen(torch.cat([torch.randn(len(code), self.model.z_dim), code], 1)[:, :, None, None])
+
+    def _score(self, images: Tensor, code: Tensor) -> Tensor:
+        planes = code[:, :, None, None].expand(-1, -1, SIDE, SIDE)
+        return self.critic.critic(torch.cat([images, planes], 1)).flatten()
+
+    def critic_step(self) -> int:
+        """One update of the critic."""
+        real, labels = self.next()
+        self.code = one_hot(labels, self.model)
+        with torch.no_grad():
+            fake = self._fakes(self.code)
+        mix = torch.rand(len(real), 1, 1, 1)
+        between = (mix * real + (1 - mix) * fake).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(self._score(between, self.code).sum(), between, create_graph=True)
+        penalty = (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
+        loss = self._score(fake, self.code).mean() - self._score(real, self.code).mean() + 10 * penalty
+        self.optimizers[1].zero_grad()
+        loss.backward()
+        self.optimizers[1].step()
+        return len(real)
+
+    def generator_step(self) -> int:
+        """One update of the generator; its critic sees no photos."""
+        loss = -self._score(self._fakes(self.code), self.code).mean()
+        self.optimizers[0].zero_grad()
+        loss.backward()
+        self.optimizers[0].step()
+        return 0
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        return sum(self.critic_step() for _ in range(self.config.critic_steps)) + self.generator_step()
+
+    @torch.no_grad()
+    def draw(self, labels: Tensor) -> np.ndarray:
+        """Pictures uint8 N×S×S×3 of the classes N, at the paper's truncation."""
+        self.generator.eval()
+        seeds = range(judge.FIRST_SEED, judge.FIRST_SEED + len(labels))
+        z = latent.noise(seeds, self.model.z_dim, latent.DEFAULT_TRUNCATION)
+        drawn = [self.generator(*part).float() for part in zip(z.split(20), one_hot(labels, self.model).split(20))]
+        self.generator.train()
+        return to_uint8(torch.cat(drawn))
+
+
+class Ours:
+    """This project's trainer, with the settings that train.py gives it."""
+
+    def __init__(self, folder: Path, preset: str, side: int | None = None, coarse: int | None = None, **settings: Any) -> None:
+        model, train = from_preset(preset, CLASSES, resolution=side, precision=pick_precision(CPU), **settings)
+        if coarse is not None:
+            train = replace(train, coarse_images=coarse, coarse_side=64 if coarse else 0)
+        started = time.process_time()
+        photos = load_photos(folder, OVERSAMPLE * model.resolution)
+        self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
+        self.trainer, self.photos = Trainer(model, train, photos, CPU), photos
+        self.trainer._settle()  # once, too
+        self.trainer._reals = data(self.trainer._reals)
+        trainer_module.diffaugment = data(trainer_module.diffaugment)
+        self.settings = f"{train.precision}, batch {train.batch}, {train.critic_steps} critic steps, lr {train.lr:g}"
+
+    def units(self) -> list[Unit]:
+        """An update with the penalty, and those without it."""
+        every = self.trainer.config.penalty_every
+        return [(1, lambda: self._step(0))] + ([(every - 1, lambda: self._step(1))] if every > 1 else [])
+
+    def _step(self, after: int) -> int:
+        """An update that is the next but `after` ones behind a penalty."""
+        every = self.trainer.config.penalty_every
+        self.trainer.steps += (after - self.trainer.steps) % every
+        return self.update()
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        self.trainer.step()
+        return self.trainer.config.batch * self.trainer.config.critic_steps
+
+
+class Other:
+    """Somebody else's trainer (`others.py`)."""
+
+    def __init__(self, folder: Path, name: str, whole: bool) -> None:
+        import others
+
+        torch.manual_seed(0)
+        self.name, self.others = name, others
+        self.trainer = trainer = others.make(name, folder, SIDE, Path(tempfile.mkdtemp()))
+        accumulated = trainer.gradient_accumulate_every
+        if not whole:  # a part of a step, which costs the same a photo; optimizers aside, which are next to nothing
+            trainer.gradient_accumulate_every = 1
+        self.parts = accumulated // trainer.gradient_accumulate_every
+        trainer.loader = iter(data(trainer.loader.__next__), None)
+        trainer.package.DiffAugment = data(trainer.package.DiffAugment)
+        self.settings = (
+            f"float32, batch {trainer.batch_size} × {accumulated} accumulated, lr {trainer.lr:g}, "
+            f"penalty every 4th step, augmentation {trainer.aug_prob:.2f}"
+        )
+
+    def units(self) -> list[Unit]:
+        """A step with the penalty, and the three without it."""
+        return [(1, lambda: self._step(0)), (3, lambda: self._step(1))]
+
+    def _step(self, after: int) -> int:
+        self.trainer.steps += (after - self.trainer.steps) % 4
+        return self.update()
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        self.trainer.train()
+        return self.trainer.batch_size * self.trainer.gradient_accumulate_every
+
+    def draw(self, labels: Tensor) -> np.ndarray:
+        """Pictures uint8 N×S×S×3; their classes cannot be chosen."""
+        torch.manual_seed(1)
+        drawn = [self.others.draw(self.name, self.trainer, 20) for _ in range(len(labels) // 20)]
+        return to_uint8(torch.cat(drawn) * 2 - 1)
+
+
+def make(name: str, folder: Path, whole: bool) -> Any:
+    """The contender called `name`; `whole` for a training from its beginning, not a phase of it. Raises ImportError."""
+    if name == "paper":
+        return Paper(folder)
+    if name == "ours-same-network":
+        return Ours(folder, "cwgan-gp-128")
+    if name == "ours-cpu-recipe":
+        return Ours(folder, "cwgan-gp-128", **RECIPE)
+    if name == "flagship-coarse":
+        return Ours(folder, "flagship", coarse=ALWAYS)
+    if name.startswith("flagship"):
+        return Ours(folder, "flagship", int(name.partition("@")[2] or SIDE), None if whole else 0)
+    return Other(folder, name, whole)
