@@ -26,12 +26,13 @@ GAP = 2  # pixels between them
 MAX_PIXELS = 4096  # a side of a grid: 8 flowers of 256 pixels have half of that
 
 
-def keep(run: Path) -> list[Path]:
+def keep(run: Path, until: int | None = None) -> list[Path]:
     """Write `growth/` from the grids of a run folder: MOST of them at most, evenly spread, the last among them.
 
-    What `growth/` held before is replaced. Returns the files. Raises OSError.
+    `until` is the moment of the model that the folder holds, in images seen, where that is not the last: what came later is
+    left out. What `growth/` held before is replaced. Returns the files. Raises OSError.
     """
-    grids = sorted((run / "grids").glob("*.png"))
+    grids = [grid for grid in _grids(run) if until is None or int(grid.stem) <= until]
     for old in (run / FOLDER).glob("*.webp"):
         old.unlink()
     (run / FOLDER).mkdir(exist_ok=True)
@@ -49,7 +50,7 @@ def thin(run: Path) -> None:
 
     Raises OSError.
     """
-    grids = sorted((path for path in (run / "grids").glob("*.png") if path.stem.isdigit()), key=lambda path: int(path.stem))
+    grids = _grids(run)
     while len(grids) > MOST_GRIDS:
         seen = [int(path.stem) for path in grids]
         closest = min(range(1, len(grids) - 1), key=lambda number: seen[number + 1] - seen[number - 1])
@@ -82,6 +83,11 @@ def cut(pixels: np.ndarray, side: int) -> np.ndarray:
     padded = np.pad(pixels, ((0, GAP), (0, GAP), (0, 0)))
     cells = padded.reshape(-1, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
     return np.ascontiguousarray(cells.reshape(-1, side, side, 3))
+
+
+def _grids(run: Path) -> list[Path]:
+    """The grids of a run folder, in order."""
+    return sorted((path for path in (run / "grids").glob("*.png") if path.stem.isdigit()), key=lambda path: int(path.stem))
 
 
 def _convert(grid: Path, path: Path) -> Path:

@@ -178,7 +178,7 @@ class Run:
             saved = time.monotonic() if saving else saved
         if self.ranks.first:
             self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
-            growth.keep(self.folder)
+            growth.keep(self.folder, self.best.get("images"))
         return not halted
 
     def _agree(self) -> None:

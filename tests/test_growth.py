@@ -37,6 +37,15 @@ def test_what_was_kept_before_goes(tmp_path):
     assert [images for images, _ in growth.frames(tmp_path / "run")] == [0, 1000]
 
 
+def test_what_came_after_the_model_is_left_out_and_so_is_what_is_no_grid(tmp_path):
+    run = run_with(tmp_path / "run", 5)
+    Image.new("RGB", (64, 64)).save(run / "grids" / "mine.png")
+    growth.keep(run, until=3000)
+    assert [images for images, _ in growth.frames(run)] == [0, 1000, 2000, 3000]
+    growth.keep(run)
+    assert [images for images, _ in growth.frames(run)] == [0, 1000, 2000, 3000, 4000]
+
+
 def test_a_folder_without_any_has_none(tmp_path):
     assert growth.frames(tmp_path) == []
 

@@ -4,7 +4,7 @@ import torch
 from pictures import make_photos
 from test_trainer import same
 
-from gan import checkpoint, latent
+from gan import checkpoint, growth, latent
 from gan.data import load_photos
 from gan.judge import Judge, find_judge
 from gan.presets import from_preset
@@ -32,9 +32,9 @@ def make(tmp_path, judge, images=64) -> Run:
     return Run(tmp_path / "run", model, train, photos, CPU, judge=judge, about={"command": "python train.py photos"})
 
 
-def go(run: Run, stop_after: int | None = None) -> bool:
+def go(run: Run, stop_after: int | None = None, every: int = 1000) -> bool:
     seen = lambda: stop_after is not None and run.trainer.images_seen >= stop_after  # noqa: E731
-    return run.train(1000, lambda *_: None, seen, judge_every=16)
+    return run.train(every, lambda *_: None, seen, judge_every=16)
 
 
 def weights(tmp_path):
@@ -49,6 +49,11 @@ def test_the_model_kept_is_the_best_one_not_the_last(tmp_path):
     trained = checkpoint.read_config(tmp_path / "run").trained
     assert trained["images"] == 32 and trained["chosen_by"] == {"kid": 0.2, "images": 32}
     assert "lowest, 0.200" in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_the_growth_ends_with_the_model_that_is_kept(tmp_path):
+    assert go(make(tmp_path, Scripted(0.5, 0.2, 0.4, 0.3)), every=16)
+    assert [images for images, _ in growth.frames(tmp_path / "run")] == [0, 16, 32]
 
 
 def test_a_resumed_run_remembers_its_best(tmp_path):
