@@ -182,8 +182,9 @@ def _labels(labels: Sequence[tuple[float, float, str]]) -> Markup:
             continue
         taken.append((left, top))
         side, anchor = (12, "end") if left > 0.85 else (6, "start")
-        form = Markup('<text x="{}" y="{}" dx="{}" dy="-7" text-anchor="{}">{}</text>')
-        body.append(form.format(_percent(left), _percent(top), side, anchor, name))
+        down = 18 if top < 0.06 else -7  # above the highest points there is the legend
+        form = Markup('<text x="{}" y="{}" dx="{}" dy="{}" text-anchor="{}">{}</text>')
+        body.append(form.format(_percent(left), _percent(top), side, down, anchor, name))
     return Markup("").join(body)
 
 
