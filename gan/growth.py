@@ -32,11 +32,16 @@ def keep(run: Path, until: int | None = None) -> list[Path]:
     `until` is the moment of the model that the folder holds, in images seen, where that is not the last: what came later is
     left out. What `growth/` held before is replaced. Returns the files. Raises OSError.
     """
-    grids = [grid for grid in _grids(run) if until is None or int(grid.stem) <= until]
+    grids = [grid for grid in in_order(run / "grids") if until is None or int(grid.stem) <= until]
     for old in (run / FOLDER).glob("*.webp"):
         old.unlink()
     (run / FOLDER).mkdir(exist_ok=True)
     return [_convert(path, run / FOLDER / f"{path.stem}.webp") for path in evenly(grids, MOST)]
+
+
+def in_order(grids: Path) -> list[Path]:
+    """The grids in the folder `grids`, named for the images seen (`000012800.png`), the earliest first."""
+    return sorted((path for path in grids.glob("*.png") if path.stem.isdigit()), key=lambda path: int(path.stem))
 
 
 def evenly(grids: Sequence[Path], most: int) -> list[Path]:
@@ -50,7 +55,7 @@ def thin(run: Path) -> None:
 
     Raises OSError.
     """
-    grids = _grids(run)
+    grids = in_order(run / "grids")
     while len(grids) > MOST_GRIDS:
         seen = [int(path.stem) for path in grids]
         closest = min(range(1, len(grids) - 1), key=lambda number: seen[number + 1] - seen[number - 1])
@@ -83,11 +88,6 @@ def cut(pixels: np.ndarray, side: int) -> np.ndarray:
     padded = np.pad(pixels, ((0, GAP), (0, GAP), (0, 0)))
     cells = padded.reshape(-1, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
     return np.ascontiguousarray(cells.reshape(-1, side, side, 3))
-
-
-def _grids(run: Path) -> list[Path]:
-    """The grids of a run folder, in order."""
-    return sorted((path for path in (run / "grids").glob("*.png") if path.stem.isdigit()), key=lambda path: int(path.stem))
 
 
 def _convert(grid: Path, path: Path) -> Path:

@@ -147,9 +147,8 @@ def moments(grids: Path, side: int) -> list[tuple[int, np.ndarray]]:
 
     (images seen, uint8 ACROSS×side×side×3). Files that cannot be read are passed over.
     """
-    found = sorted(path for path in grids.glob("*.png") if path.stem.isdigit())
     rows = []
-    for path in growth.evenly(found, MOMENTS):
+    for path in growth.evenly(growth.in_order(grids), MOMENTS):
         try:
             with Image.open(path) as image:
                 row = image.convert("RGB").crop((0, 0, image.width, side))
