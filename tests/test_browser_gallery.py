@@ -6,10 +6,12 @@ import base64
 import io
 import json
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import TimeoutError
 from test_browser import DESKTOP, FIGURES, PHONE, content, contrast, visit  # noqa: F401
 
 from gan import render
@@ -38,11 +40,14 @@ def keep(visitor, *places: int, key: bool = False) -> None:
 def gallery(visitor, name: str = "Gallery"):
     tab = visitor.page.locator("#tabs [role=tab][data-tab-id=gallery]:visible")
     menu = visitor.page.locator(".overflow-menu > button:visible")
-    tab.or_(menu).first.wait_for()  # a small page folds tabs away, and does so a moment after it was resized
-    if not tab.count():
-        menu.click()
-        tab = visitor.page.locator(".overflow-dropdown").get_by_text(name)
-    tab.click()
+    folded = visitor.page.locator(".overflow-dropdown").get_by_text(name)
+    for _ in range(10):  # a small page folds tabs away, a resized one a moment later: what was seen may be gone when clicked
+        tab.or_(menu).first.wait_for()
+        with suppress(TimeoutError):
+            if not tab.count():
+                menu.click(timeout=2000)
+            (tab if tab.count() else folded).click(timeout=2000)
+            break
     visitor.page.wait_for_selector("#gallery-kept .kept", state="visible")
     rest(visitor)
     return visitor.page
