@@ -139,7 +139,7 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
     if trained.get("matching_weight"):
         rows.append(("matching", f"kernel distance to the photos of the class, weight {trained['matching_weight']:g}"))
     if trained.get("spectrum_weight"):
-        rows.append(("spectrum", f"distance to that of the photos, its grid twice, weight {trained['spectrum_weight']:g}"))
+        rows.append(("spectrum", f"distance to the mean of the photos, weight {trained['spectrum_weight']:g}"))
     if trained.get("coarse_images"):
         side = trained["coarse_side"]
         rows.append(("coarse beginning", f"{side}×{side} for the first {trained['coarse_images']:,} images"))

@@ -211,5 +211,5 @@ def test_a_card_names_every_part_of_a_loss():
     config = read_config(space.CHECKPOINTS / "flagship")
     made = card.model_card(config, 1)
     assert "| matching | kernel distance to the photos of the class, weight 20 |" in made
-    assert "| spectrum | distance to that of the photos, its grid twice, weight 0.3 |" in made
+    assert "| spectrum | distance to the mean of the photos, weight 0.3 |" in made
     assert "| spectrum |" not in card.model_card(read_config(space.CHECKPOINTS / "cwgan-gp-128"), 1)
