@@ -266,6 +266,9 @@ def test_a_link_of_another_model_says_so(visit):
     assert "roses-of-1999" in visitor.page.locator(".notice").inner_text() and visitor.query()["model"] == "tiny"
 
 
+CUT = "boxes => boxes.filter(box => box.offsetParent && box.scrollWidth > box.clientWidth).map(box => box.value)"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_both_tabs_fit_and_are_legible(visit, scheme, viewport):
@@ -274,6 +277,7 @@ def test_both_tabs_fit_and_are_legible(visit, scheme, viewport):
         visitor.page.get_by_role("tab", name=tab).click()
         visitor.page.wait_for_selector(ready)
         assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert visitor.page.eval_on_selector_all(".seed input[type=number]", CUT) == []
         for place in ("h1", "header p", "#status", "button.primary >> visible=true", ".selected >> visible=true"):
             assert contrast(visitor.page.locator(place).first) >= 4.5, (place, scheme)
 
