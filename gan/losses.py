@@ -79,7 +79,7 @@ def _same(mean: Tensor) -> Tensor:
     return mean
 
 
-WIDEST_GRID = 8  # pixels: what three doublings of the side leave
+WIDEST_GRID = 8  # pixels: what the last three doublings of the side leave, the grids that artefacts.py looks for
 
 
 def log_spectrum(images: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def spectral_distance(pictures: Tensor, usual: Tensor, across: Across = _same) -
     The chance of a batch adds about 1.6/N to either mean, whatever the pictures are.
     """
     off = (across(log_spectrum(pictures).mean(0)) - usual).square()
-    step = len(usual) // WIDEST_GRID
+    step = max(1, len(usual) // WIDEST_GRID)  # of a smaller picture every frequency is one of a grid
     return off.mean() + off[::step, ::step].flatten()[1:].mean()  # less the brightness, which is no grid
 
 
