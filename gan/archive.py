@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from .data import is_ignored, printable
 from .errors import UserError
+from .names import is_ignored, printable
 from .photo import MAX_BYTES, refuse
 
 MAX_FILES = 100_000

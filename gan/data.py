@@ -19,13 +19,13 @@ import torch
 from PIL import Image
 
 from .errors import UserError
+from .names import is_ignored, printable
 from .photo import cannot_read, prepare, quiet_pillow, refuse
 
 MIN_PHOTOS = 8
 
 _NAME_ONE = "name the folder that has a sub-folder of photos for each class"
 _LOOP = "a link to a folder it lies in"
-_IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 @dataclass(frozen=True)
@@ -200,14 +200,9 @@ def _around(path: Path, folder: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in `folder`, sorted, without hidden files and what file managers leave behind."""
+    """What lies in `folder`, sorted, without hidden files and what systems leave behind (names.py)."""
     names = sorted(os.listdir(folder))
     return [folder / name for name in names if not is_ignored(name)]
-
-
-def is_ignored(name: str) -> bool:
-    """Whether a file or folder of this name is passed over without a word."""
-    return name.startswith(".") or name.lower() in _IGNORED
 
 
 def _shown(path: Path, root: str | os.PathLike[str]) -> str:
@@ -218,11 +213,6 @@ def _shown(path: Path, root: str | os.PathLike[str]) -> str:
 def relative(path: Path, root: str | os.PathLike[str]) -> str:
     """`path` below `root` with / between, its odd bytes kept: how tables name a photo."""
     return Path(os.path.relpath(path, root)).as_posix()
-
-
-def printable(name: str) -> str:
-    """A file name that was not written in UTF-8, with its odd bytes escaped."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 # ------------------------------------------------------------------------------------------------------ the whole set

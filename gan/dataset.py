@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from . import hub
 from .archive import MAX_FILES, MAX_TOTAL
 from .config import MAX_CLASSES
-from .data import is_ignored
 from .errors import UserError
+from .names import is_ignored
 from .photo import MAX_BYTES
 
 if TYPE_CHECKING:

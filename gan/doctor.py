@@ -32,9 +32,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d
 
-from .data import MIN_PHOTOS, Photos, Skipped, printable, relative, scan
+from .data import MIN_PHOTOS, Photos, Skipped, relative, scan
 from .holdout import GROUPS
 from .manifest import KEPT
+from .names import printable
 from .photo import prepare, quiet_pillow, size_of
 from .render import grid
 from .trainer import OVERSAMPLE

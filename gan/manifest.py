@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .data import printable, relative
+from .data import relative
 from .errors import UserError
+from .names import printable
 
 KEPT = "kept"
 COLUMNS = ("file", "class", "verdict")

@@ -378,6 +378,19 @@ def test_names_that_are_not_unicode(tmp_path):
     assert load_photos(tmp_path, SIZE).skipped == (Skipped("roses/\\xff.jpg", "not a picture"),)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="such names cannot be written here")
+def test_control_characters_of_names_are_escaped(tmp_path, capsys):
+    """A name cannot clear the screen, write a line of its own or turn the direction of one; letters that join stay."""
+    fill(tmp_path / "ros\x1b[2Jes")
+    for name in ("a.jpg\nskipped b.jpg: fine", "\x9b1m\r.jpg", "\u202egpj.exe", "\u06af\u200c.jpg"):
+        (tmp_path / "ros\x1b[2Jes" / name).write_bytes(b"x")
+    photos = load_photos(tmp_path, SIZE)
+    assert photos.classes == (r"ros\x1b[2Jes",)
+    assert {Path(item.path).name for item in photos.skipped} == {
+        r"a.jpg\nskipped b.jpg: fine", r"\x9b1m\r.jpg", r"\u202egpj.exe", "\u06af\u200c.jpg",
+    }  # fmt: skip
+
+
 # ------------------------------------------------------------------------------------------------------ errors
 
 

@@ -21,6 +21,7 @@ from pictures import make_photos
 from gan import archive, dataset, hub, sources
 from gan.data import load_photos
 from gan.errors import UserError
+from gan.names import LEFT_BEHIND
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = 32
@@ -78,6 +79,20 @@ def test_an_archive_without_folders_is_one_class(photos: Path, tmp_path: Path) -
     assert load_photos(folder, SIZE).counts() == {"roses": 8}
     folder = sources.photo_folder(str(zipped(tmp_path / "more.zip", contents(photos / "marigold", "tulips/"))))
     assert load_photos(folder, SIZE).counts() == {"tulips": 8}
+
+
+@pytest.mark.parametrize("left", sorted(LEFT_BEHIND | {"@eaDir", "$RECYCLE.BIN", "System Volume Information", ".Trashes"}))
+def test_what_systems_leave_behind_is_no_photo_in_a_folder_or_an_archive(photos: Path, tmp_path: Path, left: str) -> None:
+    """As a class folder, below one, and as a file: the same list for both."""
+    clean, picture = load_photos(photos, SIZE), (photos / "marigold" / "00.png").read_bytes()
+    for place in (photos / left, photos / "marigold" / left / "00.png"):
+        place.mkdir(parents=True)
+        (place / "SYNOPHOTO_THUMB_M.png").write_bytes(picture)
+    (photos / "dandelion" / left).write_bytes(picture)
+    folder = sources.photo_folder(str(zipped(tmp_path / "flowers.zip", contents(photos))))
+    for place in (photos, folder):
+        found = load_photos(place, SIZE)
+        assert found.digest == clean.digest and found.skipped == ()
 
 
 def test_folders_stay_what_they_are(photos: Path, cache: Path) -> None:
@@ -323,6 +338,8 @@ def test_labels_cannot_lead_out_of_the_folder(server: HubServer, rows, tmp_path:
         "x" * 300,
         "nul\0",
         "Thumbs.db",
+        "lost+found",
+        "@eaDir",
         "троянда",
         " ",
         "C:",
