@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator, make_generator
+from .names import composed
 from .style import StyleGenerator, normalise
 
 
@@ -63,7 +64,8 @@ def _adopt_codes(state: dict[str, Tensor], old: Generator, new: Generator) -> No
 
 def _rows(table: Tensor, old: Generator | StyleGenerator, new: Generator | StyleGenerator) -> Tensor:
     """One row a class of `old` (or one for all) → one a class of `new`: its own where both name it, else their mean."""
-    names, mean = old.config.classes, table.mean(0)
+    names, mean = [composed(name) for name in old.config.classes], table.mean(0)
     return torch.stack([
-        table[names.index(name)] if name in names and len(table) == len(names) else mean for name in new.config.classes
+        table[names.index(name)] if name in names and len(table) == len(names) else mean
+        for name in map(composed, new.config.classes)
     ])  # fmt: skip

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from . import layout
 from .errors import UserError
-from .names import is_ignored, printable
+from .names import composed, is_ignored, printable
 from .photo import cannot_read, prepare, quiet_pillow, refuse
 
 MIN_PHOTOS = 8
@@ -57,22 +58,29 @@ class Photos:
         return Photos(self.images, labels, (name,), self.skipped, _digest(self.images, labels, (name,)), self.files)
 
 
-def find_photos(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> dict[str, list[Path]]:
-    """Class -> its files, both sorted by name; nothing is opened, so a file need not be a photo.
+def find_photos(
+    folder: str | os.PathLike[str], only: Sequence[str] = (), meant: Sequence[str] = ()
+) -> dict[str, list[Path]]:  # fmt: skip
+    """Class -> its files, both sorted by name; nothing is decoded, so a file need not be a photo.
 
     A class is a sub-folder with all that lies below it. Without sub-folders that hold files, the folder itself is the one
-    class. Links are followed. `only` chooses classes by name. Raises UserError when `folder` is missing, no folder or not
-    readable, or has no class of a name in `only`.
+    class. Links are followed. Names are composed (names.py), and two folders of one name are one class. `only` chooses classes
+    by name; `meant` are those of a model. Raises UserError when `folder` is missing, no folder or not readable, has no class of
+    a name in `only`, or has sub-folders that do not look like classes (layout.py) while none is in `only` or `meant`.
     """
-    return scan(folder, only)[0]
+    return scan(folder, only, meant)[0]
 
 
-def scan(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> tuple[dict[str, list[Path]], list[Skipped]]:
+def scan(
+    folder: str | os.PathLike[str], only: Sequence[str] = (), meant: Sequence[str] = ()
+) -> tuple[dict[str, list[Path]], list[Skipped]]:
     """What `find_photos` gives, and what is known to be unusable in these classes before anything is opened."""
     found, skipped = _scan(folder)
+    if not only and not found.keys() & set(map(composed, meant)):
+        layout.check(Path(folder), (path for files in found.values() for path in files), command=not meant)
     chosen = _choose(found, only, folder)
     unwanted = set(found) - set(chosen)
-    return chosen, [item for item in skipped if item.path.split(os.sep)[0] not in unwanted]
+    return chosen, [item for item in skipped if composed(item.path.split(os.sep)[0]) not in unwanted]
 
 
 def load_photos(
@@ -145,15 +153,16 @@ def _scan(folder: str | os.PathLike[str]) -> tuple[dict[str, list[Path]], list[S
 
     found: dict[str, list[Path]] = {}
     loose: dict[str, Path] = {}
-    for path in entries:
+    for path in sorted(entries, key=lambda path: (composed(path.name), path.name)):
         if not os.path.isdir(path):
             loose.setdefault(os.path.realpath(path), path)
         elif _around(path, root):
             skipped.append(Skipped(_shown(path, root), _LOOP))
         else:
-            found[printable(path.name)] = _walk(path, root, skipped)
+            found.setdefault(composed(printable(path.name)), []).extend(_walk(path, root, skipped))
     if not any(found.values()):
-        return {printable(os.path.basename(os.path.abspath(root))) or "photos": list(loose.values())}, skipped
+        name = composed(printable(os.path.basename(os.path.abspath(root))))
+        return {name or "photos": sorted(loose.values())}, skipped
     for path in loose.values():
         skipped.append(Skipped(_shown(path, root), refuse(path) or "lies beside the class folders; move it into one of them"))
     return found, skipped
@@ -161,6 +170,7 @@ def _scan(folder: str | os.PathLike[str]) -> tuple[dict[str, list[Path]], list[S
 
 def _choose(found: dict[str, list[Path]], only: Sequence[str], root: str | os.PathLike[str]) -> dict[str, list[Path]]:
     """The classes of `found` that are named in `only`, or all of them when it is empty."""
+    only = [composed(name) for name in only]
     missing = [name for name in only if name not in found]
     if missing:
         raise UserError(f"'{root}' has no class '{missing[0]}'; its classes are {', '.join(found)}.")

@@ -17,7 +17,7 @@ from . import hub
 from .archive import MAX_FILES, MAX_TOTAL
 from .config import MAX_CLASSES
 from .errors import UserError
-from .names import is_ignored
+from .names import composed, is_ignored
 from .photo import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -243,6 +243,7 @@ def _named(value: Any, names: Sequence[Any] | None) -> str | None:
 
 def _folder(into: Path, label: str, folders: dict[str, Path], repo: str) -> Path:
     """The folder of a class, made when first asked for; labels are anybody's text, and folders are not."""
+    label = composed(label)
     if label not in folders:
         if len(folders) == MAX_CLASSES:
             raise UserError(f"{repo} has over {MAX_CLASSES:,} different labels, which are no classes; name another dataset.")

@@ -35,7 +35,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d
 from .data import MIN_PHOTOS, Photos, Skipped, relative, scan
 from .holdout import GROUPS
 from .manifest import KEPT
-from .names import printable
+from .names import composed, printable
 from .photo import prepare, quiet_pillow, size_of
 from .render import grid
 from .trainer import OVERSAMPLE
@@ -368,7 +368,7 @@ def rows(found: Diagnosis) -> Iterator[tuple[str, str, str]]:
     """(file, class, verdict) of every file, for the manifest; those that cannot be read come last."""
     yield from ((photo.file, photo.label, photo.verdict) for photo in found.photos)
     for item in found.unreadable:
-        top = item.path.replace(os.sep, "/").split("/")[0]
+        top = composed(printable(item.path.replace(os.sep, "/").split("/")[0]))
         yield item.path, top if top in found.classes else "", item.reason
 
 

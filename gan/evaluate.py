@@ -24,6 +24,7 @@ from .features import FeatureNetwork, cached, features
 from .hub import Model
 from .latent import DEFAULT_TRUNCATION, check_seed, check_truncation, default_truncation
 from .measures import FLOOR_REPEATS, Sides, measure, some, sweep
+from .names import composed
 from .reference import LEAST, Pictures, Reference, quotas, resized
 from .sampler import Flower, Sampler
 from .smoothness import path_length
@@ -150,7 +151,8 @@ class _Judge:
         self.noise = cached(network, noise, _stage(tell, "features of noise"))
         self.classes = len(reference.classes)
         # The places of the judged classes among those of the model.
-        self.places = [self.config.classes.index(name) for name in reference.classes]
+        names = [composed(name) for name in self.config.classes]
+        self.places = [names.index(name) for name in map(composed, reference.classes)]
 
     # ---------------------------------------------------------------------------------------------------------- drawing
 

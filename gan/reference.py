@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from .data import Photos, find_photos, load_photos
 from .errors import UserError
 from .holdout import split
 from .latent import MAX_SEED
+from .names import composed
 from .trainer import OVERSAMPLE
 
 LEAST = 12  # photos of a class on one side: each half of them still has fifth neighbours
@@ -69,8 +70,11 @@ def load_reference(
     sub-folders it was trained on. `keep` takes the files of `folder` that its manifest kept (manifest.py). Raises UserError
     when a class is missing or has fewer than LEAST photos, and when `held_out` holds photos that were trained on.
     """
-    trained, found = config.trained, find_photos(folder)
+    config = replace(config, classes=tuple(map(composed, config.classes)))
+    meant = photo_classes(config, config.classes)
+    trained, found = config.trained, find_photos(folder, meant=meant)
     every = classes = photo_classes(config, found)
+    only = tuple(map(composed, only))
     if strange := [name for name in only if name not in classes]:
         raise UserError(f"the model does not know the class '{strange[0]}'; choose among {', '.join(classes)}.")
     classes = tuple(only) or classes
@@ -81,7 +85,7 @@ def load_reference(
             f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {', '.join(classes)}: "
             "name the folder that has a sub-folder for each."
         )
-    if "all" in classes and len(classes) > 1:
+    if "all" in judged and len(judged) > 1:
         raise UserError("a class is called 'all', as the figures over every class are; rename its folder and train again.")
     share = checks.number("holdout in the model's config.json", trained.get("holdout", 0.0), 0, 0.9)
     seed = checks.whole("seed in the model's config.json", trained.get("seed", 0), 0, MAX_SEED)
@@ -89,12 +93,14 @@ def load_reference(
     def read(place: Path, part: int | None) -> Photos:
         def select(found: dict[str, list[Path]]) -> dict[str, list[Path]]:
             # Cut as the training was, over all its classes: photos of one scene may be of two.
-            whole = {name: files for name, files in find_photos(place).items() if name in every or name in found}
+            everything = find_photos(place, meant=meant)
+            whole = {name: files for name, files in everything.items() if name in every or name in found}
             whole = keep(whole) if keep else whole
             parts = split(whole, place, share, seed)
             return {name: parts[part].get(name, []) for name in found}
 
-        chosen = classes if len(find_photos(place)) > 1 else ()
+        there = find_photos(place, meant=meant)
+        chosen = classes if len(there) > 1 or set(classes) <= there.keys() else ()
         cut = None if part is None else select if share else keep
         return load_photos(place, OVERSAMPLE * resolution, only=chosen, select=cut, progress=progress)
 
@@ -147,7 +153,7 @@ def photo_classes(config: ModelConfig, found: Iterable[str]) -> tuple[str, ...]:
     if config.code_dim:
         return config.classes
     named = config.trained.get("photos")
-    return tuple(named) if named and isinstance(named, dict) else tuple(found)
+    return tuple(map(composed, named)) if named and isinstance(named, dict) else tuple(found)
 
 
 def pictures(photos: Photos) -> Pictures:
@@ -175,7 +181,7 @@ def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bo
     if same_size and "photos_digest" in trained:
         merged = photos.merged("all").digest  # of a plain model
         return trained["photos_digest"] in (photos.digest, merged)
-    known = trained.get("photos", photos.counts())
+    known = {composed(name): count for name, count in trained.get("photos", photos.counts()).items()}
     return all(known.get(name) == count for name, count in photos.counts().items())
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from . import checks, latent
 from .errors import UserError
+from .names import composed
 from .sampler import Fine, Flower, grid_flowers
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
@@ -87,8 +88,8 @@ def check_label(classes: Sequence[str], name: Any) -> int | None:
     """Index of the class called `name`, None for every class; always 0 where there is one class. Raises UserError."""
     if len(classes) == 1:
         return 0
-    if isinstance(name, str) and name in classes:
-        return list(classes).index(name)
+    if isinstance(name, str) and composed(name) in (same := [composed(own) for own in classes]):
+        return list(classes).index(name) if name in classes else same.index(composed(name))
     if name == every(classes):
         return None
     raise UserError(f"the class is {checks.show(name)}; choose one of {', '.join(classes)} or {every(classes)}.")

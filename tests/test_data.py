@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import unicodedata
 import warnings
 import zlib
 from pathlib import Path
@@ -376,6 +377,32 @@ def test_names_that_are_not_unicode(tmp_path):
     except OSError:
         pytest.skip("the file system refuses such names")
     assert load_photos(tmp_path, SIZE).skipped == (Skipped("roses/\\xff.jpg", "not a picture"),)
+
+
+NFC, NFD = "Löwenzahn", unicodedata.normalize("NFD", "Löwenzahn")
+
+
+def test_composed_and_decomposed_names_are_one_name(tmp_path):
+    """A folder of a Mac, a name typed elsewhere; the order of the classes is that of the composed names, too."""
+    fill(tmp_path / "mac" / NFD)
+    fill(tmp_path / "mac" / "Lp", 2, start=50)
+    for only in ((NFC,), (NFD,)):
+        assert list(find_photos(tmp_path / "mac", only)) == [NFC]
+    fill(tmp_path / "linux" / NFC)
+    fill(tmp_path / "linux" / "Lp", 2, start=50)
+    mac, linux = load_photos(tmp_path / "mac", SIZE), load_photos(tmp_path / "linux", SIZE)
+    assert mac.classes == ("Lp", NFC) and mac.digest == linux.digest
+
+
+def test_both_forms_of_a_name_beside_one_another_are_one_class(tmp_path):
+    fill(tmp_path / NFC, 5)
+    fill(tmp_path / NFD, 4, start=50)
+    (tmp_path / NFD / "bad.jpg").write_bytes(b"")
+    if len(os.listdir(tmp_path)) < 2:
+        pytest.skip("one folder to this file system")
+    (tmp_path / "other").mkdir()
+    photos = load_photos(tmp_path, SIZE, only=[NFC])
+    assert photos.counts() == {NFC: 9} and [item.reason for item in photos.skipped] == ["empty file"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="such names cannot be written here")

@@ -15,6 +15,7 @@ from ..config import ModelConfig
 from ..data import find_photos
 from ..errors import UserError
 from ..memory import Known, find
+from ..names import composed
 from ..photo import prepare, quiet_pillow
 from ..reference import photo_classes
 from ..trainer import OVERSAMPLE
@@ -28,12 +29,12 @@ class PhotoFolder:
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
         """Look for the photos of each class, and open one of each. Raises UserError where no class has any."""
-        found = find_photos(folder)
+        found = find_photos(folder, meant=photo_classes(config, config.classes))
         names = photo_classes(config, found)
         several = len(config.classes) > 1
         groups = [(name,) for name in config.classes] if several else [tuple(names)]
         self.side = config.resolution
-        self._files = [[path for name in group for path in found.get(name, ())] for group in groups]
+        self._files = [[path for name in group for path in found.get(composed(name), ())] for group in groups]
         self._square = lru_cache(maxsize=max(8, KEPT_BYTES // (3 * self.side**2)))(self._read)
         self._found: dict[int, dict[int, Path]] = {}
         self._lock = Lock()

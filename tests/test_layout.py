@@ -1,0 +1,134 @@
+"""gan.layout: folders that are no sub-folder for each class are recognised, never trained on by guess, and said how to name."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+import test_sources
+import torch
+from conftest import tiny_generator
+from pictures import make_photos
+from test_sources import contents, zipped
+
+import train
+from gan import __main__, settings, sources
+from gan.adopt import with_classes
+from gan.data import find_photos, load_photos
+from gan.errors import UserError
+from gan.generator import make_generator
+from gan.presets import from_preset
+from gan.reference import load_reference
+from gan.studio.photos import PhotoFolder
+
+cache = test_sources.cache  # an empty one for each test
+TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --device cpu --precision fp32 --dry-run".split()
+
+
+def place(root: Path, *folders: str) -> Path:
+    """Two classes of eight photos in each of these folders below `root`."""
+    for folder in folders:
+        make_photos(root / folder)
+    return root
+
+
+def plain(root: Path, *folders: str) -> Path:
+    """Eight photos in each of these folders below `root`."""
+    for folder in folders:
+        make_photos(root / Path(folder).parent, classes=("marigold",))
+        (root / Path(folder).parent / "marigold").rename(root / folder)
+    return root
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(UserError) as error:
+        find_photos(root)
+    text = str(error.value)
+    assert text.endswith(".") and "\n" not in text
+    with pytest.raises(UserError):
+        load_photos(root, 32)
+    return text
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("train", "val"), ("train", "val", "test"), ("Train", "Valid"), ("training", "validation"), ("test", "train"),
+        ("training_set", "test_set"), ("train_images", "val-images"), ("train", "test", "labels"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("around", ["", "images", "archive/data"])
+def test_a_set_cut_in_parts_is_recognised(tmp_path: Path, parts: tuple[str, ...], around: str) -> None:
+    root, top = tmp_path / "photos", tmp_path / "photos" / around
+    place(root, *(str(Path(around) / part) for part in parts))
+    said, training = refusal(root), top / next(part for part in parts if part.lower().startswith("train"))
+    assert "looks like a set that is cut into" in said and f"name '{training}', with the classes dandelion, marigold" in said
+    assert set(find_photos(training)) == {"dandelion", "marigold"}
+
+
+def test_a_set_cut_in_parts_without_classes_is_recognised(tmp_path: Path) -> None:
+    said = refusal(plain(tmp_path / "photos", "train", "test"))
+    assert f"name '{tmp_path / 'photos' / 'train'}', for its photos as one class, or add --classes test train" in said
+    assert set(find_photos(tmp_path / "photos", ["test", "train"])) == {"test", "train"}
+    assert "cut into testA, testB, trainA, trainB" in refusal(plain(tmp_path / "turned", "trainA", "trainB", "testA", "testB"))
+
+
+@pytest.mark.parametrize("around", ["images", "flowers", "a/b"])
+def test_classes_one_level_further_down_are_recognised(tmp_path: Path, around: str) -> None:
+    said, top = refusal(place(tmp_path / "photos", around)), tmp_path / "photos" / around
+    assert f"name '{top}' if these are the classes, or add --classes {around.split('/')[0]}" in said
+    assert set(find_photos(top)) == {"dandelion", "marigold"}
+    assert set(find_photos(tmp_path / "photos", [around.split("/")[0]])) == {around.split("/")[0]}
+
+
+def test_what_is_a_folder_for_each_class_stays_one(tmp_path: Path) -> None:
+    """A vehicle called train, a class of many folders beside another, one folder in one folder, photos beside folders."""
+    assert set(find_photos(plain(tmp_path / "vehicles", "bus", "train", "car"))) == {"bus", "car", "train"}
+    assert set(find_photos(plain(tmp_path / "deep", "roses/2019", "roses/2020", "tulips"))) == {"roses", "tulips"}
+    assert set(find_photos(plain(tmp_path / "one", "roses/garden"))) == {"roses"}
+    plain(tmp_path / "own", "roses", "roses/garden/wild", "roses/garden/tame")
+    assert set(find_photos(tmp_path / "own")) == {"roses"}
+    assert set(find_photos(plain(tmp_path / "parts", "roses/train", "roses/val", "tulips/train"))) == {"roses", "tulips"}
+
+
+def test_nobody_trains_on_it_by_guess(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer and the doctor, on the folder and on an archive of it; where it is asked for by name, it is done."""
+    monkeypatch.chdir(tmp_path)
+    root = place(tmp_path / "photos", "train", "val")
+    archive = zipped(tmp_path / "flowers.zip", contents(root))
+    for name in (str(root), str(archive)):
+        assert train.main([name, *TINY]) == 2
+        assert "cut into train, val" in capsys.readouterr().err
+        assert __main__.main(["doctor", name, "--resolution", "28"]) == 2
+        assert "cut into train, val" in capsys.readouterr().err
+    assert train.main([str(sources.photo_folder(str(archive)) / "train"), *TINY]) == 0
+    assert "photos: 8 dandelion, 8 marigold" in capsys.readouterr().out
+    assert train.main([str(root), *TINY, "--classes", "train", "val"]) == 0
+    assert "photos: 16 train, 16 val" in capsys.readouterr().out
+
+
+def test_a_model_knows_its_classes(tmp_path: Path) -> None:
+    """What was trained on by name is taken by name again; a model of other classes gets the same sentence."""
+    root, flowers = place(tmp_path / "photos", "train", "val"), tiny_generator().config
+    assert PhotoFolder(root, tiny_generator(("train", "val")).config).files(0)
+    with pytest.raises(UserError, match="cut into train, val"):
+        PhotoFolder(root, flowers)
+    with pytest.raises(UserError, match="cut into train, val"):
+        load_reference(root, flowers, 16)
+    assert load_reference(root, tiny_generator(("train", "val")).config, 16).classes == ("train", "val")
+
+
+def test_a_model_finds_its_classes_in_either_form_of_their_names(tmp_path: Path) -> None:
+    """ö as one letter or as two: the class of the model, of the folder and of --classes is the same."""
+    nfc, nfd = "Löwenzahn", unicodedata.normalize("NFD", "Löwenzahn")
+    make_photos(tmp_path, 12)
+    (tmp_path / "dandelion").rename(tmp_path / nfc)
+    for own in (nfc, nfd):
+        config = tiny_generator(("marigold", own)).config
+        found = load_reference(tmp_path, config, 16, only=(nfd, "marigold"))
+        assert found.classes == (nfc, "marigold") and len(found.trained_on.labels) == 24
+        assert PhotoFolder(tmp_path, config).files(1)[0].parent.name == nfc
+        assert settings.check_label(config.classes, nfc) == settings.check_label(config.classes, nfd) == 1
+    old, new = (make_generator(from_preset("cwgan-gp-64-k4", ("marigold", name), width=8)[0]) for name in (nfd, nfc))
+    assert torch.equal(with_classes(old, new.config.classes).state_dict()["gen.0.0.weight"], old.state_dict()["gen.0.0.weight"])
