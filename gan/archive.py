@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from . import zipnames
 from .errors import UserError
 from .names import is_ignored, printable
 from .photo import MAX_BYTES, refuse
@@ -28,7 +29,7 @@ def unpack(path: Path, into: Path, progress: Callable[[int, int], object] | None
     Hidden files are left. No file can come to lie outside of `into`, and there are no links, MAX_FILES of at most
     photo.MAX_BYTES each and MAX_TOTAL together, as many bytes as the archive says; how many pixels they have is checked as
     with any photo. `progress` is called with (files done, files in all). Raises UserError for everything else: names that lead
-    out, two files of one name, passwords, damage; OSError when the disk is full.
+    out or cannot be read (zipnames.py), two files of one name, passwords, damage; OSError when the disk is full.
     """
     name = path.name
     try:
@@ -79,18 +80,23 @@ class _Reader(io.BufferedIOBase):
 
 def _chosen(archive: zipfile.ZipFile, name: str) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The files to unpack and where each goes, after looking at all of them. Raises UserError."""
-    chosen = []
-    for entry in archive.infolist():
-        text = entry.filename.replace("\\", "/")  # as some programs write it
+    chosen, entries = [], archive.infolist()
+    for entry, known in zip(entries, zipnames.names(entries)):
+        text = (entry.orig_filename if known is None else known).replace("\\", "/")  # as some programs write it
         parts = [part for part in text.split("/") if part not in ("", ".")]
-        shown = printable(entry.filename)[:80]
-        if text.startswith("/") or re.match("[A-Za-z]:", text) or ".." in parts or "\0" in entry.orig_filename:
+        shown = printable(text)[:80]
+        if text.startswith("/") or re.match("[A-Za-z]:", text) or ".." in parts or "\0" in text:
             raise UserError(f"{name} holds '{shown}', a name that leads out of its folder; do not trust it, or {_UNPACK}.")
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise UserError(f"{name} holds a link or device, '{shown}'; {_UNPACK}.")
         if text.endswith("/") or kind == stat.S_IFDIR or not parts or any(map(is_ignored, parts)):
             continue
+        if known is None and not "".join(parts[:-1]).isascii():  # that of a class, as far as can be seen here
+            raise UserError(
+                f"{name} holds names of folders in a code page that cannot be told (one may be '{printable(parts[0])[:80]}'); "
+                f"make it again with names in UTF-8, or {_UNPACK}."
+            )
         if entry.flag_bits & 1:
             raise UserError(f"{name} is locked with a password; {_UNPACK}.")
         if entry.file_size > MAX_BYTES:

@@ -21,7 +21,7 @@ from .files import cache_folder, write_atomic
 
 DONE = "prepared.json"  # beside the photos: how many files there are, so that a copy somebody cleaned away in part is made anew
 
-_VERSION = 1  # of how photos are prepared; a new number leaves old copies alone
+_ZIP, _HUB = 2, 1  # versions of how photos are prepared; a new number leaves old copies alone
 
 Progress = Callable[[int, int], object]
 
@@ -50,7 +50,7 @@ def _is_archive(path: Path) -> bool:
 
 
 def _from_archive(path: Path, progress: Progress | None) -> Path:
-    digest = hashlib.sha256(f"{_VERSION} zip\n".encode())
+    digest = hashlib.sha256(f"{_ZIP} zip\n".encode())
     try:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
@@ -78,7 +78,7 @@ def _from_hub(name: str, progress: Progress | None) -> Path:
         dataset.prepare(found, into, progress)
         return into
 
-    key = hashlib.sha256(f"{_VERSION} hub\n{found.key}".encode()).hexdigest()
+    key = hashlib.sha256(f"{_HUB} hub\n{found.key}".encode()).hexdigest()
     folder = _prepared(key, title, fill)
     write_atomic(latest, json.dumps({"key": key}).encode())
     return folder
