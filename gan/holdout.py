@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import UserError
+from .names import composed
+from .spreadsheet import read
 
 GROUPS = "sources.csv"  # columns `file` (below the photo folder) and `photo_group`
 Files = dict[str, list[Path]]
@@ -26,7 +28,7 @@ def split(found: Mapping[str, Sequence[Path]], folder: str | os.PathLike[str], s
     for name, paths in found.items():
         for path in paths:
             shown = Path(os.path.relpath(path, folder)).as_posix()
-            members.setdefault(groups.get(shown, shown), []).append((name, path))
+            members.setdefault(groups.get(composed(shown), shown), []).append((name, path))
     missing = {name: round(share * len(paths), 9) for name, paths in found.items()}  # 0.07 · 100 is 7.000000000000001
     held = set()
     for group in sorted(members, key=lambda group: _order(seed, group)):
@@ -54,11 +56,8 @@ def _groups(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"file", "photo_group"} <= set(rows.fieldnames or ()):
-                return {}  # a list of sources with no word about groups
-            # A row without a group is a photo of its own; the prefix keeps a group from meeting a file of its name.
-            return {row["file"]: f"group {row['photo_group']}" for row in rows if row["file"] and row["photo_group"]}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = [row.cells for row in read(path, ("file", "photo_group"), folder) or ()]  # none: no word about groups
+    except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as a table of photos ({error}); mend it, or remove it.") from None
+    # A row without a group is a photo of its own; the prefix keeps a group from meeting a file of its name.
+    return {composed(row["file"]): f"group {row['photo_group']}" for row in rows if row["file"] and row["photo_group"]}

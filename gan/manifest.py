@@ -3,6 +3,7 @@
 file,class,verdict
 roses/1.jpg,roses,kept
 roses/2.jpg,roses,near-duplicate of roses/1.jpg
+roses/3.jpg,roses,left out
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ from pathlib import Path
 
 from .data import relative
 from .errors import UserError
-from .names import printable
+from .names import composed, printable
+from .spreadsheet import read
 
 KEPT = "kept"
 COLUMNS = ("file", "class", "verdict")
-MAX_BYTES = 64 << 20
+# How any other verdict begins: what people write, what the doctor finds, and why a file cannot be used (photo.py, data.py).
+_LEFT_OUT = (
+    "left out", "near-duplicate of", "also in the class", "blurred", "too small", "too large", "empty file", "not a ",
+    "broken link", "cannot be read", "heic", "truncated", "damaged", "floating-point", "lies beside", "a link to",
+    "only the thumbnail", "16 bits", "a tiff", "a png",
+)  # fmt: skip
 Files = dict[str, list[Path]]
 
 
@@ -38,25 +45,28 @@ def keeping(path: Path, folder: str | os.PathLike[str]) -> Callable[[Files], Fil
     Raises UserError when the manifest cannot be read; the function does when it keeps a file that `folder` lacks or has in
     another class, or nothing at all. A file that the manifest does not name is not taken.
     """
-    kept, root = _read(path), Path(folder)
+    root = Path(folder)
+    kept = _read(path, root)
 
     def select(found: Files) -> Files:
         chosen: Files = {}
         for label, paths in found.items():
             for file in paths:
-                name = relative(file, folder)
+                name = composed(relative(file, folder))
                 if name not in kept:
                     continue
-                if kept[name] != label:
+                if kept[name][0] != label:
                     raise UserError(
-                        f"{path} says that {printable(name)} is of the class '{kept[name]}', and its folder that it is of "
+                        f"{path} says that {printable(name)} is of the class '{kept[name][0]}', and its folder that it is of "
                         f"'{label}'; move the file, or mend the row."
                     )
                 chosen.setdefault(label, []).append(file)
-        there = {relative(file, folder) for paths in chosen.values() for file in paths}
+        there = {composed(relative(file, folder)) for paths in chosen.values() for file in paths}
         # Of the classes that are not asked for, files need only be there.
         lost = (
-            file for file, label in kept.items() if file not in there and (label in found or not os.path.exists(root / file))
+            written
+            for file, (label, written) in kept.items()
+            if file not in there and (label in found or not os.path.exists(root / written))
         )
         if missing := next(lost, None):
             raise UserError(
@@ -70,15 +80,22 @@ def keeping(path: Path, folder: str | os.PathLike[str]) -> Callable[[Files], Fil
     return select
 
 
-def _read(path: Path) -> dict[str, str]:
-    """The files that are kept → their classes."""
+def _read(path: Path, root: Path) -> dict[str, tuple[str, str]]:
+    """The files that are kept, their names composed → their classes, composed too, and their names as written."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path} is over {MAX_BYTES >> 20} MiB, which no manifest is; name the one the doctor wrote.")
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        if not set(COLUMNS) <= set(reader.fieldnames or ()):
-            raise UserError(f"{path} lacks the columns {', '.join(COLUMNS)}; name a manifest.csv that the doctor wrote.")
-        return {row["file"]: row["class"] or "" for row in reader if (row["verdict"] or "").strip() == KEPT}
+        rows = read(path, COLUMNS, root)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as a manifest ({error}); run python -m gan doctor to write one.") from None
+    if rows is None:
+        raise UserError(f"{path} lacks the columns {', '.join(COLUMNS)}; name a manifest.csv that the doctor wrote.")
+    kept = {}
+    for row in rows:
+        verdict, name = row.cells["verdict"].strip(), row.cells["file"]
+        if verdict.casefold() == KEPT:
+            kept[composed(name)] = composed(row.cells["class"]), name
+        elif not verdict.casefold().startswith(_LEFT_OUT):
+            raise UserError(
+                f"{path} has in line {row.line}, of {printable(name)}, the verdict '{printable(verdict)[:80]}', which is none; "
+                f"write '{KEPT}' or 'left out'."
+            )
+    return kept

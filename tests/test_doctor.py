@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +263,49 @@ def test_manifests_that_do_not_fit(photos: Path, tmp_path: Path, content: str, s
     with pytest.raises(UserError) as error:
         keeping(tmp_path / "manifest.csv", photos)(find_photos(photos))
     assert says in str(error.value) and "\n" not in str(error.value) and str(error.value).endswith(".")
+
+
+SAVED = {
+    "a BOM": lambda text: text.encode("utf-8-sig"),
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "CR": lambda text: text.replace("\n", "\r").encode(),
+    "semicolons": lambda text: text.replace(",", ";").encode("utf-8-sig"),
+    "semicolons, said so": lambda text: ("sep=;\n" + text.replace(",", ";")).encode("utf-8-sig"),
+    "UTF-16, tabs": lambda text: text.replace(",", "\t").replace("\n", "\r\n").encode("utf-16"),
+    "UTF-16, commas": lambda text: text.encode("utf-16"),
+    "cp1251": lambda text: text.replace(",", ";").replace("\n", "\r\n").encode("cp1251"),
+    "empty rows": lambda text: text.replace("\n", "\n,,\n").encode(),
+    "another case": lambda text: text.replace("kept", " Kept ").replace("file,class,verdict", "File,Class,Verdict").encode(),
+    "decomposed names": lambda text: unicodedata.normalize("NFD", text).encode(),
+}
+
+
+@pytest.mark.parametrize("saved", SAVED)
+def test_a_manifest_that_a_spreadsheet_had_says_the_same(photos: Path, tmp_path: Path, saved: str) -> None:
+    """As Excel and LibreOffice save it in one country or another, with names in Cyrillic."""
+    (photos / "tulips").rename(photos / "тюльпаны й")
+    scene(3).save(photos / "roses" / "ще одна.png")
+    path = manifest(photos, tmp_path / "manifest.csv")
+    chosen = keeping(path, photos)(find_photos(photos))
+    assert {name: len(files) for name, files in chosen.items()} == {"roses": 8, "тюльпаны й": 8}
+    path.write_bytes(SAVED[saved](path.read_text()))
+    assert keeping(path, photos)(find_photos(photos)) == chosen
+
+
+def test_an_unknown_verdict_names_its_line(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    for verdict in ("keep", "", "x", "kept?", "behalten"):
+        path.write_text(f"file,class,verdict\nroses/0.png,roses,kept\nroses/1.png,roses,{verdict}\n")
+        with pytest.raises(UserError, match=rf"in line 3, of roses/1\.png, the verdict '{re.escape(verdict)}', which is none"):
+            keeping(path, photos)
+    path.write_text("file,class,verdict\nroses/0.png,roses,KEPT\nroses/1.png,roses,Left out\n")
+    assert sum(map(len, keeping(path, photos)(find_photos(photos)).values())) == 1
+
+
+def test_letters_that_cannot_be_told_are_said(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_bytes("file,class,verdict\nmaki/żółw.png,maki,kept\n".encode("cp1250"))
+    with pytest.raises(UserError, match="cannot be told: save it as CSV UTF-8"):
+        keeping(tmp_path / "manifest.csv", photos)
 
 
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --critic-steps 2 --device cpu --precision fp32 --images 16".split()

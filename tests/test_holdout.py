@@ -82,6 +82,18 @@ def test_sources_that_say_nothing_of_groups_are_ignored_and_unreadable_ones_are_
         split(files, tmp_path, 0.1, 0)
 
 
+@pytest.mark.parametrize("how", ["utf-8-sig", "utf-16", "cp1251"])
+def test_crops_of_one_photo_never_part_after_a_spreadsheet_had_the_table(tmp_path, how):
+    (tmp_path / "роза").mkdir()
+    files = {"роза": [tmp_path / "роза" / f"{i}.jpg" for i in range(60)]}
+    for path in files["роза"]:
+        path.touch()
+    table = "file;photo_group\r\n" + "".join(f"роза/{i}.jpg;{i // 3}\r\n" for i in range(60))
+    (tmp_path / "sources.csv").write_bytes(table.encode(how))
+    groups = [{int(path.stem) // 3 for path in part["роза"]} for part in split(files, tmp_path, 0.15, 0)]
+    assert not groups[0] & groups[1]
+
+
 def test_a_share_that_leaves_a_class_without_photos_is_refused():
     with pytest.raises(UserError, match="none of the class 'rose' to train on"):
         split({"rose": found(1)["rose"]}, "photos", 0.5, 0)
