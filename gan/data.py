@@ -21,7 +21,7 @@ from PIL import Image
 from . import layout
 from .errors import UserError
 from .names import composed, is_ignored, printable
-from .photo import cannot_read, prepare, quiet_pillow, refuse
+from .photo import cannot_read, prepare, refuse
 
 MIN_PHOTOS = 8
 
@@ -110,18 +110,17 @@ def load_photos(
     kept = []
     Image.init()  # here, not by several threads at once
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
-    with quiet_pillow():
-        try:
-            for number, reason in enumerate(pool.map(decode, range(len(files)))):
-                if reason:
-                    skipped.append(Skipped(_shown(files[number][1], folder), reason))
-                else:
-                    images[len(kept)] = images[number]  # close the gaps in place: no second copy of everything
-                    kept.append(files[number])
-                if progress:
-                    progress(number + 1, len(files))
-        finally:
-            pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for what is queued
+    try:
+        for number, reason in enumerate(pool.map(decode, range(len(files)))):
+            if reason:
+                skipped.append(Skipped(_shown(files[number][1], folder), reason))
+            else:
+                images[len(kept)] = images[number]  # close the gaps in place: no second copy of everything
+                kept.append(files[number])
+            if progress:
+                progress(number + 1, len(files))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for what is queued
 
     classes, labels = tuple(found), torch.tensor([label for label, _ in kept], dtype=torch.int64)
     pixels = torch.from_numpy(images[: len(kept)])

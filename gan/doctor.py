@@ -36,7 +36,7 @@ from .data import MIN_PHOTOS, Photos, Skipped, relative, scan
 from .holdout import GROUPS
 from .manifest import KEPT
 from .names import composed, printable
-from .photo import prepare, quiet_pillow, size_of
+from .photo import prepare, size_of
 from .render import grid
 from .trainer import OVERSAMPLE
 
@@ -224,8 +224,7 @@ def _decoded(files: list[tuple[str, Path]], size: int) -> Iterator[tuple[list[tu
     try:
         for start in range(0, len(files), _BATCH):
             batch = files[start : start + _BATCH]
-            with quiet_pillow():
-                reasons = list(pool.map(lambda number: prepare(batch[number][1], pixels[number]), range(len(batch))))
+            reasons = list(pool.map(lambda number: prepare(batch[number][1], pixels[number]), range(len(batch))))
             yield batch, pixels, reasons
     finally:
         pool.shutdown(cancel_futures=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import stat
+import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 MIN_SIDE = 16  # pixels; smaller ones are icons
 MAX_PIXELS = 100_000_000
@@ -24,6 +26,25 @@ _PICTURE = re.compile(
     re.DOTALL,
 )  # how files of FORMATS begin
 _HEIF = re.compile(rb"....ftyp(hei|hev|mif|msf|avi)", re.DOTALL)
+# Numbers of TIFF tags (TIFF 6.0, sections 8, 13 and 19).
+_SUBFILE, _OLD_SUBFILE, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 254, 255, 258, 262, 284, 339
+_SAVE = "save it with 8 bits a channel"
+_FLOATS = f"floating-point pixels are not read; {_SAVE}"
+
+T = TypeVar("T")
+
+
+def hush_pillow() -> None:
+    """Keep Pillow's warnings about odd files away from the user: the list of skipped files says what matters.
+
+    Once, at the import: what is process-wide cannot be changed and put back while several threads read photos. What libtiff
+    itself writes to stderr about a damaged compressed TIFF still comes through.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # without any, its errors would go to stderr
+
+
+hush_pillow()
 
 
 def prepare(path: Path, out: np.ndarray) -> str:
@@ -32,18 +53,11 @@ def prepare(path: Path, out: np.ndarray) -> str:
     if reason:
         return reason
     try:
-        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                return f"too large: {width}×{height} pixels"
-            if min(width, height) < MIN_SIDE:
-                return f"too small: {width}×{height} pixels"
-            out[:] = np.asarray(_square(image, out.shape[-1])).transpose(2, 0, 1)
-        return ""
+        return _opened(path, lambda image: _decode(image, out))
     except Image.DecompressionBombError:
         return f"too large: over {MAX_PIXELS // 10**6} megapixels"
     except UnidentifiedImageError:
-        return "damaged or truncated"  # it begins like a picture, or refuse would have said so
+        return _unread_tiff(path) or "damaged or truncated"  # it begins like a picture, or refuse would have said so
     except MemoryError:
         return "too large for the memory there is"
     except _Unsupported as error:
@@ -66,8 +80,7 @@ def side_of(path: Path) -> int:
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height of a photo as it is stored, in pixels, from its header alone; (0, 0) for a file that is none."""
     try:
-        with quiet_pillow(), open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
-            return image.size
+        return _opened(path, lambda image: image.size)
     except Exception:  # of whatever kind a damaged header raises; reading the photos says what is wrong
         return 0, 0
 
@@ -97,7 +110,73 @@ def cannot_read(error: OSError) -> str:
     return f"cannot be read: {(error.strerror or 'unknown error').lower()}"
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def _opened(path: Path, use: Callable[[Image.Image], T]) -> T:
+    """What `use` makes of the opened picture."""
+    with open(path, "rb") as file:
+        try:
+            with Image.open(file, formats=FORMATS) as image:
+                return use(image)
+        except ValueError as error:
+            if "MAX_TEXT" not in str(error):
+                raise
+        # Pillow unpacks no more than a MiB of a PNG's text or colour profile, and neither is wanted here.
+        with Image.open(io.BytesIO(_without_notes(file)), formats=FORMATS) as image:
+            return use(image)
+
+
+def _without_notes(file: BinaryIO) -> bytes:
+    """A PNG without what is long in it beside its pixels: text (a program's whole workflow, say) and colour profiles."""
+    file.seek(0)
+    kept, room = [file.read(8)], {True: 1 << 10, False: 1 << 20}  # bytes; what is packed may be a thousand times as long
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        body = file.read(length + 4)
+        packed = kind in (b"zTXt", b"iCCP") or kind == b"iTXt" and body[body.find(b"\0") + 1 :][:1] == b"\1"
+        if packed or kind in (b"iTXt", b"tEXt"):
+            room[packed] -= length
+            if room[packed] < 0:
+                continue
+        kept += head, body
+    return b"".join(kept)
+
+
+def _decode(image: Image.Image, out: np.ndarray) -> str:
+    """As `prepare`, for an opened picture. Raises _Unsupported, and what decoders raise."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        return f"too large: {width}×{height} pixels"
+    if min(width, height) < MIN_SIDE:
+        return f"too small: {width}×{height} pixels"
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_SUBFILE, 0) & 1 or tags.get(_OLD_SUBFILE) == 2:
+        return "only the thumbnail of a camera's raw file can be read; save it as JPEG or PNG"
+    deep = ";16" in str(image.tile)  # 16 bits a channel, of which Pillow takes 8
+    if max(tags.get(_BITS, (8,))) > 8 and tags.get(_PLANAR) == 2 and image.tile[0][0] == "raw":  # Pillow makes noise of it
+        return f"16 bits in planes are not read; {_SAVE}"
+    out[:] = np.asarray(_square(image, out.shape[-1], tags, deep)).transpose(2, 0, 1)
+    return ""
+
+
+def _unread_tiff(path: Path) -> str:
+    """Why Pillow does not know the pixels of a whole TIFF; empty for any other file."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+            tags = TiffImagePlugin.ImageFileDirectory_v2(head + file.read(8) if 43 in head[2:4] else head)
+            file.seek(tags.next)
+            tags.load(file)
+            bits, formats = max(tags[_BITS]), tags.get(_SAMPLE_FORMAT, (1,))
+            if not 0 < bits <= 64 or not tags[TiffImagePlugin.IMAGEWIDTH]:
+                return ""
+    except Exception:  # of whatever kind a damaged header raises
+        return ""
+    if 3 in formats:
+        return _FLOATS
+    upside_down = " with white as zero" if tags.get(_PHOTOMETRIC) == 0 else ""
+    return f"a TIFF of {bits} bits{upside_down} is not read; {_SAVE}"
+
+
+def _square(image: Image.Image, size: int, tags: Mapping[int, Any], deep: bool) -> Image.Image:
     """The central square of an opened picture, upright, on white, as RGB of `size` pixels a side."""
     image.draft(None, (2 * size, 2 * size))  # JPEG only: decode at a fraction of the size, at least twice what is needed
     image.load()
@@ -111,7 +190,7 @@ def _square(image: Image.Image, size: int) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     except Exception:
         pass  # EXIF that cannot be read says nothing: take the picture as it is
-    image = _eight_bit(image)
+    image = _eight_bit(image, tags, deep)
     x, y = (image.width - side) / 2, (image.height - side) / 2
     box = (x, y, x + side, y + side)
     image = image.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
@@ -120,28 +199,28 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     return image.convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, tags: Mapping[int, Any], deep: bool) -> Image.Image:
     """Any mode as RGB, or RGBA where something is transparent."""
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255
         grey = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        if tags.get(_BITS, (16,))[0] == 12:
+            grey = (grey.clip(max=4095) * 65535 + 2047) // 4095
+        _check_depth(grey.min(), grey.max(), 4095)
+        if tags.get(_PHOTOMETRIC) == 0:  # white as zero, which Pillow turns round for 8 bits only
+            grey = 65535 - grey
         return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
-        raise _Unsupported("floating-point pixels are not read; save it with 8 bits a channel")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+        raise _Unsupported(_FLOATS)
+    if image.mode == "LAB":
+        raise _Unsupported("Lab colours are not read; save it as RGB")
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if deep:
+        lowest, highest = zip(*image.getextrema()[:3])
+        _check_depth(min(lowest), max(highest), 15)
+    return image
 
 
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings about odd files away from the user; the list of skipped files says what matters.
-
-    What libtiff itself writes to stderr about a damaged compressed TIFF still comes through.
-    """
-    logger = logging.getLogger("PIL")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+def _check_depth(lowest: int, highest: int, low: int) -> None:
+    """Raise _Unsupported for a picture of 16 bits that is all but black: its maker wrote 12 bits or fewer, unscaled."""
+    if lowest != highest and highest <= low:
+        raise _Unsupported(f"16 bits of which only the lowest 12 are used; {_SAVE}")

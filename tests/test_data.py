@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 import unicodedata
 import warnings
 import zlib
@@ -14,8 +16,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
-from gan import data, photo
+from gan import data, manifest, photo
 from gan.data import MIN_PHOTOS, Skipped, find_photos, load_photos
 from gan.errors import UserError
 
@@ -68,6 +71,58 @@ def png(width: int, height: int, rows: bytes = b"", depth: int = 8) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def tiff(
+    strips: list[bytes], bits: tuple[int, ...], photometric: int = 2, planar: int = 1, order: str = "<", packed: bool = False,
+    samples: int = 0, more: tuple = (), kind: int = 1,
+) -> bytes:  # fmt: skip
+    """A TIFF of 20×20 pixels by hand: a strip a plane, the bits of each channel, and `more` tags."""
+    strips = [zlib.compress(strip) for strip in strips] if packed else strips
+    tags = [
+        (256, "H", [20]), (257, "H", [20]), (258, "H", bits), (259, "H", [8 if packed else 1]), (262, "H", [photometric]),
+        (273, "I", [0] * len(strips)), (277, "H", [samples or len(bits)]), (278, "H", [20]),
+        (279, "I", list(map(len, strips))), (284, "H", [planar]), (339, "H", [kind] * len(bits)), *more,
+    ]  # fmt: skip
+    tags.sort()
+    place, body, entries = 8 + 2 + 12 * len(tags) + 4, b"", b""
+    offsets = [place + sum(map(len, strips[:number])) for number in range(len(strips))]
+    body = b"".join(strips)
+    for tag, code, values in tags:
+        value = struct.pack(f"{order}{len(values)}{code}", *(offsets if tag == 273 else values))
+        if len(value) > 4:
+            value, body = struct.pack(f"{order}I", place + len(body)), body + value
+        entries += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[code], len(values)) + value.ljust(4, b"\0")
+    head = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(tags))
+    return head + entries + bytes(4) + body
+
+
+def words(value: int, order: str = "<", count: int = 400) -> bytes:
+    return np.full(count, value, f"{order}u2").tobytes()
+
+
+def with_notes(**options) -> bytes:
+    info = PngInfo()
+    for name, text in options.pop("text", {}).items():
+        info.add_text(name, text, zip=True)
+    return encoded(plain(RED), pnginfo=info, **options)
+
+
+def ramp(most: int, shape: tuple = (20, 20), kind: str = "PNG") -> bytes:
+    """16-bit grey from 0 to `most`."""
+    return encoded(Image.fromarray(np.linspace(0, most, 400).reshape(shape).astype(np.uint16)), kind)
+
+
+def png16(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel by hand, of uint16 20×20×3."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return png(20, 20, rows, depth=16).replace(*(
+        struct.pack(">IIBB", 20, 20, 16, kind) + bytes(3) + checksum(kind) for kind in (0, 2)
+    ))  # fmt: skip
+
+
+def checksum(kind: int) -> bytes:
+    return struct.pack(">I", zlib.crc32(b"IHDR" + struct.pack(">IIBB", 20, 20, 16, kind) + bytes(3)))
+
+
 def grey16(value: int) -> Image.Image:
     return Image.fromarray(np.full((20, 20), value, np.uint16))
 
@@ -113,6 +168,18 @@ def see_through_palette() -> bytes:
         pytest.param(encoded(plain((0, 51), mode="LA")), (204,) * 3, id="grey-alpha"),
         pytest.param(encoded(plain(RED)) + b"PK\3\4 and an archive", RED, id="trailing-bytes"),
         pytest.param(encoded(plain(RED, (3000, 16))), RED, id="very-wide"),
+        pytest.param(with_notes(text={"workflow": "x" * 2_000_000}), RED, id="png-2-mb-of-packed-text"),
+        pytest.param(with_notes(text={str(n): "x" * 1_000_000 for n in range(70)}), RED, id="png-70-mb-of-packed-text"),
+        pytest.param(with_notes(icc_profile=np.random.default_rng(0).bytes(1_500_000)), RED, id="png-1.5-mb-of-profile"),
+        pytest.param(tiff([words(0x4040)], (16,), photometric=0), (191,) * 3, id="16-bit-tiff-white-is-zero"),
+        pytest.param(tiff([words(0x4040)], (16,), 0, packed=True), (191,) * 3, id="16-bit-tiff-white-is-zero-packed"),
+        pytest.param(tiff([words(0x4040, ">")], (16,), 1, order=">"), (64,) * 3, id="16-bit-tiff-big-endian"),
+        pytest.param(tiff([b"\x40" * 400], (8,), photometric=0), (191,) * 3, id="8-bit-tiff-white-is-zero"),
+        pytest.param(tiff([b"\x80\x08\x00" * 200], (12,), photometric=1), (128,) * 3, id="12-bit-tiff"),
+        pytest.param(tiff([words(0xFFFF), words(0), words(0)], (16,) * 3, planar=2, packed=True), RED, id="planar-packed"),
+        pytest.param(tiff([b"\xff" * 400, bytes(400), bytes(400)], (8,) * 3, planar=2), RED, id="planar-8-bit"),
+        pytest.param(png16(np.full((20, 20, 3), (0xFFFF, 0, 0))), RED, id="16-bit-rgb"),
+        pytest.param(png16(np.full((20, 20, 3), 900)), (3,) * 3, id="16-bit-rgb-dark"),
         pytest.param(encoded(plain(RED, (16, 3000))), RED, id="very-tall"),
     ],
 )
@@ -201,17 +268,32 @@ BOMB_GIF = (
         pytest.param(png(20, 20, b"\0" * 50), "truncated", id="too-few-pixels"),
         pytest.param(encoded(plain(RED, (15, 40))), "too small: 15×40 pixels", id="icon"),
         pytest.param(encoded(Image.new("F", (20, 20)), "TIFF"), "floating-point", id="float"),
+        pytest.param(tiff([np.ones(1200, "<f4").tobytes()], (32,) * 3, kind=3), "floating-point", id="float-rgb"),
+        pytest.param(tiff([np.ones(400, ">f8").tobytes()], (64,), 1, order=">", kind=3), "floating-point", id="double"),
+        pytest.param(tiff([words(0, ">")], (16,), 0, order=">"), "a TIFF of 16 bits with white as zero", id="white-is-zero"),
+        pytest.param(tiff([bytes(4800)], (32,) * 3), "a TIFF of 32 bits is not read", id="32-bit-rgb"),
+        pytest.param(tiff([bytes(1200)], (8,) * 3, photometric=8), "Lab colours", id="lab"),
+        pytest.param(tiff([bytes(1200)], (8,) * 3, more=((254, "I", [1]),)), "only the thumbnail", id="raw-file"),
+        pytest.param(tiff([bytes(1200)], (8,) * 3, more=((255, "H", [2]),)), "only the thumbnail", id="raw-file-of-old"),
+        pytest.param(tiff([words(1), words(2), words(3)], (16,) * 3, planar=2), "in planes", id="planar"),
+        pytest.param(ramp(4095), "16 bits of which only the lowest 12", id="12-in-16-bits"),
+        pytest.param(ramp(1000, kind="TIFF"), "16 bits of which only the lowest 12", id="10-in-16-bits"),
+        pytest.param(png16(np.arange(1200).reshape(20, 20, 3) * 3), "16 bits of which only the lowest 12", id="12-in-16-rgb"),
         *TRUNCATED,
     ],
 )
-def test_bad_files_are_skipped_and_named(tmp_path, content, reason, recwarn, capfd):
+def test_bad_files_are_skipped_and_named(tmp_path, content, reason, capfd):
     fill(tmp_path / "roses")
     (tmp_path / "roses" / "bad.jpg").write_bytes(content)
-    photos = load_photos(tmp_path, SIZE)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        photo.hush_pillow()  # anew, as the tests change what Python warns of
+        photos = load_photos(tmp_path, SIZE)
     assert len(photos.images) == MIN_PHOTOS
     assert [item.path for item in photos.skipped] == [os.path.join("roses", "bad.jpg")]
     assert reason in photos.skipped[0].reason and len(photos.skipped[0].reason) < 80
-    assert not recwarn.list and capfd.readouterr() == ("", "")
+    assert not heard and capfd.readouterr() == ("", "")
+    assert photos.skipped[0].reason.casefold().startswith(manifest._LEFT_OUT), "a manifest has to know it"
 
 
 def test_no_flipped_byte_is_a_crash(tmp_path):
@@ -251,11 +333,38 @@ def test_pipes_are_not_waited_for(tmp_path):
     assert load_photos(tmp_path, SIZE).skipped == (Skipped(os.path.join("roses", "pipe.jpg"), "not a file"),)
 
 
-def test_pillow_is_left_as_it_was(tmp_path):
-    fill(tmp_path / "roses")
-    filters, limit = list(warnings.filters), Image.MAX_IMAGE_PIXELS
-    load_photos(tmp_path, SIZE)
-    assert warnings.filters == filters and Image.MAX_IMAGE_PIXELS == limit
+READ_BY_THREADS = """
+import logging, sys, threading, warnings
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from gan import photo
+
+def state():
+    return list(warnings.filters), logging.getLogger("PIL").level, Image.MAX_IMAGE_PIXELS, id(warnings.showwarning)
+
+before, seen = state(), set()
+def read(path):
+    for _ in range(20):
+        photo.prepare(path, np.empty((3, 16, 16), np.uint8)), photo.size_of(path)
+        seen.add(state() == before)
+threads = [threading.Thread(target=read, args=(path,)) for path in Path(sys.argv[1]).iterdir()]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+print(state() == before and seen == {True})
+"""
+
+
+def test_reading_changes_nothing_of_the_process_from_any_thread_and_is_quiet(tmp_path):
+    """Warnings, logging and Pillow's limits are the same before, while and after files of all kinds are read."""
+    folder = fill(tmp_path / "roses", 3)
+    (folder / "large.png").write_bytes(png(9900, 9900))  # a bomb to Pillow, a photo to us, if it were whole
+    (folder / "exif.png").write_bytes(encoded(plain(RED), exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
+    (folder / "samples.tiff").write_bytes(tiff([bytes(1200)], (8, 8, 8), samples=9000))
+    (folder / "palette.png").write_bytes(see_through_palette())
+    done = subprocess.run(
+        [sys.executable, "-c", READ_BY_THREADS, str(folder)], cwd=Path(__file__).parent.parent, capture_output=True, text=True
+    )
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
 
 
 # ------------------------------------------------------------------------------------------------------ folders and links

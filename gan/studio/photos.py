@@ -16,7 +16,7 @@ from ..data import find_photos
 from ..errors import UserError
 from ..memory import Known, find
 from ..names import composed
-from ..photo import prepare, quiet_pillow
+from ..photo import prepare
 from ..reference import photo_classes
 from ..trainer import OVERSAMPLE
 
@@ -66,8 +66,7 @@ class PhotoFolder:
 
     def _read(self, path: Path) -> np.ndarray | None:
         pixels = np.empty((3, OVERSAMPLE * self.side, OVERSAMPLE * self.side), np.uint8)
-        with quiet_pillow():
-            if prepare(path, pixels):
-                return None
+        if prepare(path, pixels):
+            return None
         small = avg_pool2d(torch.from_numpy(pixels).float(), OVERSAMPLE).round().to(torch.uint8)
         return np.ascontiguousarray(small.permute(1, 2, 0).numpy())
