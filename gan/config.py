@@ -220,8 +220,10 @@ class TrainConfig:
             ("coarse_side", 0, MAX_RESOLUTION), ("coarse_images", 0, 10**10),
         ):  # fmt: skip
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                raise UserError(f"--{name.replace('_', '-')} is {value}; use a value from {low:g} to {high:g}.")
+            whole = isinstance(low, int)
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not low <= value <= high:
+                kind = "whole number" if whole else "value"
+                raise UserError(f"--{name.replace('_', '-')} is {value}; use a {kind} from {low:g} to {high:g}.")
         if self.objective not in OBJECTIVES:
             raise UserError(f"--objective is '{self.objective}'; choose one of {', '.join(OBJECTIVES)}.")
         projected = parse_projected(self.critic)

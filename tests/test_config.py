@@ -101,7 +101,8 @@ def test_what_is_no_config_is_refused(data):
     [
         {"batch": 0}, {"batch": 10**6}, {"lr": 0.0}, {"lr": float("nan")}, {"critic_steps": 0}, {"images": 0}, {"seed": -1},
         {"seed": 2**32}, {"objective": "lsgan"}, {"precision": "fp8"}, {"label_smoothing": 1.0}, {"width": 0},
-        {"critic_width": 999}, {"critic_norm": "instance"},
+        {"critic_width": 999}, {"critic_norm": "instance"}, {"batch": 3.5}, {"images": 1e5}, {"critic_steps": 2.0},
+        {"seed": 0.5}, {"ema_images": 10.5},
     ],
 )  # fmt: skip
 def test_bad_training_values_are_refused_by_name(values):
