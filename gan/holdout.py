@@ -39,9 +39,13 @@ def split(found: Mapping[str, Sequence[Path]], folder: str | os.PathLike[str], s
     kept = {name: [path for path in paths if path not in held] for name, paths in found.items()}
     for name, paths in kept.items():
         if not paths and found[name]:
+            own = {path for path in found[name]}
+            parts = sum(any(path in own for _, path in group) for group in members.values())
+            # Of each class at least one photo, or one group, is held out, however small the share.
+            what = f"which has one photo{' group' if len(own) > 1 else ''}: add others, or train on other --classes"
             raise UserError(
-                f"holding out {share:g} of the photos leaves none of the class '{name}' to train on; "
-                "use a smaller --holdout, or add photos."
+                f"holding out {share:g} of the photos leaves none of the class '{name}' to train on"
+                + (f", {what}." if parts == 1 else "; use a smaller --holdout, or add photos.")
             )
     return kept, {name: [path for path in paths if path in held] for name, paths in found.items()}
 

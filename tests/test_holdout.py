@@ -95,8 +95,18 @@ def test_crops_of_one_photo_never_part_after_a_spreadsheet_had_the_table(tmp_pat
 
 
 def test_a_share_that_leaves_a_class_without_photos_is_refused():
-    with pytest.raises(UserError, match="none of the class 'rose' to train on"):
-        split({"rose": found(1)["rose"]}, "photos", 0.5, 0)
+    with pytest.raises(UserError, match="none of the class 'rose' to train on; use a smaller --holdout"):
+        split({"rose": found(2)["rose"]}, "photos", 0.6, 0)
+
+
+def test_a_class_of_one_photo_is_told_what_helps(tmp_path):
+    """Not a smaller share: at least one photo of each class is held out."""
+    with pytest.raises(UserError, match="one photo: add others, or train on other --classes") as error:
+        split({"rose": found(1)["rose"]}, "photos", 0.01, 0)
+    assert "smaller" not in str(error.value)
+    write_sources(tmp_path, [(f"rose/{i}.jpg", "1") for i in range(3)])
+    with pytest.raises(UserError, match="one photo group: add others"):
+        split({"rose": [tmp_path / "rose" / f"{i}.jpg" for i in range(3)]}, tmp_path, 0.1, 0)
 
 
 def test_the_two_parts_of_a_folder_can_be_loaded(tmp_path):
