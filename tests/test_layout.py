@@ -132,3 +132,12 @@ def test_a_model_finds_its_classes_in_either_form_of_their_names(tmp_path: Path)
         assert settings.check_label(config.classes, nfc) == settings.check_label(config.classes, nfd) == 1
     old, new = (make_generator(from_preset("cwgan-gp-64-k4", ("marigold", name), width=8)[0]) for name in (nfd, nfc))
     assert torch.equal(with_classes(old, new.config.classes).state_dict()["gen.0.0.weight"], old.state_dict()["gen.0.0.weight"])
+
+
+def test_the_app_gives_no_class_up_that_has_a_photo(tmp_path: Path) -> None:
+    """However many files before it are none."""
+    make_photos(tmp_path)
+    for number in range(60):
+        (tmp_path / "dandelion" / f"!{number:02d}.png").write_bytes(b"no photo")
+    folder = PhotoFolder(tmp_path, tiny_generator().config)
+    assert len(folder.files(0)) == 68 and len(folder.files(1)) == 8

@@ -21,7 +21,6 @@ from ..reference import photo_classes
 from ..trainer import OVERSAMPLE
 
 KEPT_BYTES = 32 << 20  # of squares in memory
-TRIES = 20  # files of a class that are opened at the start to find one that can be used
 
 
 class PhotoFolder:
@@ -62,7 +61,7 @@ class PhotoFolder:
             return self._found[key]
 
     def _usable(self, files: Sequence[Path]) -> bool:
-        return any(self.square(path) is not None for path in files[:TRIES])
+        return any(self.square(path) is not None for path in files)  # as a training, which passes over any number
 
     def _read(self, path: Path) -> np.ndarray | None:
         pixels = np.empty((3, OVERSAMPLE * self.side, OVERSAMPLE * self.side), np.uint8)
