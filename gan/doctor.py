@@ -37,6 +37,7 @@ from .holdout import GROUPS
 from .manifest import KEPT
 from .names import composed, printable
 from .photo import prepare, size_of
+from .presets import EVERY
 from .render import grid
 from .trainer import OVERSAMPLE
 
@@ -118,10 +119,15 @@ class Diagnosis:
         return _uneven(Counter(photo.label for photo in self.photos))
 
     @property
+    def misnamed(self) -> bool:
+        """Whether one of several classes has the name of the figures over every class, with which nothing can be trained."""
+        return EVERY in self.classes and len(self.classes) > 1
+
+    @property
     def sound(self) -> bool:
         """Whether there is nothing to complain about."""
         found = self.unreadable, self.duplicates, self.across, self.small, self.blurred, self.uneven
-        return not any(found) and all(self.kept.values()) and sum(self.kept.values()) >= MIN_PHOTOS
+        return not any(found) and not self.misnamed and all(self.kept.values()) and sum(self.kept.values()) >= MIN_PHOTOS
 
 
 # ------------------------------------------------------------------------------------------------------ looking at photos
@@ -139,7 +145,7 @@ def examine(
     unreadable = [item for item in skipped if item.path != GROUPS]  # which is not meant to be a picture
     files = [(label, path) for label, paths in found.items() for path in paths]
     steps = {label: _step(len(paths), len(found)) for label, paths in found.items()}
-    place, photos, parts, thumbnails = Counter(), [], [], {label: [] for label in found}
+    done, place, photos, parts, thumbnails = 0, Counter(), [], [], {label: [] for label in found}
     for batch, pixels, reasons in _decoded(files, OVERSAMPLE * resolution):
         good = [number for number, reason in enumerate(reasons) if not reason]
         unreadable += [Skipped(relative(batch[n][1], folder), reason) for n, reason in enumerate(reasons) if reason]
@@ -155,8 +161,9 @@ def examine(
             if place[label] % steps[label] == 0:
                 thumbnails[label].append((name, small[row].copy()))
             place[label] += 1
+        done += len(batch)
         if progress:
-            progress(len(photos) + len(unreadable), len(files))
+            progress(done, len(files))
     groups = alike(_joined(parts)) if parts else []
     photos, duplicates, across = _judged(photos, groups, resolution)
     unreadable.sort(key=lambda item: item.path)
@@ -326,6 +333,8 @@ def _complaints(found: Diagnosis) -> list[str]:
         lines.append(f"blurred, left out: {len(files):,}: {_some(files)}")
     if found.uneven:
         lines.append(_imbalance(*found.uneven))
+    if found.misnamed:
+        lines.append(f"a class is called '{EVERY}', as the figures over every class are; rename its folder")
     kept = found.kept
     lines += [f"the class {label} has no photo left" for label in found.classes if not kept[label]]
     if sum(kept.values()) < MIN_PHOTOS:

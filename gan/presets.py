@@ -11,6 +11,8 @@ from typing import Any
 from .config import NORMS, ModelConfig, TrainConfig
 from .errors import UserError
 
+EVERY = "all"  # the class of a plain model, and the name of the figures over every class
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -130,6 +132,8 @@ def from_preset(
             raise UserError(f"{flag} is {value}; use a value from 1 to 256.")
     if not preset.conditional:
         classes = merged(classes)
+    if EVERY in classes and len(classes) > 1:
+        raise UserError(f"a class is called '{EVERY}', as the figures over every class are; rename its folder, then train.")
     side = preset.resolution if resolution is None else resolution
     layers = _at(preset, side)
     critic = resolve(preset.critic, critic_width, critic_norm)
@@ -158,4 +162,4 @@ def _at(preset: Preset, side: int) -> tuple[str, ...]:
 
 def merged(classes: tuple[str, ...]) -> tuple[str, ...]:
     """The single class of a plain model trained on photos of all of `classes`."""
-    return classes if len(classes) == 1 else ("all",)
+    return classes if len(classes) == 1 else (EVERY,)

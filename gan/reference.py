@@ -19,6 +19,7 @@ from .errors import UserError
 from .holdout import split
 from .latent import MAX_SEED
 from .names import composed
+from .presets import EVERY
 from .trainer import OVERSAMPLE
 
 LEAST = 12  # photos of a class on one side: each half of them still has fifth neighbours
@@ -85,8 +86,8 @@ def load_reference(
             f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {', '.join(classes)}: "
             "name the folder that has a sub-folder for each."
         )
-    if "all" in judged and len(judged) > 1:
-        raise UserError("a class is called 'all', as the figures over every class are; rename its folder and train again.")
+    if EVERY in judged and len(judged) > 1:
+        raise UserError(f"a class is called '{EVERY}', as the figures over every class are; rename its folder and train again.")
     share = checks.number("holdout in the model's config.json", trained.get("holdout", 0.0), 0, 0.9)
     seed = checks.whole("seed in the model's config.json", trained.get("seed", 0), 0, MAX_SEED)
 

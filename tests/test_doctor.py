@@ -69,6 +69,26 @@ def test_sound_photos_are_sound(photos: Path) -> None:
     assert found.sound and found.kept == {"roses": 8, "tulips": 8} and not verdicts(found)
 
 
+def test_progress_ends_at_its_total(photos: Path) -> None:
+    """Also with what is known to be unusable before anything is opened."""
+    (photos / "roses" / "bad.png").write_bytes(b"")
+    for number in range(40):
+        (photos / f"loose{number}.txt").write_text("x")
+    calls: list[tuple[int, int]] = []
+    doctor.examine(photos, RESOLUTION, progress=lambda *numbers: calls.append(numbers))
+    assert calls[-1] == (17, 17) and calls == sorted(calls)
+
+
+def test_a_class_with_the_name_of_the_whole_is_refused_before_the_training(photos: Path, tmp_path: Path, capsys) -> None:
+    (photos / "tulips").rename(photos / "all")
+    assert not look(photos).sound and "a class is called 'all'" in doctor.report(look(photos), "photos")
+    words = [str(photos), *TINY, "--out", str(tmp_path / "run")]
+    assert train.main(words) == 2
+    assert "a class is called 'all'" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    assert train.main([*words, "--unconditional", "--dry-run"]) == 0
+    assert train.main([*words, "--classes", "all", "--dry-run"]) == 0
+
+
 COPIES = {
     "poor jpeg": lambda image: Image.open(io.BytesIO(encoded(image, "JPEG", quality=20))),
     "half the side": lambda image: image.resize((40, 40)),
