@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from test_trainer import same
 import train
 from gan import checkpoint
 from gan.checkpoint import load_model
+from gan.files import write_atomic
 from gan.presets import PRESETS, from_preset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -193,6 +195,22 @@ def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_pat
     printed = capsys.readouterr().out
     assert "1,600 images" in printed and "200 steps of" in printed and "nothing was trained" in printed
     assert files(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no umask")
+def test_the_files_of_a_run_are_for_whom_the_umask_says(photos, tmp_path):
+    """Photos are among them."""
+    before = os.umask(0o077)
+    try:
+        assert train.main([str(photos), *TINY, "--images", "8", "--evaluate-every", "0", "--out", str(tmp_path / "run")]) == 0
+        os.umask(0o022)
+        write_atomic(tmp_path / "open", b"x")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {"reals.png", "model.safetensors", "snapshot.pt"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+    assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o644
 
 
 def test_dry_run_refuses_what_the_run_would_refuse(photos, tmp_path, capsys):

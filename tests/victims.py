@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLAGS = (
     "--preset cwgan-gp-28 --width 4 --batch 4 --critic-steps 2 --device cpu --precision fp32 --threads 1 --evaluate-every 0"
 ).split()
-_WRITES = ("fsync", "chmod", "replace")  # the steps of an atomic write
+_WRITES = ("fsync", "replace")  # the steps of an atomic write
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["train", "gan.run", "gan.data", "gan.lock", "torch._dynamo", "torch.utils.tensorboard", "tqdm"])
