@@ -22,24 +22,42 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block with `path`, whose folder is made where it is missing. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _acquire(path, -1)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(path: Path, timeout: float) -> FileLock:
+    """The lock, taken, or not where the file system knows none. Raises Timeout after so many seconds (−1: never), OSError."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=timeout)
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
+            raise
+    return lock
+
+
+@contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Keep every other trainer out of `folder`, which is made where it is missing, until the block or the process ends.
 
     Raises UserError, which says which process it is, when another one is in there, and OSError when nothing can be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock = _acquire(folder / LOCK, 0)
     except Timeout:
         raise UserError(
             f"{_holder(folder)} is training in {folder}; wait until it has ended, stop it, or choose another --out."
         ) from None
-    except NotImplementedError:
-        pass
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
     try:
         write_atomic(folder / HOLDER, f"process {os.getpid()} on {socket.gethostname()}, since {time.ctime()},".encode())
         yield

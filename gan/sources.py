@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import archive
+from . import archive, lock
 from .errors import UserError
 from .files import cache_folder, write_atomic
 
@@ -110,26 +110,32 @@ def _prepared(key: str, name: str, fill: Callable[[Path], Path]) -> Path:
     if _whole(final):
         return final
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=home, ignore_cleanup_errors=True) as new:
-            (Path(new) / "in").mkdir()
-            photos = fill(Path(new) / "in")
-            whole = Path(new) / "whole"
-            whole.mkdir()
-            photos.rename(whole / name)
-            (whole / DONE).write_text(json.dumps({"files": _count(whole / name)}))
-            if final.parent.exists() and not _whole(final):
-                shutil.rmtree(final.parent)
-            try:
-                whole.rename(final.parent)
-            except OSError:  # somebody else has made the same meanwhile
-                if not _whole(final):
-                    raise
+        with lock.in_turn(home.parent / "locks" / key):  # several processes of one training make one copy
+            return final if _whole(final) else _made(home, final, fill)
     except OSError as error:
         raise UserError(
             f"the photos cannot be put into {home} ({error.strerror or error}); make room there, or set XDG_CACHE_HOME."
         ) from None
+
+
+def _made(home: Path, final: Path, fill: Callable[[Path], Path]) -> Path:
+    """What `fill` makes in an empty folder, as `final`, which comes to be as a whole. Raises OSError."""
+    home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=home, ignore_cleanup_errors=True) as new:
+        (Path(new) / "in").mkdir()
+        photos = fill(Path(new) / "in")
+        whole = Path(new) / "whole"
+        whole.mkdir()
+        photos.rename(whole / final.name)
+        (whole / DONE).write_text(json.dumps({"files": _count(whole / final.name)}))
+        if final.parent.exists() and not _whole(final):
+            shutil.rmtree(final.parent)
+        try:
+            whole.rename(final.parent)
+        except OSError:  # somebody else has made the same meanwhile
+            if not _whole(final):
+                raise
     return final
 
 

@@ -118,6 +118,31 @@ def test_a_second_start_uses_the_copy_and_a_spoilt_one_is_made_anew(
     assert not list(cache.glob(".new-*"))
 
 
+AT_ONCE = """
+import sys, time
+from gan import archive, sources
+real = archive.unpack
+def slow(*args):
+    print("unpacks", flush=True)
+    time.sleep(1)
+    return real(*args)
+archive.unpack = slow
+print(sources.photo_folder(sys.argv[1]))
+"""
+
+
+def test_of_several_processes_that_want_the_same_photos_one_prepares_them(photos: Path, tmp_path: Path) -> None:
+    """As `torchrun` starts them; the others wait and take its copy."""
+    path = zipped(tmp_path / "flowers.zip", contents(photos))
+    started = [
+        subprocess.Popen([sys.executable, "-c", AT_ONCE, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[0].split() for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert sum(words.count("unpacks") for words in said) == 1 and len({words[-1] for words in said}) == 1
+
+
 def entry(name: str, mode: int = 0, content: bytes = b"x") -> bytes:
     """An archive with one entry of any name and kind."""
     made = io.BytesIO()
