@@ -271,6 +271,8 @@ def _export(args: argparse.Namespace, command: str) -> int:
         raise UserError(f"{out} is there already, and nothing was written; choose another --out" + (
             "." if out.is_dir() else ", or add --force."
         ))  # fmt: skip
+    if out.suffix.lower() != ".onnx":
+        raise UserError(f"--out {out} would be an ONNX file of another name; give it one that ends in .onnx.")
     content, differs = export.onnx_file(model)
     write_atomic(out, content)
     print(f"{out}: {len(content) / 1e6:.1f} MB; {export.CHECKED} flowers differ by {differs} of 255 at most from PyTorch's")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from .sampler import Fine, Flower, grid_flowers
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24
 MAX_ADDRESS = 16_384  # characters of an address that are looked at; what was done to a flower takes some 350 of them
+MOST_IN_NAME, MOST_BYTES_IN_NAME = 100, 200  # of a file's; systems stop at 255 bytes, with its ending and while it is written
+_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, whatever ending they are given
 _Value = TypeVar("_Value")
 
 
@@ -300,6 +303,20 @@ def described(classes: Sequence[str], about: Any) -> Flower:
 
 
 def file_stem(*parts: object) -> str:
-    """The parts joined into a file name without an ending, safe on every system."""
-    text = "-".join(str(part) for part in parts)
-    return re.sub(r"[^\w.+-]+", "_", text).strip("._-")[:100] or "flower"
+    """The parts joined into a file name without an ending, safe on every system.
+
+    Where that is longer than MOST_IN_NAME characters or MOST_BYTES_IN_NAME bytes of UTF-8, the longest parts are cut and a
+    digest of the whole is the last one: other parts still give another name.
+    """
+    names = [re.sub(r"[^\w.+-]+", "_", str(part)) for part in parts]
+    text = "-".join(names)
+    if not _fits(text):
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        cuts = ("-".join([*(name[:most] for name in names), digest]) for most in range(MOST_IN_NAME, 0, -1))
+        text = next((cut for cut in cuts if _fits(cut)), digest)
+    text = text.strip("._-") or "flower"
+    return f"{text}_" if _RESERVED.fullmatch(text.partition(".")[0]) else text
+
+
+def _fits(name: str) -> bool:
+    return len(name) <= MOST_IN_NAME and len(name.encode()) <= MOST_BYTES_IN_NAME

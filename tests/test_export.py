@@ -98,6 +98,7 @@ def test_what_is_refused(model_folder, tmp_path, capsys, monkeypatch):
     there.write_bytes(b"mine")
     assert "is there already" in refused(capsys, model_folder, "--onnx", "--out", there)
     assert "is there already" in refused(capsys, model_folder, "--onnx", "--out", tmp_path, "--force")
+    assert "ends in .onnx" in refused(capsys, model_folder, "--onnx", "--out", tmp_path / "model.pt")
     assert "there is no model" in refused(capsys, "nosuch", "--onnx")
     monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else object())
     said = refused(capsys, model_folder, "--onnx", "--out", there, "--force")

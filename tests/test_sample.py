@@ -1,14 +1,21 @@
 """`python -m gan sample`: the app's own files for scripts, and nothing overwritten unasked."""
 
+import io
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from PIL import Image
 
-from gan import hub, settings
+from conftest import tiny_generator
+
+from gan import hub, sample, settings
 from gan.__main__ import main
+from gan.checkpoint import save_model
+from gan.errors import UserError
 from gan.render import read_settings
+from gan.sampler import Flower
 from gan.studio.studio import Studio
 
 
@@ -65,7 +72,8 @@ def test_nothing_is_overwritten_unless_forced(model_folder, tmp_path, capsys):
         ("--class rose", "'rose'"), ("--seed -1", "seed"), ("--seed 4294967296", "seed"), ("--count 0", "count"),
         ("--count 1000001", "count"), ("--truncation 0", "truncation"), ("--truncation much", "'much'"),
         ("--truncation nan", "truncation"), ("--count 1025 --grid all.png", "1,024"),
-        ("--grid out/dandelion-0-t1.5.png", "name"),
+        ("--grid out/dandelion-0-t1.5.png", "name"), ("--grid out/Dandelion-0-T1.5.PNG", "name"),
+        ("--grid all.jpg", ".png"), ("--grid all", ".png"),
         ("--grid .", "folder"), ("--out FILE", "FILE"),
     ],
 )  # fmt: skip
@@ -76,6 +84,31 @@ def test_bad_input_is_one_sentence_and_exit_2(model_folder, flags, says, tmp_pat
     error = capsys.readouterr().err.strip()
     assert error.startswith("error: ") and "\n" not in error and says in error
     assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
+
+
+LONG = ("x" * 104, "x" * 103 + "y", "\N{CJK UNIFIED IDEOGRAPH-82B1}" * 80)  # 80 of these are 240 bytes
+ALIKE = ("a b", "a_b", "A/B", "Lo\u0308wenzahn", "L\u00f6wenzahn")
+
+
+@pytest.mark.parametrize("classes", [LONG, ALIKE])
+def test_every_flower_has_a_file_of_its_own(classes, tmp_path, capsys):
+    generator = tiny_generator(classes)
+    save_model(tmp_path / "model", generator, generator.config)
+    assert run(tmp_path / "model", "--count", 16, "--out", tmp_path / "out") == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 16 and sorted(printed) == sorted(str(path) for path in (tmp_path / "out").iterdir())
+    studio = Studio(hub.load(str(tmp_path / "model")))
+    _, archive = studio.archive(settings.generate(studio.classes, "All", 0, 1.5, 4))
+    names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+    assert len({sample.same_name(name) for name in names}) == 16, "on a system without case, too"
+    one = [sample.stem(Flower(label, 7), classes) for label in range(len(classes))]
+    assert len({sample.same_name(name) for name in one}) == len(classes), "of one seed, too"
+
+
+def test_two_equal_flowers_are_refused_at_once(model_folder, tmp_path):
+    with pytest.raises(UserError, match="two of the flowers would be .*dandelion-7-t1.5.png"):
+        sample.write(tmp_path / "out", hub.load(str(model_folder)), [Flower(0, 7), Flower(1, 7), Flower(0, 7)])
+    assert not (tmp_path / "out").exists()
 
 
 def test_as_a_process_with_its_exit_codes(model_folder, tmp_path):
