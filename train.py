@@ -58,7 +58,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="pixels a side, for flagship: 32, 64, 128 or 256 (default that of the preset)",
     )
-    add("--classes", nargs="+", default=(), metavar="NAME", help="train on these sub-folders only")
+    add("--classes", nargs="+", action="extend", default=[], metavar="NAME", help="train on these sub-folders only")
     add("--manifest", type=Path, metavar="FILE", help="train on what this manifest.csv of `python -m gan doctor` keeps")
     add("--holdout", type=float, metavar="X", help="share of each class's photos kept away from training, 0 to 0.9 (default 0)")
     add("--out", type=Path, metavar="FOLDER", help="run folder (default runs/PRESET-PHOTOS)")

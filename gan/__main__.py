@@ -41,7 +41,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="HELD_OUT",
         help="a folder of photos no model was trained on (default: the --holdout of the training)",
     )
-    add("--classes", nargs="+", default=(), metavar="NAME", help="judge these classes only (default: all the model draws)")
+    add(
+        "--classes", nargs="+", action="extend", default=[], metavar="NAME",
+        help="judge these classes only (default: all the model draws)",
+    )  # fmt: skip
     add("-n", type=int, metavar="N", help="how many flowers (default 2000; compare: 1000)")
     add(
         "--network",
@@ -98,7 +101,7 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     doctor.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} to look at")
     add = doctor.add_argument
     add("--out", type=Path, metavar="FOLDER", help="where the files go (default runs/doctor-PHOTOS)")
-    add("--classes", nargs="+", default=(), metavar="NAME", help="these sub-folders only")
+    add("--classes", nargs="+", action="extend", default=[], metavar="NAME", help="these sub-folders only")
     add("--resolution", type=int, metavar="N", help="pixels a side of the training (default: what --preset auto would choose)")
 
 

@@ -78,7 +78,7 @@ def load_reference(
     only = tuple(map(composed, only))
     if strange := [name for name in only if name not in classes]:
         raise UserError(f"the model does not know the class '{strange[0]}'; choose among {', '.join(classes)}.")
-    classes = tuple(only) or classes
+    classes = tuple(dict.fromkeys(only)) or classes
     judged = classes if config.code_dim else config.classes
     missing = [name for name in classes if name not in found]
     if missing:
