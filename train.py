@@ -100,6 +100,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default bf16 where the processor has it")
     add("--resume", default="auto", choices=("auto", "never"), help="auto continues the run in --out (default)")
+    add("--overwrite", action="store_true", help="let a run that begins anew replace a trained model in --out")
     add("--preview", type=int, nargs="?", const=8008, metavar="PORT",
         help="show the run's page, learning.html, at this port of this computer (8008 if none is said)")  # fmt: skip
     add("--every", type=int, default=10_000, metavar="N", help="grid and snapshot every N images (default 10,000)")
@@ -278,6 +279,23 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
         from gan.lock import check_free
 
         check_free(out)
+    from gan.checkpoint import has_snapshot
+
+    if args.resume == "never" or not has_snapshot(out):
+        _check_overwrite(args, out)
+
+
+def _check_overwrite(args: argparse.Namespace, out: Path) -> None:
+    """Raise UserError when a run that begins anew would take the place of a trained model."""
+    from gan.checkpoint import is_model
+
+    if args.overwrite or not is_model(out):
+        return
+    why = "no run to go on with" if args.resume == "auto" else "--resume never would begin anew"
+    raise UserError(
+        f"{out} holds a trained model, and {why}: choose another --out, with --from {shlex.quote(str(out))} to begin as this "
+        "model, or add --overwrite to replace it."
+    )
 
 
 def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:
@@ -351,7 +369,9 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
     """Take up the run in the folder, or begin as the model of --from. Raises UserError; a dry run writes nothing."""
     if args.resume == "auto" and run.resume(mend=not args.dry_run):
         print(f"resumed at {run.trainer.images_seen:,} images")
-    elif args.start_from:
+        return run
+    run.ranks.from_first(lambda: _check_overwrite(args, run.folder))  # its snapshot may be of before the first step
+    if args.start_from:
         from gan import hub
 
         layers = run.begin_as(args.start_from, hub.load(args.start_from).generator)

@@ -73,6 +73,11 @@ def load_model(folder: Path) -> Generator:
     return generator.requires_grad_(False).eval()
 
 
+def is_model(folder: Path) -> bool:
+    """Whether `folder` holds a model, or what is left of one: its weights or its configuration."""
+    return any((folder / name).exists() for name in (WEIGHTS, CONFIG))
+
+
 def read_config(folder: Path) -> ModelConfig:
     """Read and check `config.json` of a model folder. Raises UserError."""
     path = folder / CONFIG
@@ -141,6 +146,11 @@ def save_snapshot(folder: Path, state: dict[str, Any], *, keep: bool = True) -> 
     write_atomic(folder / SNAPSHOT, _sealed(buffer.getvalue()), folder / BEFORE if keep else None)
 
 
+def has_snapshot(folder: Path) -> bool:
+    """Whether there is anything for `load_snapshot` to look at."""
+    return any((folder / name).exists() for name in (SNAPSHOT, BEFORE))
+
+
 def load_snapshot(
     folder: Path, say: Callable[[str], object] = lambda sentence: None, *, mend: bool = False
 ) -> dict[str, Any] | None:  # fmt: skip
@@ -150,7 +160,7 @@ def load_snapshot(
     Raises UserError when there is no good one, or when it is of a later schema than this program reads.
     """
     last, before = folder / SNAPSHOT, folder / BEFORE
-    if not last.exists() and not before.exists():
+    if not has_snapshot(folder):
         return None
     try:
         if last.exists():

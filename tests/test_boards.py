@@ -147,7 +147,7 @@ def test_a_run_that_begins_anew_is_a_new_one_there(photos, environment, tmp_path
     environment.setenv("WANDB_MODE", "offline")
     argv = [str(photos), *FLAGS, "--images", "8", "--out", str(tmp_path / "out"), "--wandb"]
     ids = []
-    for more in ([], ["--resume", "never"]):
+    for more in ([], ["--resume", "never", "--overwrite"]):
         assert train.main([*argv, *more]) == 0
         ids.append((tmp_path / "out" / boards.WANDB_ID).read_text())
     assert len(set(ids)) == 2 and [part["run"].run_id for part in records(tmp_path / "out")] == ids

@@ -346,7 +346,7 @@ def test_resuming_under_another_configuration_names_the_difference(photos, tmp_p
     assert train.main([*argv, "--lr", "0.001"]) == 2
     assert "lr was 0.0002 and is now 0.001" in capsys.readouterr().err
     assert (tmp_path / "out" / "snapshot.pt").read_bytes() == before
-    assert train.main([*argv, "--lr", "0.001", "--resume", "never"]) == 0
+    assert train.main([*argv, "--lr", "0.001", "--resume", "never", "--overwrite"]) == 0
 
 
 def test_a_run_of_which_no_snapshot_is_whole_is_one_sentence(photos, tmp_path, capsys):
@@ -380,10 +380,45 @@ def test_beginning_as_another_model(photos, tmp_path, capsys):
 def test_resume_never_leaves_nothing_of_the_old_run(photos, tmp_path):
     argv = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--every", "8"]
     assert train.main([*argv, "--images", "32"]) == 0
-    assert train.main([*argv, "--images", "16", "--seed", "1", "--resume", "never"]) == 0
+    assert train.main([*argv, "--images", "16", "--seed", "1", "--resume", "never", "--overwrite"]) == 0
     assert sorted(path.name for path in (tmp_path / "out" / "grids").iterdir()) == [f"{n:09d}.png" for n in (0, 8, 16)]
     assert len(list((tmp_path / "out" / "logs").iterdir())) == 1
     assert checkpoint.load_snapshot(tmp_path / "out")["images_seen"] == 16
+
+
+@pytest.mark.parametrize("more", [[], ["--resume", "never"], ["--dry-run"]])
+def test_a_trained_model_is_not_replaced_unless_told(more, photos, tmp_path, capsys):
+    """A copy of a bundled model, or a run whose snapshots somebody has cleaned away, as --out of another run."""
+    mine = tmp_path / "mine"
+    shutil.copytree(ROOT / "checkpoints" / "wgan-gp-28", mine)
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    argv = [str(photos), *TINY, "--out", str(mine), "--images", "8"]
+    assert train.main([*argv, *more]) == 2
+    error = capsys.readouterr().err
+    assert f"{mine} holds a trained model" in error and f"--from {mine}" in error and "--overwrite" in error
+    assert error.count("\n") == 1
+    assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
+    assert train.main([*argv, *more, "--overwrite"]) == 0
+    assert (load_model(mine).config.preset == "wgan-gp-28") == ("--dry-run" in more)
+
+
+def test_a_run_that_replaces_a_model_goes_on_by_the_same_command(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    argv = [str(photos), *TINY, "--out", str(out), "--overwrite"]
+    assert train.main([*argv, "--images", "8"]) == 0
+    assert train.main([*argv, "--images", "16"]) == 0
+    assert "resumed at 8 images" in capsys.readouterr().out
+    for name in (checkpoint.SNAPSHOT, checkpoint.BEFORE):
+        (out / name).unlink()
+    assert train.main([*argv[:-1], "--images", "24"]) == 2
+    assert load_model(out).config.trained["images"] == 16
+
+
+def test_an_option_given_twice_takes_the_values_of_both(photos, tmp_path, capsys):
+    make_photos(photos, classes=("seedhead",))
+    argv = [str(photos), *TINY, "--classes", "dandelion", "--classes", "seedhead", "--dry-run", "--out", str(tmp_path / "out")]
+    assert train.main(argv) == 0
+    assert "photos: 8 dandelion, 8 seedhead" in capsys.readouterr().out
 
 
 def test_half_precision_is_said_and_done(photos, tmp_path):
