@@ -19,6 +19,7 @@ from gan.boards import WANDB_PROJECT, check_wandb
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.files import check_writable
+from gan.holdout import judged_by
 from gan.presets import PRESETS, from_preset, lasting, merged
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
         args.photos,
         OVERSAMPLE * model.resolution,
         only=args.classes,
-        select=_training_part(args, train, keep),
+        select=_part(args, train, keep, 0),
         progress=_reading("reading"),
     )
     _list(photos.skipped)
@@ -201,7 +202,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
         photos = photos.merged(model.classes[0])
     _print_plan(model, train, out, describe(device, ranks.size))
     about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
-    judge = _judge(args, train, photos, device) if ranks.first else None
+    judge = _judge(args, model, train, photos, device, keep) if ranks.first else None
     run = Run(
         out, model, train, photos, device, about=about, half=args.half, ranks=ranks, judge=judge, wandb=args.wandb, say=_say
     )  # fmt: skip
@@ -211,6 +212,8 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
         run = _prepare(args, run)
         if args.dry_run:
             return _estimate(run)
+        if judge:
+            print(f"judged: every {args.evaluate_every:,} images, by the KID to {judged_by(judge.held_out)}")
         finished = _go(run, args.every, args.evaluate_every, args.preview)
     if finished == 0 and args.push_to_hub and ranks.first:
         from gan import hub
@@ -314,15 +317,33 @@ def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: st
     )  # fmt: skip
 
 
-def _training_part(args: argparse.Namespace, train: TrainConfig, keep):
-    """What is left of the files when the manifest has been asked, with `keep`, and the photos to judge by are held out, as
-    load_photos takes it; None for all.
+def _part(args: argparse.Namespace, train: TrainConfig, keep, part: int):
+    """What is left of the files when the manifest has been asked, with `keep`, as load_photos takes it: those to train on
+    (part 0), or those held out (part 1); None for all.
     """
     if not train.holdout:
         return keep
     from gan.holdout import split
 
-    return lambda found: split(keep(found) if keep else found, args.photos, train.holdout, train.seed)[0]
+    return lambda found: split(keep(found) if keep else found, args.photos, train.holdout, train.seed)[part]
+
+
+def _held_out(args: argparse.Namespace, model: ModelConfig, train: TrainConfig, keep) -> Photos | None:
+    """The photos kept away from training; None where they are too few to judge by."""
+    from gan.data import find_photos, load_photos
+    from gan.judge import LEAST_HELD_OUT
+    from gan.trainer import OVERSAMPLE
+
+    if not train.holdout:
+        return None
+    select = _part(args, train, keep, 1)
+    if sum(map(len, select(find_photos(args.photos, args.classes)).values())) < LEAST_HELD_OUT:
+        return None
+    try:
+        photos = load_photos(args.photos, OVERSAMPLE * model.resolution, only=args.classes, select=select)
+    except UserError:  # of a class none is held out that can be read
+        return None
+    return photos if len(model.classes) == len(photos.classes) else photos.merged(model.classes[0])
 
 
 def _reading(what: str):
@@ -344,14 +365,16 @@ def _print_doctor(photos: Photos, resolution: int) -> None:
     print("doctor: nothing to complain about" if not lines else "doctor: python -m gan doctor PHOTOS says more")
 
 
-def _judge(args: argparse.Namespace, train: TrainConfig, photos: Photos, device: torch.device) -> Judge | None:
+def _judge(
+    args: argparse.Namespace, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, keep
+) -> Judge | None:  # fmt: skip
     """What judges the run on its way; None for a run too short to be judged, or where that cannot be done (said, once)."""
     if args.dry_run or not 0 < args.evaluate_every <= train.images:
         return None
     from gan.judge import find_judge
 
     try:
-        return find_judge(photos, device)
+        return find_judge(photos, device, _held_out(args, model, train, keep))
     except UserError as error:
         print(f"not judged on the way, the last model will be kept: {error}")
         return None
@@ -438,7 +461,8 @@ def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
         return 128 + (caught[0] if caught else signal.SIGTERM)  # it may have come to another process
     if run.best:
-        print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f}")
+        to = judged_by(run.best.get("held_out", 0))
+        print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f} to {to}")
     print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'learning.html'}")
     print(f"open it: python app.py --model {shlex.quote(str(run.folder))}")
     print(f"publish it: python -m gan publish {shlex.quote(str(run.folder))} OWNER/NAME")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import ModelConfig
 from .digits import MISSING, number, share
+from .holdout import judged_by
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
@@ -146,7 +147,9 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
     if trained.get("diffaugment"):
         rows.append(("DiffAugment", "colour, shift and hole, on what the critic sees of photos and pictures"))
     if best := trained.get("chosen_by"):
-        rows.insert(3, ("chosen", f"where KID-MobileNetV2 of 500 flowers was lowest, {best['kid']:.3f}, of all moments judged"))
+        to = f" to {judged_by(best['held_out'])}" if "held_out" in best else ""
+        lowest = f"where KID-MobileNetV2 of 500 flowers{to} was lowest, {best['kid']:.3f}, of all moments judged"
+        rows.insert(3, ("chosen", lowest))
     if back := trained.get("rollbacks"):
         times = (f"at {one['back_to']:,} images, diverged at {one['reached']:,}" for one in back)
         rows.append(("learning rate halved", "; ".join(times)))

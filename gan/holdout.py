@@ -50,6 +50,11 @@ def split(found: Mapping[str, Sequence[Path]], folder: str | os.PathLike[str], s
     return kept, {name: [path for path in paths if path in held] for name, paths in found.items()}
 
 
+def judged_by(held_out: int) -> str:
+    """The photos that the moments of a run are judged by, in words: so many held out, or with 0 those trained on."""
+    return f"the {held_out:,} photos held out" if held_out else "the photos trained on"
+
+
 def _order(seed: int, group: str) -> bytes:
     return hashlib.sha256(f"{seed}/{group}".encode("utf-8", "surrogateescape")).digest()
 

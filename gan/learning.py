@@ -18,6 +18,7 @@ from .data import Photos
 from .digits import known
 from .features import features
 from .generator import to_uint8
+from .holdout import judged_by
 from .latent import DEFAULT_TRUNCATION
 from .reference import pictures
 from .report import cut, template
@@ -57,12 +58,14 @@ class Learning:
     pairs: Sequence[tuple[np.ndarray, np.ndarray, float]] = ()  # a flower, the photo nearest to it, how far it is
     reals: np.ndarray | None = None  # photos as the critic sees them
     kid_name: str = "KID"
+    kid_to: str = "the photos"
 
 
 def page(found: Learning) -> str:
     """The page as HTML."""
     share, drawn = found.images / max(1, found.planned), curves(found.rows, found.kid_name)
-    words = {**WORDS, found.kid_name: "How far the flowers are from the photos, taken as a crowd: the lower, the nearer."}
+    nearer = f"How far the flowers are from {found.kid_to}, taken as a crowd: the lower, the nearer."
+    words = {**WORDS, found.kid_name: nearer}
     return template("learning.html").render(found=found, curves=drawn, words=words, refresh=REFRESH, share=share)
 
 
@@ -124,6 +127,7 @@ def observe(
         pairs=_pairs(trainer.photos, judge, rows[DEFAULT_TRUNCATION]) if network else (),
         reals=_picture(folder / "reals.png"),
         kid_name=network.kid_name if network else "KID",
+        kid_to=judged_by(judge.held_out) if network else "the photos",
     )
 
 

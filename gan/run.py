@@ -78,7 +78,7 @@ class Run:
         self.ranks, self.wandb = ranks, wandb
         self.trainer = Trainer(model, train, photos, device, ranks)
         self.seconds = 0.0
-        self.best: dict[str, Any] = {}  # kid and images of the model in the folder, once the judge has been asked
+        self.best: dict[str, Any] = {}  # kid, images (and held_out: judge.py) of the model in the folder, once it was judged
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
         self.rollbacks: list[dict[str, Any]] = []  # each time it diverged: after which images, back to which, at which rate
         self.saved: int | None = None  # images of the last snapshot
@@ -112,6 +112,8 @@ class Run:
         self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
         # Without a judge nothing is better than the last moment.
         self.best = dict(state.get("best", {})) if self.judge else {}
+        if self.best and hasattr(self.judge, "go_on"):  # one figure cannot be compared with another of other photos
+            self.judge.go_on(bool(self.best.get("held_out")))
         self.rollbacks, self.saved = list(state.get("rollbacks", [])), self.trainer.images_seen
 
     def begin_as(self, name: str, other: Generator) -> int:
@@ -298,7 +300,8 @@ class Run:
         self.boards.add_scalars({"KID": kid}, self.trainer.images_seen)
         better = kid < self.best.get("kid", math.inf)
         if better:
-            self.best = {"kid": kid, "images": self.trainer.images_seen}
+            by = {"held_out": self.judge.held_out} if hasattr(self.judge, "held_out") else {}
+            self.best = {"kid": kid, "images": self.trainer.images_seen, **by}
         return better
 
     def _save_model(self, sheet: np.ndarray) -> None:

@@ -1,12 +1,14 @@
 """Choosing the best moment of a run by a judge's figure, and the judge itself on a real feature network."""
 
+import pytest
 import torch
 from pictures import make_photos
 from test_trainer import same
 
+import train as front_door
 from gan import checkpoint, growth, latent
 from gan.data import load_photos
-from gan.judge import Judge, find_judge
+from gan.judge import LEAST_HELD_OUT, Judge, find_judge
 from gan.presets import from_preset
 from gan.run import Run
 from gan.trainer import OVERSAMPLE
@@ -118,3 +120,52 @@ def test_resuming_without_a_judge_keeps_the_last_model(tmp_path):
     second = make(tmp_path, None)
     assert second.resume() and go(second)
     assert same(weights(tmp_path), second.trainer.ema.state_dict())
+
+
+class Hands:
+    """Stands where the trainer does and hands out photos, one after another and again from the first."""
+
+    def __init__(self, photos) -> None:
+        self.photos, self.given = photos, 0
+
+    def draw(self, seeds, labels):
+        index = torch.arange(self.given, self.given + len(labels)) % len(self.photos.labels)
+        self.given += len(labels)
+        return torch.nn.functional.avg_pool2d(self.photos.images[index].float(), OVERSAMPLE) / 127.5 - 1
+
+
+def test_where_enough_are_held_out_these_are_what_is_judged_by(tmp_path, monkeypatch):
+    monkeypatch.setattr("gan.judge.COUNT", 60)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    seen = load_photos(make_photos(tmp_path / "seen", 60, ("dandelion",)), OVERSAMPLE * 28)
+    held = load_photos(make_photos(tmp_path / "held", LEAST_HELD_OUT, ("seedhead",)), OVERSAMPLE * 28)
+    few = load_photos(make_photos(tmp_path / "few", LEAST_HELD_OUT - 1, ("seedhead",)), OVERSAMPLE * 28)
+    judge = find_judge(seen, CPU, held)
+    assert judge.held_out == LEAST_HELD_OUT
+    assert judge(Hands(held)) < judge(Hands(seen)) / 10
+    assert len(judge.real) == 60, "for the page the nearest photos are still those trained on"
+    judge.go_on(False)
+    plain = find_judge(seen, CPU)
+    assert judge.held_out == plain.held_out == find_judge(seen, CPU, few).held_out == 0
+    assert judge(Hands(held)) == plain(Hands(held)) > 10 * plain(Hands(seen))
+
+
+TINY = "--preset cwgan-gp-28 --width 4 --batch 8 --critic-steps 1 --precision fp32 --device cpu --evaluate-every 16".split()
+
+
+@pytest.mark.parametrize(("share", "by"), [("0.45", "the 54 photos held out"), ("0.1", "the photos trained on")])
+def test_a_run_says_by_which_photos_its_best_moment_was_chosen(share, by, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("gan.judge.COUNT", 40)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos, out = make_photos(tmp_path / "photos", 60), tmp_path / "out"
+    argv = [str(photos), *TINY, "--holdout", share, "--out", str(out)]
+    assert front_door.main([*argv, "--images", "32"]) == 0
+    printed = capsys.readouterr().out
+    assert f"judged: every 16 images, by the KID to {by}" in printed and f" to {by}\n" in printed.split("is kept: ")[1]
+    assert f"KID-MobileNetV2 of 500 flowers to {by} was lowest" in (out / "README.md").read_text()
+    assert f"are from {by}, taken as a crowd" in (out / "learning.html").read_text()
+    state = checkpoint.load_snapshot(out)
+    assert state["best"].pop("held_out") == (54 if share == "0.45" else 0)
+    checkpoint.save_snapshot(out, state)  # as it was before there was a choice
+    assert front_door.main([*argv, "--images", "48"]) == 0
+    assert "by the KID to the photos trained on" in capsys.readouterr().out, "one figure is compared with others of its kind"
