@@ -64,24 +64,28 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--holdout", type=float, metavar="X", help="share of each class's photos kept away from training, 0 to 0.9 (default 0)")
     add("--out", type=Path, metavar="FOLDER", help="run folder (default runs/PRESET-PHOTOS)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--images", type=int, metavar="N", help="stop after N photos shown to the critic (default 500,000)")
+    length.add_argument("--images", type=int, metavar="N",
+        help=f"stop after N photos shown to the critic ({_default('images')}; auto: by the photos)")  # fmt: skip
     length.add_argument("--epochs", type=int, metavar="N", help="the same, in passes over the photos")
-    add("--batch", type=int, metavar="N", help="photos in a batch (default 64)")
-    add("--lr", type=float, metavar="X", help="Adam's learning rate (default 2e-4; flagship: 4e-4)")
-    add("--critic-lr", type=float, metavar="X", help="the critic's own learning rate (default that of the generator)")
-    add("--beta1", type=float, metavar="X", help="Adam's first beta (default 0.5)")
-    add("--beta2", type=float, metavar="X", help="Adam's second beta (default 0.999)")
-    add("--critic-steps", type=int, metavar="N", help="critic steps to one generator step (default 5; dcgan-64: 1)")
+    add("--batch", type=int, metavar="N", help=f"photos in a batch ({_default('batch')})")
+    add("--lr", type=float, metavar="X", help=f"Adam's learning rate ({_default('lr')})")
+    add("--critic-lr", type=float, metavar="X",
+        help=f"the critic's own learning rate ({_default('critic_lr', 'that of the generator')})")  # fmt: skip
+    add("--beta1", type=float, metavar="X", help=f"Adam's first beta ({_default('beta1')})")
+    add("--beta2", type=float, metavar="X", help=f"Adam's second beta ({_default('beta2')})")
+    add("--critic-steps", type=int, metavar="N", help=f"critic steps to one generator step ({_default('critic_steps')})")
     add("--critic-warm-up", type=int, metavar="N", help="images at the start for the critic alone, with --from (default 0)")
     add("--width", type=int, metavar="N", help="hidden width h of the generator (default 64)")
     add("--critic-width", type=int, metavar="N", help="hidden width of the critic (default that of the generator)")
-    add("--critic-norm", default="none", choices=NORMS, help="none, ln (per sample) or bn (the paper's; breaks the penalty)")
-    add("--objective", choices=OBJECTIVES, help="default wgan-gp; dcgan-64: bce")
-    add("--penalty-weight", type=float, metavar="X", help="weight λ of the gradient penalty (default 10)")
-    add("--clip", type=float, metavar="X", help="bound on the critic's weights for wgan-clip (default 0.01)")
-    add("--label-smoothing", type=float, metavar="X", help="for bce (default 0; dcgan-64: 0.4)")
-    add("--noisy-labels", action=argparse.BooleanOptionalAction, help="for bce")
-    add("--ema-images", type=int, metavar="N", help="half-life of the weight average, in images (default 10,000)")
+    add("--critic-norm", choices=NORMS, help="none (default), ln (per sample) or bn (the paper's; breaks the penalty); not for "
+        + " or ".join(name for name, preset in PRESETS.items() if " norm" not in " ".join(preset.critic)))
+    add("--objective", choices=OBJECTIVES, help=_default("objective"))
+    add("--penalty-weight", type=float, metavar="X",
+        help=f"weight of the gradient penalty, for wgan-gp and relativistic ({_default('penalty_weight')})")  # fmt: skip
+    add("--clip", type=float, metavar="X", help=f"bound on the critic's weights, for wgan-clip ({_default('clip')})")
+    add("--label-smoothing", type=float, metavar="X", help=f"for bce ({_default('label_smoothing')})")
+    add("--noisy-labels", action=argparse.BooleanOptionalAction, help=f"for bce ({_default('noisy_labels')})")
+    add("--ema-images", type=int, metavar="N", help=f"half-life of the weight average, in images ({_default('ema_images')})")
     add("--unconditional", action="store_true", help="one class for all photos")
     for name in ("transpose", "flip-horizontal", "flip-vertical", "rotate"):
         add(f"--{name}", action=argparse.BooleanOptionalAction, help=argparse.SUPPRESS)
@@ -120,6 +124,19 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--dry-run", action="store_true", help="check everything, print the plan and its cost, train nothing")
     add("--push-to-hub", metavar="OWNER/NAME", help="publish the model when training ends")
     return parser.parse_args(argv)
+
+
+def _default(name: str, unset: str | None = None) -> str:
+    """What a setting of TrainConfig is where it is not given, for the help: "default 64; flagship: 32". 0 is called `unset`."""
+
+    def said(value: object) -> str:
+        if isinstance(value, (bool, str)):
+            return {True: "on", False: "off"}.get(value, value)
+        return unset if unset and not value else f"{value:g}" if isinstance(value, float) else f"{value:,}"
+
+    usual = getattr(TrainConfig, name)
+    others = {preset: settings.training.get(name, usual) for preset, settings in PRESETS.items()}
+    return "; ".join([f"default {said(usual)}", *(f"{preset}: {said(own)}" for preset, own in others.items() if own != usual)])
 
 
 def main(argv: list[str] | None = None) -> int:

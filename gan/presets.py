@@ -5,10 +5,11 @@ channels may be multiples of the hidden width (`2h`), and `norm` stands for the 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .config import NORMS, ModelConfig, TrainConfig
+from .config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from .errors import UserError
 
 EVERY = "all"  # the class of a plain model, and the name of the figures over every class
@@ -113,18 +114,17 @@ def from_preset(
     resolution: int | None = None,
     width: int | None = None,
     critic_width: int | None = None,
-    critic_norm: str = "none",
+    critic_norm: str | None = None,
     **training: Any,
 ) -> tuple[ModelConfig, TrainConfig]:
     """Model and training run of a preset, for these classes.
 
     `resolution` is the side of the pictures, for a preset with styles one of RESOLUTIONS. `width` overrides the generator's
     hidden width h, `critic_width` the critic's (by default the same), `training` any field of TrainConfig. Classes are merged
-    into one where the preset is unconditional. Raises UserError.
+    into one where the preset is unconditional. Raises UserError, also for a setting that the preset cannot honour.
     """
     preset = find_preset(name)
-    if critic_norm not in NORMS:
-        raise UserError(f"--critic-norm is '{critic_norm}'; choose one of {', '.join(NORMS)}.")
+    critic_norm = _norm(name, preset, critic_norm)
     width = preset.width if width is None else width
     critic_width = width if critic_width is None else critic_width
     for flag, value in (("--width", width), ("--critic-width", critic_width)):
@@ -139,9 +139,43 @@ def from_preset(
     critic = resolve(preset.critic, critic_width, critic_norm)
     model = ModelConfig(name, side, classes, resolve(layers, width), preset.z_dim)
     train = replace(TrainConfig(critic=critic), **{**preset.training, **training})
+    _check_objective(train.objective, training)
     if not train.coarse_side < side:
         train = replace(train, coarse_side=0)
     return model.validate(), lasting(train, train.images).validate()
+
+
+def _norm(name: str, preset: Preset, norm: str | None) -> str:
+    """The critic norm of a run. Raises UserError for one that the preset's critic has no place for."""
+    if norm is None:
+        return "none"
+    if norm not in NORMS:
+        raise UserError(f"--critic-norm is '{norm}'; choose one of {', '.join(NORMS)}.")
+    if not any(" norm" in layer for layer in preset.critic):
+        others = [other for other, its in PRESETS.items() if any(" norm" in layer for layer in its.critic)]
+        raise UserError(
+            f"--critic-norm is '{norm}', and the critic of {name} has norms of its own; leave it out, or choose another "
+            f"--preset ({', '.join(others)})."
+        )
+    return norm
+
+
+_OBJECTIVES = {  # setting → the objectives that look at it
+    "penalty_weight": ("wgan-gp", "relativistic"),
+    "clip": ("wgan-clip",),
+    "label_smoothing": ("bce",),
+    "noisy_labels": ("bce",),
+}
+
+
+def _check_objective(objective: str, given: Mapping[str, Any]) -> None:
+    """Raise UserError for a setting, given by hand, that the objective does not look at."""
+    for name, objectives in _OBJECTIVES.items():
+        if given.get(name) and objective in OBJECTIVES and objective not in objectives:
+            raise UserError(
+                f"--{name.replace('_', '-')} is for --objective {' or '.join(objectives)}, and this run's is {objective}; "
+                "leave it out, or choose that objective."
+            )
 
 
 def lasting(train: TrainConfig, images: int) -> TrainConfig:
