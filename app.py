@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is counted or reported
@@ -18,13 +19,14 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: n
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from gan import bunch, guard, hub, invert, settings  # noqa: E402
+from gan import bunch, guard, hub, interrupts, invert, settings  # noqa: E402
 from gan.errors import UserError  # noqa: E402
 from gan.studio.look import head, theme, words  # noqa: E402
 from gan.studio.page import QUEUE, build  # noqa: E402
 from gan.studio.speaker import Speaker  # noqa: E402
 from gan.studio.studio import Studio  # noqa: E402
 from gan.studio.tab import DRAW, FILM  # noqa: E402
+from gan.terminal import unbreakable  # noqa: E402
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -85,7 +87,9 @@ def own_cache() -> None:
     folder = tempfile.mkdtemp(prefix="flowers-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # otherwise nothing is tidied up
+    if threading.current_thread() is threading.main_thread():  # nobody else may
+        for number in set(interrupts.signals()) - {signal.SIGINT}:
+            signal.signal(number, lambda *_: sys.exit(0))  # otherwise nothing is tidied up
 
 
 def mark_for_zero_gpu() -> None:
@@ -97,6 +101,7 @@ def mark_for_zero_gpu() -> None:
     spaces.GPU(lambda: None)
 
 
+@unbreakable()
 def main(arguments: list[str] | None = None) -> int:
     """Load the model, serve the page until Ctrl-C. Returns the exit code."""
     options = parse(arguments)

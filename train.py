@@ -9,18 +9,19 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan import interrupts
 from gan.boards import WANDB_PROJECT, check_wandb
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.files import check_writable
 from gan.holdout import judged_by
 from gan.presets import PRESETS, from_preset, lasting, merged
+from gan.terminal import command, unbreakable
 
 if TYPE_CHECKING:
     import torch
@@ -139,8 +140,9 @@ def _default(name: str, unset: str | None = None) -> str:
     return "; ".join([f"default {said(usual)}", *(f"{preset}: {said(own)}" for preset, own in others.items() if own != usual)])
 
 
+@unbreakable()
 def main(argv: list[str] | None = None) -> int:
-    """Train; the exit code: 0 finished, 2 something the user can mend, 130 or 143 interrupted (and saved)."""
+    """Train; the exit code: 0 finished, 2 something the user can mend, 128 and its number after a signal (and saved)."""
     args = parse(argv)
     try:
         return _train(args, sys.argv[1:] if argv is None else argv)
@@ -313,7 +315,7 @@ def _check_overwrite(args: argparse.Namespace, out: Path) -> None:
         return
     why = "no run to go on with" if args.resume == "auto" else "--resume never would begin anew"
     raise UserError(
-        f"{out} holds a trained model, and {why}: choose another --out, with --from {shlex.quote(str(out))} to begin as this "
+        f"{out} holds a trained model, and {why}: choose another --out, with --from {command([str(out)])} to begin as this "
         "model, or add --overwrite to replace it."
     )
 
@@ -463,7 +465,7 @@ def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
     with ExitStack() as stack:
         if port is not None and run.ranks.first:
             print(f"look at it: {stack.enter_context(preview(run.folder, port))}", flush=True)
-        caught = stack.enter_context(_caught())
+        caught = stack.enter_context(interrupts.caught())
         bar = stack.enter_context(_bar(run.trainer.images_seen, total, run.ranks.first))
 
         def show(seen: int, stats: Stats) -> None:
@@ -481,23 +483,9 @@ def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
         to = judged_by(run.best.get("held_out", 0))
         print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f} to {to}")
     print(f"finished {run.trainer.images_seen:,} images in {_clock(run.seconds)}; look at {run.folder / 'learning.html'}")
-    print(f"open it: python app.py --model {shlex.quote(str(run.folder))}")
-    print(f"publish it: python -m gan publish {shlex.quote(str(run.folder))} OWNER/NAME")
+    print(f"open it: python app.py --model {command([str(run.folder)])}")
+    print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
     return 0
-
-
-@contextmanager
-def _caught() -> Iterator[list[int]]:
-    """The Ctrl-C and SIGTERM that come meanwhile, as a list: the step in hand is finished and saved first."""
-    caught: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, frame: caught.append(number)) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(sentence: str) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
+from .terminal import command as shell_command
+from .terminal import line, unbreakable
 
 if TYPE_CHECKING:
     from .evaluate import Evaluation, Settings
@@ -129,6 +131,7 @@ def _add_uses(commands: argparse._SubParsersAction) -> None:
     publish.add_argument("--space", action="store_true", help="also make a Space of the same name that serves the app with it")
 
 
+@unbreakable()
 def main(argv: list[str] | None = None) -> int:
     """Do it; the exit code: 0 done, 1 the doctor found something, 2 something the user can mend, 130 interrupted."""
     words = sys.argv[1:] if argv is None else argv
@@ -329,7 +332,7 @@ def _doctor(args: argparse.Namespace, command: str) -> int:
     print(f"written into {out}: doctor.json, manifest.csv, and a sheet for each class")
     if sum(found.kept.values()) < len(found.photos):
         words = ["python", "train.py", args.photos, "--manifest", str(out / "manifest.csv")]
-        print(f"train on what is kept: {shlex.join(words)}")
+        print(f"train on what is kept: {shell_command(words)}")
     return 0 if found.sound else 1
 
 
@@ -386,7 +389,7 @@ def _json(value: Any) -> bytes:
 
 def _complain(text: str) -> None:
     """Say `text` in place of the progress that stands in its line."""
-    print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr)
+    print((line() if sys.stderr.isatty() else "") + text, file=sys.stderr)
 
 
 def _progress(name: str) -> Callable[[str, int, int], object]:
@@ -397,9 +400,9 @@ def _progress(name: str) -> Callable[[str, int, int], object]:
         if sys.stderr.isatty():
             if time.monotonic() - last[1] > 0.1 or done == total:
                 last[1] = time.monotonic()
-                print(f"\r\033[K{name}: {stage} {done:,}/{total:,}", end="", file=sys.stderr, flush=True)
+                print(line(f"{name}: {stage} {done:,}/{total:,}"), end="", file=sys.stderr, flush=True)
                 if done == total:
-                    print("\r\033[K", end="", file=sys.stderr)
+                    print(line(), end="", file=sys.stderr)
         elif stage != last[0]:
             print(f"{name}: {stage}", file=sys.stderr, flush=True)
         last[0] = stage
