@@ -107,7 +107,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if header > min(size, MAX_CONFIG_BYTES):
             raise UserError(f"{path} is not a whole safetensors file (its header claims {header} bytes); fetch it again.")
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}
+            # As copies: safetensors gives views of the file, which change, or end the program, when somebody writes over it, and
+            # which Windows lets nobody replace.
+            return {key: file.get_tensor(key).clone() for key in file.keys()}
     except FileNotFoundError:
         raise UserError(f"{path} is missing; a model folder holds {CONFIG} and {WEIGHTS}.") from None
     except (OSError, SafetensorError) as error:

@@ -35,6 +35,17 @@ def test_a_model_comes_back_as_it_was(generator, tmp_path):
     assert torch.equal(draw(loaded), draw(generator))
 
 
+def test_a_loaded_model_is_not_the_file(generator, tmp_path):
+    """Somebody may copy another model over it while the app shows it."""
+    checkpoint.save_model(tmp_path, generator, generator.config)
+    loaded = checkpoint.load_model(tmp_path)
+    with (tmp_path / checkpoint.WEIGHTS).open("r+b") as file:
+        file.write(bytes(file.seek(0, 2)))
+        file.seek(0)
+        file.truncate(10)
+    assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in generator.state_dict().items())
+
+
 def test_half_precision_halves_the_file_and_loads_in_single(generator, tmp_path):
     checkpoint.save_model(tmp_path / "single", generator, generator.config)
     checkpoint.save_model(tmp_path / "half", generator, generator.config, half=True)
