@@ -97,11 +97,17 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
     import pyarrow.parquet as pq
     from huggingface_hub import hf_hub_download
 
-    def fetch(file: str) -> Path:
+    def fetch(file: str, again: bool = False) -> Path:
         get = lambda: hf_hub_download(  # noqa: E731
-            dataset.repo, file, repo_type="dataset", revision=dataset.commit, etag_timeout=hub.ANSWER_SECONDS
-        )
-        return Path(hub.bounded(get, DOWNLOAD_SECONDS, f"the download of {file} of {dataset.repo}"))
+            dataset.repo, file, repo_type="dataset", revision=dataset.commit, etag_timeout=hub.ANSWER_SECONDS,
+            force_download=again,
+        )  # fmt: skip
+        path = Path(hub.bounded(get, DOWNLOAD_SECONDS, f"the download of {file} of {dataset.repo}"))
+        try:
+            pq.ParquetFile(path, pre_buffer=False).close()  # what is cut short in the cache lacks its end, and says so
+        except (pyarrow.ArrowException, OSError):
+            return path if again else fetch(file, again=True)
+        return path
 
     paths, written, done, folders = [fetch(file) for file in dataset.files], 0, 0, {}
     try:

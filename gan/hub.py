@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout  # its own class before Python 3.11
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
 
 from . import growth
 from .authors import convert_authors, local_copy, read_authors
@@ -209,7 +212,7 @@ def _from_hub(name: str, seconds: float) -> Model:
         raise UserError(
             f"there is no model '{name}'; use "
             + (f"one of the bundled ones ({', '.join(have)}), " if have else "")
-            + "the path of a model folder, or owner/name of a Hub repository."
+            + f"the path of a model folder, or owner/name of a Hub repository{_address(name)}."
         )
     check_name(repo, revision)
     revision = revision or "main"
@@ -218,15 +221,20 @@ def _from_hub(name: str, seconds: float) -> Model:
         commit = commit or bounded(lambda: _fetch(repo, revision), seconds, f"the download of {repo}")
     except UserError as error:
         commit = _cached_commit(repo, revision) if isinstance(error, Unreachable) else None
-        if commit is None and os.path.isdir(name):
-            raise UserError(f"{str(error).rstrip('.')}; the folder {name} here is no model, it lacks {CONFIG}.") from error
+        if commit is None and (here := _here(name)):
+            raise UserError(f"{str(error).rstrip('.')}; {here}.") from error
         if commit is None:
             raise
     folder = _cached(repo, WEIGHTS, commit).parent
     try:
-        return Model(name, "hub", commit, load_model(folder), folder)
+        return Model(name, "hub", commit, _whole_model(repo, commit, folder, seconds), folder)
     except UserError as error:  # a visitor learns which repository is at fault, not where this machine keeps its cache
         raise UserError(str(error).replace(str(folder), f"{repo}@{commit[:12]}")) from None
+
+
+def _address(name: str) -> str:
+    """How to write a repository whose name looks like a path."""
+    return f" ({_HUB}{name} for that one, the folder {Path(name).parent} being here)" if _is_hub_name(name) else ""
 
 
 def _is_hub_name(name: str) -> bool:
@@ -234,10 +242,72 @@ def _is_hub_name(name: str) -> bool:
 
 
 def _mistyped(name: str) -> bool:
-    """Whether `name` is rather a path with an error in it: `runs/rose`, where there is a folder `runs` (write
-    `https://huggingface.co/runs/rose` for a repository)."""
+    """Whether `name` is rather a path with an error in it: `runs/rsoe`, where there is a folder `runs` with models in it (write
+    `https://huggingface.co/runs/rsoe` for a repository)."""
     parent = Path(name).parent
-    return not name.startswith(_HUB) and parent != Path(".") and parent.is_dir() and not Path(name).is_dir()
+    if name.startswith(_HUB) or parent == Path(".") or Path(name).is_dir():
+        return False
+    try:
+        return any((folder / CONFIG).is_file() for folder in parent.iterdir())
+    except (OSError, ValueError):  # no folder, or one of somebody else
+        return False
+
+
+def _here(name: str) -> str:
+    """What there is on this machine under a name that was looked for on the Hub, as the end of a sentence."""
+    if os.path.isdir(name):
+        return f"the folder {name} here is no model, it lacks {CONFIG}"
+    parent = os.path.dirname(name)
+    return f"nor does the folder {parent} here hold a model of that name" if parent and os.path.isdir(parent) else ""
+
+
+def _whole_model(repo: str, commit: str, folder: Path, seconds: float) -> Generator:
+    """The model in the Hub's cache; a file of it that is not the one on the Hub, cut short say, is fetched again."""
+    try:
+        generator = load_model(folder)
+    except UserError as damage:
+        what = f"{str(damage).rstrip('.')}, and the copy in the cache could not be fetched again"
+        try:
+            renewed = bounded(lambda: _renew(repo, commit, (CONFIG, WEIGHTS)), seconds, "the download")
+        except UserError as error:
+            raise UserError(f"{what}: {error}") from None
+        if not renewed:  # it is as it is published
+            raise
+        generator = load_model(folder)
+    if (folder / MEMORY).exists() and not _opens(folder / MEMORY):
+        with suppress(UserError):  # the model is whole without
+            bounded(lambda: _renew(repo, commit, (MEMORY,)), seconds, "the download")
+    return generator
+
+
+def _opens(path: Path) -> bool:
+    try:
+        with safe_open(path, framework="pt"):  # it looks at how long the file is
+            return True
+    except (OSError, SafetensorError):
+        return False
+
+
+def _renew(repo: str, commit: str, names: Sequence[str]) -> bool:
+    """Fetch those files of a commit anew whose copies in the cache are not those on the Hub; whether there was any."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    found = False
+    for name in names:
+        about = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=ANSWER_SECONDS)
+        if not _is_copy(_cached(repo, name, commit), about.size, about.etag):
+            hf_hub_download(repo, name, revision=commit, etag_timeout=ANSWER_SECONDS, force_download=True)
+            found = True
+    return found
+
+
+def _is_copy(path: Path | None, size: int | None, etag: str | None) -> bool:
+    """Whether a file has the size and the digest that the Hub says: SHA-256 of a large file, git's own SHA-1 of others."""
+    if path is None or not path.is_file():
+        return False
+    content = path.read_bytes()
+    digests = {hashlib.sha256(content).hexdigest(), hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}
+    return (size is None or size == len(content)) and (etag is None or len(etag) not in (40, 64) or etag in digests)
 
 
 def check_name(repo: str, revision: str = "") -> None:

@@ -18,6 +18,7 @@ import pytest
 import torch
 from hub_server import HubServer
 from huggingface_hub import constants
+from safetensors.torch import save
 
 from gan import hub
 from gan.checkpoint import CARD, CONFIG, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
@@ -130,7 +131,22 @@ def test_a_path_with_an_error_in_it_is_not_asked_of_the_hub(server: HubServer, t
     for name in ("runs/rsoe", "runs/rose2"):
         with pytest.raises(UserError, match=f"there is no model '{name}'"):
             hub.load_or_bundled(name)
+        assert f"https://huggingface.co/{name}" in refusal(name)
     assert not server.requests
+
+
+def test_a_folder_called_like_an_owner_does_not_hide_a_repository(server, files, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bundle("cwgan-gp-128")
+    (tmp_path / "someone" / "photos").mkdir(parents=True)
+    server.put(REPO, files)
+    assert hub.load(REPO).source == "hub"
+    assert "nor does the folder someone here hold a model" in refusal("someone/folwers")
+    server.fault = "503"
+    assert "503" in hub.load_or_bundled("someone/others")[1], "the app starts without the Hub"
+    (tmp_path / REPO).mkdir()
+    server.fault = None
+    assert hub.load(REPO).source == "hub"
 
 
 @pytest.mark.parametrize("name", [f"{REPO}@../../x", f"{REPO}@a b", f"{REPO}@/etc", "some--one/x", "o/x.git", "o/" + "x" * 200])
@@ -270,6 +286,36 @@ def test_a_failed_download_is_not_taken_for_the_file_later(server: HubServer, fi
     newer = server.put(REPO, {WEIGHTS: files[WEIGHTS] + b" "})  # while its weights do not arrive, the last whole copy serves
     server.fault = "cut"
     assert hub.load(REPO, seconds=1.0).revision == commit != newer
+
+
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS, MEMORY])
+@pytest.mark.parametrize("asked", ["main", "commit"])
+def test_a_cut_file_in_the_cache_is_fetched_again(name, asked, server: HubServer, files: dict[str, bytes]) -> None:
+    files = {**files, MEMORY: save({"features": torch.zeros(99)})}
+    commit = server.put(REPO, files)
+    wanted = REPO if asked == "main" else f"{REPO}@{commit}"
+    first = hub.load(wanted)
+    (first.folder / name).resolve().write_bytes(files[name][: len(files[name]) // 2])
+    server.requests.clear()
+    again = hub.load(wanted)
+    assert same(first.generator, again.generator) and (again.folder / name).read_bytes() == files[name]
+    fetched = [line for line in server.requests if line.startswith("GET")]
+    assert fetched == [f"GET /{REPO}/resolve/{commit}/{name}"], "that file, once"
+
+
+def test_a_cut_file_without_the_hub_and_a_bad_one_on_it_are_said(server: HubServer, files: dict[str, bytes]) -> None:
+    commit = server.put(REPO, files)
+    weights = (hub.load(REPO).folder / WEIGHTS).resolve()
+    weights.write_bytes(files[WEIGHTS][:1000])
+    server.fault = "503"
+    said = refusal(REPO)
+    assert f"{REPO}@{commit[:12]}" in said and "could not be fetched again" in said and "503" in said
+    server.fault = None
+    bad = server.put(REPO, {WEIGHTS: files[WEIGHTS][:1000]})
+    for _ in range(2):
+        server.requests.clear()
+        assert f"{REPO}@{bad[:12]}" in refusal(REPO)
+    assert not [line for line in server.requests if line.startswith("GET")], "what is published so is not fetched for ever"
 
 
 def test_the_client_takes_its_address_from_the_environment(server: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import stat
 import struct
 import subprocess
@@ -324,6 +325,15 @@ def test_a_second_start_fetches_nothing_and_does_without_the_hub(server: HubServ
     server.fault = None
     put(server, {"train.parquet": parquet(*rows, ["a", "c"])})
     assert set(path.name for path in sources.photo_folder(NAME).iterdir()) == {"a", "c"}
+
+
+def test_a_file_that_is_cut_short_in_the_cache_is_fetched_again(server: HubServer, rows, cache: Path) -> None:
+    put(server, {"train.parquet": parquet(*rows, ["a", "b"])})
+    wanted = contents(sources.photo_folder(NAME))
+    file = next(path for path in Path(constants.HF_HUB_CACHE).rglob("train.parquet"))
+    file.resolve().write_bytes(file.read_bytes()[:-100])
+    shutil.rmtree(cache)
+    assert contents(sources.photo_folder(NAME)) == wanted
 
 
 def test_what_the_hub_converted_is_taken_where_there_is_no_parquet(server: HubServer, rows) -> None:
