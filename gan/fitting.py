@@ -14,14 +14,16 @@ from .device import describe
 from .errors import UserError
 from .trainer import Stats, Trainer
 
-# PyTorch has a type of its own for CUDA only; these are the words of its allocators elsewhere, and of oneDNN, which says no
-# more than that it could not begin.
+# PyTorch has a type of its own for CUDA only; these are the words of its allocators elsewhere.
 _WORDS = (
     "not enough memory",
     "can't allocate memory",
     "out of memory",
     "could not allocate",
     "bad_alloc",
+)
+# oneDNN says no more than that it could not begin: for lack of memory, or because it cannot do what it was asked.
+_PERHAPS = (
     "could not create a primitive",
     "could not execute a primitive",
     "could not create a memory",
@@ -35,22 +37,30 @@ def is_exhausted(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
 
 
+def may_be_exhausted(error: BaseException) -> bool:
+    """Whether `error` means that, or may: only a smaller batch that can be trained tells."""
+    return is_exhausted(error) or isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _PERHAPS)
+
+
 def step(trainer: Trainer, begun: Path | None) -> Stats:
     """One step of `trainer`. Raises UserError where there is not enough memory for it, with a batch that it is enough for.
 
     That batch is found by trying, for which the trainer is used up. `begun` is the folder of a run that has been trained:
-    its batch can no longer be changed.
+    its batch can no longer be changed. Raises RuntimeError where it may be for another reason, and no batch can be trained.
     """
     try:
         return trainer.step()
     except (MemoryError, RuntimeError) as error:
-        if not is_exhausted(error):
+        if not may_be_exhausted(error):
             raise
+        otherwise = "" if is_exhausted(error) else str(error)
     # Out of the handler: as long as the error is known, so is all that the step had in memory.
     what = f"a batch of {trainer.config.batch} does not fit into the memory of this computer"
     if trainer.device.type != "cpu":
         what = f"a batch of {trainer.config.batch} does not fit into the memory of {describe(trainer.device)}"
     batch = trainer.ranks.size * batch_that_fits(trainer)
+    if not batch and otherwise:
+        raise RuntimeError(otherwise)
     if not batch:
         raise UserError(f"{what}, nor does one of 1; use a smaller --resolution or --width.")
     if begun:
@@ -81,7 +91,7 @@ def _fits(model: ModelConfig, config: TrainConfig, photos: Photos, device: torch
         for _ in range(2):  # Adam's averages are there from the first one on
             trainer.step()
     except (MemoryError, RuntimeError) as error:
-        if is_exhausted(error):
+        if may_be_exhausted(error):
             return False
         raise
     return True

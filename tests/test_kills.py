@@ -306,6 +306,34 @@ def test_a_run_that_outgrows_the_memory_keeps_what_it_has(photos, tmp_path, caps
     assert (out / SNAPSHOT).read_bytes() == before
 
 
+SAID = "could not create a primitive descriptor for a convolution forward propagation primitive"
+
+
+def failing(monkeypatch, from_batch):
+    step = Trainer.step
+
+    def fail(trainer):
+        if trainer.config.batch < from_batch:
+            return step(trainer)
+        raise RuntimeError(SAID)
+
+    monkeypatch.setattr(Trainer, "step", fail)
+
+
+def test_what_onednn_cannot_do_at_any_batch_is_no_lack_of_memory(photos, tmp_path, capsys, monkeypatch):
+    failing(monkeypatch, from_batch=0)
+    with pytest.raises(RuntimeError, match=SAID):  # a fault of a program, with the traceback that whoever mends it needs
+        train.main([str(photos), *FLAGS, "--batch", "8", "--images", "16", "--out", str(tmp_path / "out")])
+    assert "memory" not in capsys.readouterr().err
+    assert not fitting.is_exhausted(RuntimeError(SAID)) and fitting.may_be_exhausted(RuntimeError(SAID))
+
+
+def test_what_onednn_can_do_at_a_smaller_batch_is_one(photos, tmp_path, capsys, monkeypatch):
+    failing(monkeypatch, from_batch=4)
+    assert train.main([str(photos), *FLAGS, "--batch", "8", "--images", "16", "--out", str(tmp_path / "out")]) == 2
+    assert "a batch of 8 does not fit into the memory of this computer, one of 2 does; use --batch 2." in capsys.readouterr().err
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
     assert not fitting.is_exhausted(RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"))
     assert not fitting.is_exhausted(ValueError("not enough memory"))
