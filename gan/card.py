@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .config import ModelConfig
-from .digits import MISSING, number, share
+from .digits import MISSING, number, plain, share
 from .holdout import judged_by
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def evaluation_section(scores: dict[str, Any]) -> list[str]:
     names = {"kid": settings["kid_name"], "fd": settings["fd_name"], "fd_equal": f"{settings['fd_name']} at equal n"}
     names["auc"] = "two-sample AUC"
     names |= {f"{name}_{k}": f"{name}, k = {k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)}
-    lines = [f"| | {' | '.join(parts)} | two halves of the photos |", "| --- |" + " ---: |" * (len(parts) + 1)]
+    lines = [f"| | {' | '.join(map(_cell, parts))} | two halves of the photos |", "| --- |" + " ---: |" * (len(parts) + 1)]
     for key, name in names.items():
         measures = [part.get(key) for part in parts.values()]
         if any(measures):
@@ -214,4 +214,9 @@ def _objective(trained: dict[str, Any]) -> str:
 
 
 def _table(rows: list[tuple[str, str]]) -> list[str]:
-    return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)]
+    return ["| | |", "| --- | --- |", *(f"| {_cell(name)} | {_cell(value)} |" for name, value in rows)]
+
+
+def _cell(text: str) -> str:
+    """`text` in one cell of a table: names of classes and folders may hold anything."""
+    return plain(text).replace("|", "\\|")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,17 @@ def test_a_card_says_what_it_was_trained_on():
         "## Data" in made and "522 photos, in folders called dandelion, dandelion_clock, marigold; 0.15 of each class" in made
     )
     assert made.count("---\n") == 2 and made.startswith("---\n") and "![Sixty-four pictures" in made
+
+
+def test_no_name_breaks_a_table_of_a_card():
+    config = read_config(space.CHECKPOINTS / "flagship")
+    names = ("a|b", "line\nbreak")
+    trained = {**config.trained, "photos": dict.fromkeys(names, 7), "start_from": "runs/a|b", "notes": ""}
+    scores = {**SCORES, "parts": {"all": SCORES["parts"]["all"], "a|b": SCORES["parts"]["all"]}}
+    made = card.model_card(replace(config, classes=names, trained=trained, scores=scores), 1)
+    tables = [line for line in made.splitlines() if line.startswith("|")]
+    assert r"| classes | a\|b, line break |" in tables and any(r"| a\|b |" in line for line in tables)
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {3, 5}, "two columns, or four of the evaluation"
 
 
 def test_a_card_names_every_part_of_a_loss():
