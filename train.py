@@ -428,20 +428,27 @@ def _estimate(run: Run) -> int:
     train, seen = run.trainer.config, run.trainer.images_seen
     trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.ranks)
     images = train.batch * train.critic_steps
-    coarse = max(0, min(train.coarse_images, train.images) - seen) / images
-    fine = max(0, train.images - max(seen, train.coarse_images)) / images
+    coarse = _steps(min(train.coarse_images, train.images) - seen, images)
+    fine = _steps(train.images - seen - coarse * images, images)
     begun = run.folder if run.saved else None
     step = _step_seconds(trainer, begun) if coarse else 0.0
     trainer.images_seen = train.coarse_images
     finer = _step_seconds(trainer, begun) if fine else 0.0
     each = " and ".join(f"{seconds:.2f} s" for seconds in (step, finer) if seconds)
     seconds = coarse * step + fine * finer
-    print(
-        f"cost:   about {_clock(seconds)} for {coarse + fine:,.0f} steps of {each or 'nothing'}, measured on a throwaway copy"
-    )
+    if steps := coarse + fine:
+        count = f"{steps:,} step{'s' if steps > 1 else ''}"
+        print(f"cost:   about {_clock(seconds)} for {count} of {each}, measured on a throwaway copy")
+    else:
+        print("cost:   nothing, for it has seen all its images")
     print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")
     print("dry run: nothing was trained or written")
     return 0
+
+
+def _steps(left: int, images: int) -> int:
+    """How many steps of `images` there are in what is left: the last one is a whole one, too."""
+    return max(0, -(-left // images))
 
 
 def _step_seconds(trainer: Trainer, begun: Path | None) -> float:

@@ -219,6 +219,11 @@ def test_dry_run_refuses_what_the_run_would_refuse(photos, tmp_path, capsys):
     assert train.main([*argv, "--images", "16"]) == 0
     assert train.main([*argv, "--images", "80", "--dry-run"]) == 0
     assert "for 8 steps of" in capsys.readouterr().out, "what is left of 10"
+    assert train.main([*argv, "--images", "17", "--dry-run"]) == 0
+    assert "for 1 step of" in capsys.readouterr().out, "the last step is a whole one"
+    assert train.main([*argv, "--images", "16", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "cost:   nothing, for it has seen all its images" in printed and "0 steps" not in printed
     assert train.main([*argv, "--lr", "0.01", "--dry-run"]) == 2
 
 
