@@ -18,7 +18,7 @@ from gan import interrupts
 from gan.boards import WANDB_PROJECT, check_wandb
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
-from gan.files import check_writable
+from gan.files import check_writable, name_of
 from gan.holdout import judged_by
 from gan.presets import PRESETS, from_preset, lasting, merged
 from gan.terminal import command, unbreakable
@@ -199,7 +199,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     found = find_photos(args.photos, args.classes)
     found = keep(found) if keep else found
     args = _chosen(args, device, found)
-    out = args.out or Path("runs") / f"{args.preset}-{args.photos.resolve().name}"
+    out = args.out or Path("runs") / f"{args.preset}-{name_of(args.photos.resolve(), 'photos')}"
     ranks.from_first(lambda: _check_out(args, out))
     classes = tuple(found)
     model, train = _configure(args, classes, pick_precision(device, args.precision))

@@ -308,7 +308,7 @@ def _doctor(args: argparse.Namespace, command: str) -> int:
     from .config import MAX_RESOLUTION
     from .data import find_photos
     from .device import pick_device
-    from .files import check_writable, write_atomic
+    from .files import check_writable, name_of, write_atomic
     from .manifest import table
     from .render import png
     from .sources import photo_folder
@@ -318,7 +318,7 @@ def _doctor(args: argparse.Namespace, command: str) -> int:
     show = _progress("doctor")
     folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
     files = find_photos(folder, args.classes)
-    args.out = out = args.out or Path("runs") / f"doctor-{folder.resolve().name}"
+    args.out = out = args.out or Path("runs") / f"doctor-{name_of(folder.resolve(), 'photos')}"
     if out.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
     check_writable(out, "choose another --out")

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from . import zipnames
 from .errors import UserError
+from .files import RESERVED, WINDOWS
 from .names import is_ignored, printable
 from .photo import MAX_BYTES, refuse
 
@@ -41,14 +42,18 @@ def unpack(path: Path, into: Path, progress: Callable[[int, int], object] | None
                 raise UserError(
                     f"{name} unpacks to {total >> 20:,} MiB, and {free >> 20:,} are free in {into}; make room first."
                 )
+            made = {into}
             for number, (entry, place) in enumerate(chosen):
-                target = into.joinpath(*place.parts)
+                target = into.joinpath(*map(_writable, place.parts))
                 try:
-                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _make(target.parent, made)
                     with archive.open(entry) as source, target.open("xb") as copy:
                         shutil.copyfileobj(source, copy, 1 << 20)  # zipfile stops at the size that was checked
                 except (FileExistsError, NotADirectoryError):
-                    raise UserError(f"{name} holds two files called {printable(str(place))}; {_UNPACK}.") from None
+                    raise UserError(
+                        f"{name} holds two files called {printable(str(place))}, or folders that this system takes for one; "
+                        f"{_UNPACK}."
+                    ) from None
                 if progress:
                     progress(number + 1, len(chosen))
     except UserError:
@@ -60,6 +65,22 @@ def unpack(path: Path, into: Path, progress: Callable[[int, int], object] | None
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, LookupError) as error:
         raise _damaged(name, error) from None
     return _root(into)
+
+
+def _make(folder: Path, made: set[Path]) -> None:
+    """Make a folder in those that were `made`. Raises FileExistsError where this system takes another for it: Rose, rose."""
+    if folder not in made:
+        _make(folder.parent, made)
+        folder.mkdir()
+        made.add(folder)
+
+
+def _writable(name: str) -> str:
+    """A name as this system can write it: on Windows without the signs that mean something else there."""
+    if not WINDOWS:
+        return name
+    name = re.sub(r'[\x00-\x1f<>:"|?*]', "_", name).rstrip(". ") or "_"
+    return f"{name}_" if RESERVED.fullmatch(name.partition(".")[0]) else name
 
 
 class _Reader(io.BufferedIOBase):

@@ -10,7 +10,6 @@ import errno
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from .config import ModelConfig
 from .errors import UserError
-from .files import write_atomic
+from .files import replace, write_atomic
 from .generator import Generator, make_generator
 from .pickled import first_line, load_pickle
 
@@ -178,7 +177,7 @@ def load_snapshot(
             ) from None
         say(f"{damage}; the one before it, at {int(state['images_seen']):,} images, takes its place.")
     if mend:
-        os.replace(before, last)
+        replace(before, last)
     return state
 
 

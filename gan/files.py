@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from pathlib import Path
+import time
+from pathlib import Path, PurePath
 
 from .errors import UserError
 
+WINDOWS = os.name == "nt"
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, whatever ending they are given
+PATIENCE = 5.0 if WINDOWS else 0.0  # seconds for which a file may be held open by somebody else when it is to be replaced
 CACHE = "this-flower-does-not-exist"  # below the user's folder for caches
 
 
@@ -25,8 +30,8 @@ def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
             file.flush()
             os.fsync(file.fileno())
         if keep and path.exists():
-            os.replace(path, keep)
-        os.replace(temporary, path)
+            replace(path, keep)
+        replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -36,6 +41,23 @@ def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """`os.replace`, which Windows refuses as long as anyone has the target open, a virus scanner say: waits. Raises OSError."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.05)
+
+
+def name_of(folder: PurePath, otherwise: str) -> str:
+    """What a folder, given by its whole path, is called: for a drive its letter, for a share its name, for / `otherwise`."""
+    return folder.name or re.sub(r"\W+", "", re.split(r"[\\/]", folder.drive)[-1]) or otherwise
 
 
 def sweep(folder: Path) -> None:

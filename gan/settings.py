@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from . import checks, latent
 from .errors import UserError
+from .files import RESERVED
 from .names import composed
 from .sampler import Fine, Flower, grid_flowers
 
@@ -18,7 +19,6 @@ MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24
 MAX_ADDRESS = 16_384  # characters of an address that are looked at; what was done to a flower takes some 350 of them
 MOST_IN_NAME, MOST_BYTES_IN_NAME = 100, 200  # of a file's; systems stop at 255 bytes, with its ending and while it is written
-_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, whatever ending they are given
 _Value = TypeVar("_Value")
 
 
@@ -315,7 +315,7 @@ def file_stem(*parts: object) -> str:
         cuts = ("-".join([*(name[:most] for name in names), digest]) for most in range(MOST_IN_NAME, 0, -1))
         text = next((cut for cut in cuts if _fits(cut)), digest)
     text = text.strip("._-") or "flower"
-    return f"{text}_" if _RESERVED.fullmatch(text.partition(".")[0]) else text
+    return f"{text}_" if RESERVED.fullmatch(text.partition(".")[0]) else text
 
 
 def _fits(name: str) -> bool:

@@ -87,7 +87,7 @@ def _from_hub(name: str, progress: Progress | None) -> Path:
 def _kept(latest: Path, title: str) -> Path | None:
     """The copy that was made when the Hub last answered, if it is whole."""
     try:
-        folder = _home() / json.loads(latest.read_text())["key"] / title
+        folder = _home() / json.loads(latest.read_text(encoding="utf-8"))["key"] / title
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return folder if _whole(folder) else None
@@ -149,7 +149,7 @@ def _sweep(home: Path) -> None:
 def _whole(folder: Path) -> bool:
     """Whether a copy is there with all of its files."""
     try:
-        return json.loads((folder.parent / DONE).read_text())["files"] == _count(folder)
+        return json.loads((folder.parent / DONE).read_text(encoding="utf-8"))["files"] == _count(folder)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-WINDOWS = os.name == "nt"
+from .files import WINDOWS
 
 
 class _Patient:

@@ -442,7 +442,7 @@ def test_half_precision_is_said_and_done(photos, tmp_path):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
 )
 def test_interrupted_runs_go_on(number, code, photos, tmp_path):
-    """Ctrl-C, SIGTERM and a closed terminal save after the step in hand; after SIGKILL the last snapshot is whole. All resume."""
+    """Ctrl-C, SIGTERM and a closed terminal save after the step in hand; after SIGKILL the last snapshot is whole."""
     out = tmp_path / "out"
     command = [sys.executable, str(ROOT / "train.py"), str(photos), *TINY, "--out", str(out), "--every", "8", "--threads", "1"]
     process = subprocess.Popen([*command, "--images", "10000000"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -15,6 +15,7 @@ import gradio as gr
 import numpy as np
 
 from .. import hub, latent, render, sample, settings
+from ..files import replace
 from ..sampler import Flower, Sampler
 from ..scores import headline
 from .photos import PhotoFolder
@@ -112,5 +113,5 @@ def cached(name: str, content: bytes) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(content)
-        os.replace(file.name, path)  # whole or not at all, while others may be reading
+        replace(file.name, path)  # whole or not at all, while others may be reading
     return str(path)
