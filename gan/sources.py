@@ -128,7 +128,7 @@ def _made(home: Path, final: Path, fill: Callable[[Path], Path]) -> Path:
         whole = Path(new) / "whole"
         whole.mkdir()
         photos.rename(whole / final.name)
-        (whole / DONE).write_text(json.dumps({"files": _count(whole / final.name)}))
+        (whole / DONE).write_text(json.dumps({"files": _count(whole / final.name)}), encoding="utf-8")
         if final.parent.exists() and not _whole(final):
             shutil.rmtree(final.parent)
         try:
