@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d
 
 from .errors import UserError
 
@@ -114,11 +114,12 @@ class _Conv(nn.Module):
         self.stride, self.kernel, self.same, self.groups = stride, kernel, same, groups
 
     def forward(self, x: Tensor, *, act: bool) -> Tensor:
-        padding = self.kernel // 2
-        if self.same and self.stride > 1:
-            x, padding = pad(x, _same(x.shape[3], self.kernel, self.stride) + _same(x.shape[2], self.kernel, self.stride)), 0
-        x = conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
-        return nn.functional.relu6(x, inplace=True) if act else x
+        if not (self.same and self.stride > 1):
+            x = conv2d(x, self.weight, self.bias, self.stride, self.kernel // 2, groups=self.groups)
+            return nn.functional.relu6(x, inplace=True) if act else x
+        (top, down), (left, right) = (_same_padding(size, self.kernel, self.stride) for size in x.shape[2:])
+        x = conv2d(x, self.weight, self.bias, self.stride, (top, left), groups=self.groups)[:, :, down:, right:]
+        return nn.functional.relu6(x) if act else x
 
 
 class _Block(nn.Module):
@@ -176,7 +177,11 @@ def _fold(state: Mapping[str, Tensor], conv: str, norm: str, epsilon: float) -> 
     return state[f"{conv}.weight"].float() * factor.view(-1, 1, 1, 1), bias - mean * factor
 
 
-def _same(size: int, kernel: int, stride: int) -> list[int]:
-    """TensorFlow's padding before and after for one axis."""
+def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's padding of one axis as a symmetric padding, and how many leading results to drop.
+
+    TensorFlow pads by t // 2 before and by t − t // 2 after. A convolution pads both ends alike at no cost; a longer end has
+    to be copied. With a whole stride more at both ends the same results follow after a leading one.
+    """
     total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
-    return [total // 2, total - total // 2]
+    return total // 2 + stride * (total % 2), total % 2
