@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -104,20 +103,29 @@ def spectral_distance(pictures: Tensor, usual: Tensor, across: Across = _same) -
 def kernel_distance(
     pictures: Tensor, photos: Tensor, others: Tensor, attract: Tensor, repel: Tensor, across: Across = _same
 ) -> Tensor:
-    """How far N×D `pictures` are from M×D `photos` as a set, up to a constant: minus their likeness, plus that to L×D `others`.
+    """How far N×D `pictures` are from M×D `photos` as a set: τ·E[ln p_others(x) − ln p_photos(x)] over the pictures x.
 
-    `attract` N×M and `repel` N×L are weights whose rows add up to 1 (or 0). It is half of a squared maximum mean discrepancy
-    (Gretton et al. 2012, equation 3) with the kernel exp(−d/(τ·d̄)), d the root mean square difference, d̄ the mean d to the
-    photos; scaled, so that its slope at d̄ does not hang on τ. `others` are pictures too: they are to be kept away from.
+    p is a density estimate, the weighted mean of the kernel exp(−d/(τ·d̄)), with d the root mean square difference of two rows
+    and d̄ the mean d to the photos. The logarithm divides each force by its own density (Deng et al. 2026, "Generative Modeling
+    via Drifting"): a picture far from all photos is drawn to them as strongly as a near one, and a rare photo draws as strongly
+    as a common one. `attract` N×M and `repel` N×L are the weights; a row adds up to 1, or is 0 and then adds nothing.
+    `others`, L×D, are pictures too: they are to be kept away from.
     """
     near, own = _distances(pictures, photos), _distances(pictures, others)
-    usual = across((near.detach() * attract).sum(1).mean())
-    width = TEMPERATURE * usual
-    likeness = (torch.exp(-near / width) * attract).sum(1) - (torch.exp(-own / width) * repel).sum(1)
-    return -likeness.mean() * TEMPERATURE * math.exp(1 / TEMPERATURE)
+    judged = (attract > 0).any(1).float()
+    total, count = across(torch.stack([(near.detach() * attract).sum(), judged.sum()]))
+    width = TEMPERATURE * (total / count.clamp_min(1e-6)).clamp_min(1e-6)  # where no class has a photo there is no distance
+    return TEMPERATURE * (_log_density(own / width, repel) - _log_density(near / width, attract)).mean()
 
 
-TEMPERATURE = 0.3  # τ of the kernel; at 0.15 pictures flee from one another into what no photo shows, at 0.6 they stay alike
+TEMPERATURE = 0.3  # τ of the kernel
+
+
+def _log_density(distances: Tensor, weights: Tensor) -> Tensor:
+    """ln Σ wᵢ·exp(−dᵢ) of each row of N×M distances d and weights w, N; 0 for a row without a weight."""
+    some = (weights > 0).any(1)
+    logs = torch.where(some[:, None], weights, torch.ones_like(weights)).log()
+    return torch.where(some, (logs - distances).logsumexp(1), torch.zeros_like(distances[:, 0]))
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Matching: the whole set of pictures is drawn towards the whole set of photos, in what a frozen network sees of both.
 
 A critic judges pictures one by one, and with a few hundred photos a generator soon draws the one flower that it likes.
-The kernel distance of two sets (maximum mean discrepancy, Gretton et al. 2012; in the features of a frozen network, Santos et
-al. 2019, "Learning Implicit Generative Models by Matching Perceptual Features") also drives pictures that are alike apart.
+A distance of two sets (in the features of a frozen network, Santos et al. 2019, "Learning Implicit Generative Models by
+Matching Perceptual Features") also drives pictures that are alike apart.
 """
 
 from __future__ import annotations

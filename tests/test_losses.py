@@ -178,12 +178,11 @@ def by_hand(pictures, photos, others, attract, repel):
     near = [[apart(a, b) for b in photos] for a in pictures]
     usual = np.mean([sum(d * w for d, w in zip(*rows)) for rows in zip(near, attract)])
     total = 0.0
-    for number, picture in enumerate(pictures):
-        for photo, weight in zip(photos, attract[number]):
-            total -= weight * math.exp(-apart(picture, photo) / (0.3 * usual))
-        for other, weight in zip(others, repel[number]):
-            total += weight * math.exp(-apart(picture, other) / (0.3 * usual))
-    return total / len(pictures) * 0.3 * math.exp(1 / 0.3)
+    for picture, wanted, unwanted in zip(pictures, attract, repel):
+        for sign, rows, weights in ((-1, photos, wanted), (1, others, unwanted)):
+            density = sum(w * math.exp(-apart(picture, row) / (0.3 * usual)) for row, w in zip(rows, weights))
+            total += sign * 0.3 * math.log(density) if weights.any() else 0.0
+    return total / len(pictures)
 
 
 @pytest.mark.parametrize("scale", [1, 0.02])
@@ -206,8 +205,8 @@ def test_kernel_distance_does_not_hang_on_the_unit_of_what_is_seen():
 
 
 @pytest.mark.parametrize("temperature", [0.15, 0.3, 0.6])
-def test_the_slope_at_the_usual_distance_is_the_same_at_any_temperature(monkeypatch, temperature):
-    """Of one picture beside one photo: d/dd = 1/d̄ at d = d̄, times how the root mean square changes with the picture."""
+def test_the_force_on_a_picture_beside_one_photo_is_the_same_at_any_temperature(monkeypatch, temperature):
+    """d/dd = 1/d̄ at every d, times how the root mean square changes with the picture."""
     monkeypatch.setattr(losses, "TEMPERATURE", temperature)
     picture, photo = torch.randn(1, 5, requires_grad=True), torch.randn(1, 5)
     losses.kernel_distance(picture, photo, photo, torch.ones(1, 1), torch.zeros(1, 1)).backward()
@@ -226,6 +225,24 @@ def test_kernel_distance_draws_to_photos_and_drives_from_others_and_only_by_thei
 
     assert pull(one, none)[0] > 0.1 and pull(one, none)[1] == 0
     assert pull(one, one)[0] > 0.1 and pull(one, one)[1] < -0.1
+
+
+def test_a_picture_far_from_all_photos_is_drawn_as_strongly_as_a_near_one():
+    pictures = torch.tensor([[0.0], [50.0]], requires_grad=True)
+    photos, one = torch.tensor([[-1.0], [1.2]]), torch.full((2, 2), 0.5)
+    losses.kernel_distance(pictures, photos, photos, one, torch.zeros(2, 2)).backward()
+    near, far = pictures.grad.abs().flatten().tolist()
+    assert far > near > 0
+
+
+@pytest.mark.parametrize("attract", [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
+def test_pictures_of_a_class_without_photos_cost_nothing_and_are_numbers(attract):
+    pictures, photos = torch.randn(2, 3, requires_grad=True), torch.randn(2, 3)
+    found = losses.kernel_distance(pictures, photos, photos, torch.tensor(attract), torch.zeros(2, 2))
+    found.backward()
+    assert found.isfinite() and pictures.grad.isfinite().all() and not pictures.grad[1].any()
+    alone = losses.kernel_distance(pictures[:1], photos, photos, torch.tensor(attract[:1]), torch.zeros(1, 2))
+    assert found.item() == pytest.approx(alone.item() / 2), "nor do they change how far is usual"
 
 
 def test_kernel_distance_has_a_slope_where_picture_and_photo_are_the_same():
