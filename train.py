@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gan import interrupts
 from gan.boards import WANDB_PROJECT, check_wandb
@@ -20,7 +20,7 @@ from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
 from gan.errors import UserError
 from gan.files import check_writable, name_of
 from gan.holdout import judged_by
-from gan.presets import PRESETS, from_preset, lasting, merged
+from gan.presets import PRESETS, from_preset, merged
 from gan.terminal import command, unbreakable
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="pixels a side, for flagship: 32, 64, 128 or 256 (default that of the preset)",
     )
+    add("--sides", nargs="+", action="extend", default=[], metavar="SIDE:IMAGES",
+        help="for flagship: draw each side for so many images or such a share of them, the last one until the end, as in "
+        "64:100000 128:50%% 256 (default 64:30%% 128:50%% 256, as far as --resolution)")  # fmt: skip
     add("--classes", nargs="+", action="extend", default=[], metavar="NAME", help="train on these sub-folders only")
     add("--manifest", type=Path, metavar="FILE", help="train on what this manifest.csv of `python -m gan doctor` keeps")
     add("--holdout", type=float, metavar="X", help="share of each class's photos kept away from training, 0 to 0.9 (default 0)")
@@ -78,8 +81,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add("--critic-warm-up", type=int, metavar="N", help="images at the start for the critic alone, with --from (default 0)")
     add("--width", type=int, metavar="N", help="hidden width h of the generator (default 64)")
     add("--critic-width", type=int, metavar="N", help="hidden width of the critic (default that of the generator)")
-    add("--critic-norm", choices=NORMS, help="none (default), ln (per sample) or bn (the paper's; breaks the penalty); not for "
-        + " or ".join(name for name, preset in PRESETS.items() if " norm" not in " ".join(preset.critic)))
+    add(
+        "--critic-norm",
+        choices=NORMS,
+        help="none (default), ln (per sample) or bn (the paper's; breaks the penalty); not for "
+        + " or ".join(name for name, preset in PRESETS.items() if " norm" not in " ".join(preset.critic)),
+    )
     add("--objective", choices=OBJECTIVES, help=_default("objective"))
     add("--penalty-weight", type=float, metavar="X",
         help=f"weight of the gradient penalty, for wgan-gp and relativistic ({_default('penalty_weight')})")  # fmt: skip
@@ -188,7 +195,7 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
 def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device, ranks: Ranks) -> int:
     from gan import lock
     from gan.data import find_photos, load_photos
-    from gan.device import describe, pick_precision
+    from gan.device import describe
     from gan.manifest import keeping
     from gan.run import Run
     from gan.sources import photo_folder
@@ -202,7 +209,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     out = args.out or Path("runs") / f"{args.preset}-{name_of(args.photos.resolve(), 'photos')}"
     ranks.from_first(lambda: _check_out(args, out))
     classes = tuple(found)
-    model, train = _configure(args, classes, pick_precision(device, args.precision))
+    model, train = _configure(args, classes, device, out)
     photos = load_photos(
         args.photos,
         OVERSAMPLE * model.resolution,
@@ -215,7 +222,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     _print_doctor(photos, model.resolution)
     if args.epochs:
-        train = lasting(train, args.epochs * len(photos.labels))
+        train = replace(train, images=args.epochs * len(photos.labels))
     train = train.validate()
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
@@ -320,20 +327,56 @@ def _check_overwrite(args: argparse.Namespace, out: Path) -> None:
     )
 
 
-def _configure(args: argparse.Namespace, classes: tuple[str, ...], precision: str) -> tuple[ModelConfig, TrainConfig]:
-    """Preset and flags → the two configurations. Raises UserError."""
+def _configure(
+    args: argparse.Namespace, classes: tuple[str, ...], device: torch.device, out: Path
+) -> tuple[ModelConfig, TrainConfig]:
+    """Preset, flags and the run in `out` → the two configurations. What is not given by hand stays as that run has it.
+
+    Raises UserError.
+    """
+    from gan import hub
+    from gan.device import pick_precision
+
     names = (
         "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight",
         "clip", "label_smoothing", "noisy_labels", "ema_images", "transpose", "flip_horizontal", "flip_vertical", "rotate",
         "holdout", "seed", "start_from",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if args.precision != "auto":
+        given["precision"] = args.precision
+    sides, resolution = tuple(args.sides), args.resolution
+    begun, settings = _begun(args, out)
+    if begun:
+        resolution = resolution or begun.resolution
+        sides = sides or (tuple(settings.pop("sides")) if resolution == begun.resolution else ())
+        settings.pop("sides", None)
+    elif args.start_from:
+        begun = hub.load(args.start_from).generator.config
     classes = merged(classes) if args.unconditional else classes
     return from_preset(
-        args.preset, classes, resolution=args.resolution, width=args.width, critic_width=args.critic_width,
-        critic_norm=args.critic_norm,
-        precision=precision, **given,
+        args.preset, classes, resolution=resolution, width=args.width, critic_width=args.critic_width,
+        critic_norm=args.critic_norm, sides=sides, begun=begun,
+        kept={"precision": pick_precision(device, args.precision), **settings}, **given,
     )  # fmt: skip
+
+
+def _begun(args: argparse.Namespace, out: Path) -> tuple[ModelConfig | None, dict[str, Any]]:
+    """The model and the training settings of the run that goes on in `out`, or None and nothing."""
+    from gan.checkpoint import load_snapshot
+    from gan.trainer import settings_of
+
+    try:
+        state = load_snapshot(out) if args.resume == "auto" else None
+        if state is None or not state["images_seen"]:
+            return None, {}
+        model, settings = ModelConfig.from_json(state["model"]), settings_of(state)
+    except (UserError, KeyError):  # Run.resume says what is wrong with it
+        return None, {}
+    if model.preset != args.preset:
+        return None, {}
+    settings.pop("critic")
+    return model, settings
 
 
 def _part(args: argparse.Namespace, train: TrainConfig, keep, part: int):
@@ -415,9 +458,12 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
     run.ranks.from_first(lambda: _check_overwrite(args, run.folder))  # its snapshot may be of before the first step
     if args.start_from:
         from gan import hub
+        from gan.checkpoint import load_critic
 
-        layers = run.begin_as(args.start_from, hub.load(args.start_from).generator)
-        print(f"begun with the first {layers} layers of {args.start_from}")
+        model = hub.load(args.start_from)
+        layers = run.begin_as(args.start_from, model.generator, load_critic(model.folder) if model.folder else None)
+        critic = "its critic" if run.begun_from["critic"] else "a new critic"
+        print(f"begun with the first {layers} layers of {args.start_from} and {critic}")
     return run
 
 
@@ -425,20 +471,17 @@ def _estimate(run: Run) -> int:
     """Time a few steps of a trainer that is thrown away, and print what the rest of the run would take."""
     from gan.trainer import Trainer, parameters
 
-    train, seen = run.trainer.config, run.trainer.images_seen
+    train = run.trainer.config
     trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.ranks)
     images = train.batch * train.critic_steps
-    coarse = _steps(min(train.coarse_images, train.images) - seen, images)
-    fine = _steps(train.images - seen - coarse * images, images)
-    begun = run.folder if run.saved else None
-    step = _step_seconds(trainer, begun) if coarse else 0.0
-    trainer.images_seen = train.coarse_images
-    finer = _step_seconds(trainer, begun) if fine else 0.0
-    each = " and ".join(f"{seconds:.2f} s" for seconds in (step, finer) if seconds)
-    seconds = coarse * step + fine * finer
-    if steps := coarse + fine:
-        count = f"{steps:,} step{'s' if steps > 1 else ''}"
-        print(f"cost:   about {_clock(seconds)} for {count} of {each}, measured on a throwaway copy")
+    begun, total, each, seconds = run.folder if run.saved else None, 0, [], 0.0
+    for first, end in run.trainer.phases():
+        trainer.schedule, trainer.images_seen = run.trainer.schedule, first
+        steps, step = _steps(end - first, images), _step_seconds(trainer, begun)
+        total, seconds, each = total + steps, seconds + steps * step, [*each, f"{step:.2f} s"]
+    if total:
+        count = f"{total:,} step{'s' if total > 1 else ''}"
+        print(f"cost:   about {_clock(seconds)} for {count} of {' and '.join(each)}, measured on a throwaway copy")
     else:
         print("cost:   nothing, for it has seen all its images")
     print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")

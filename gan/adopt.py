@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .generator import Generator, make_generator
 from .names import composed
+from .projected import SavedCritic
 from .style import StyleGenerator, normalise
 
 
@@ -63,9 +64,31 @@ def _adopt_codes(state: dict[str, Tensor], old: Generator, new: Generator) -> No
 
 
 def _rows(table: Tensor, old: Generator | StyleGenerator, new: Generator | StyleGenerator) -> Tensor:
+    return _named_rows(table, old.config.classes, new.config.classes)
+
+
+def _named_rows(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:
     """One row a class of `old` (or one for all) → one a class of `new`: its own where both name it, else their mean."""
-    names, mean = [composed(name) for name in old.config.classes], table.mean(0)
+    old, mean = tuple(map(composed, old)), table.mean(0)
     return torch.stack([
-        table[names.index(name)] if name in names and len(table) == len(names) else mean
-        for name in map(composed, new.config.classes)
+        table[old.index(name)] if name in old and len(table) == len(old) else mean for name in map(composed, new)
     ])  # fmt: skip
+
+
+def critic_with_classes(critic: SavedCritic, classes: tuple[str, ...]) -> dict[str, Tensor]:
+    """The state of a projected critic for `classes`: each head's embedding of a class by its name, a new class as the mean.
+
+    The embedding of a critic's only class is a part of the head's last layer, and becomes one where only one class is left.
+    """
+    state = dict(critic.state)
+    if critic.classes == classes:
+        return state
+    for out in [key for key in state if key.endswith(".out.weight")]:
+        head = out.removesuffix("out.weight")
+        known = state.pop(f"{head}embed.weight", torch.zeros_like(state[out]).T)  # W×K, or W×1 of zeros
+        rows = _named_rows(known.T, critic.classes, classes)
+        if len(classes) > 1:
+            state[f"{head}embed.weight"] = rows.T.contiguous()
+        else:
+            state[out] = state[out] + rows
+    return state

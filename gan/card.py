@@ -141,9 +141,11 @@ def _training_rows(trained: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("matching", f"kernel distance to the photos of the class, weight {trained['matching_weight']:g}"))
     if trained.get("spectrum_weight"):
         rows.append(("spectrum", f"distance to the mean of the photos, weight {trained['spectrum_weight']:g}"))
-    if trained.get("coarse_images"):
+    if trained.get("coarse_images"):  # of a model from before there was a schedule of sides
         side = trained["coarse_side"]
         rows.append(("coarse beginning", f"{side}×{side} for the first {trained['coarse_images']:,} images"))
+    if trained.get("sides"):
+        rows.append(("sides", _sides(trained["sides"])))
     if trained.get("diffaugment"):
         rows.append(("DiffAugment", "colour, shift and hole, on what the critic sees of photos and pictures"))
     if best := trained.get("chosen_by"):
@@ -199,6 +201,12 @@ def evaluation_section(scores: dict[str, Any]) -> list[str]:
         settings["command"],
         "```",
     ]
+
+
+def _sides(sides: list[str]) -> str:
+    """ "64×64 up to 4,800 images, 128×128 up to 8,000, 256×256 from there on" for ["64:4800", "128:8000", "256"]."""
+    parts = [text.split(":") for text in sides]
+    return ", ".join(f"{side}×{side} " + (f"up to {int(end[0]):,} images" if end else "from there on") for side, *end in parts)
 
 
 def _objective(trained: dict[str, Any]) -> str:

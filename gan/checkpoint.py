@@ -1,5 +1,5 @@
-"""What is on disk. A model to share: `config.json`, `model.safetensors`, `README.md`. A run to resume adds `snapshot.pt`
-and the snapshot before it.
+"""What is on disk. A model to share: `config.json`, `model.safetensors`, `README.md`, and the critic it was trained against,
+`critic.safetensors`. A run to resume adds `snapshot.pt` and the snapshot before it.
 
 Both are judged by their content, read strictly, and written atomically; nothing that is read is ever executed.
 """
@@ -25,16 +25,19 @@ from .errors import UserError
 from .files import replace, write_atomic
 from .generator import Generator, make_generator
 from .pickled import first_line, load_pickle
+from .projected import SavedCritic
 
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
 MEMORY = "photos.safetensors"  # what a model may remember of its photos (memory.py); not every model does
+CRITIC = "critic.safetensors"  # the critic that the model was trained against, for who trains on; not every model has it
 SNAPSHOT, BEFORE = "snapshot.pt", "snapshot-before.pt"  # the last one, and the one before it
 SNAPSHOT_SCHEMA = 1  # 0: without a version, and without "rollbacks"
 KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_MEMORY_BYTES = 64 << 20  # features of 25,000 photos
+MAX_CRITIC_BYTES = 3 << 20  # in half precision: the flagship's takes 1.4 MB, the paper's larger critics are not kept
 
 
 # ------------------------------------------------------------------------------------------------------------- models
@@ -77,6 +80,38 @@ def is_model(folder: Path) -> bool:
     return any((folder / name).exists() for name in (WEIGHTS, CONFIG))
 
 
+def save_critic(folder: Path, critic: SavedCritic) -> None:
+    """Write `critic.safetensors` in half precision; one of over MAX_CRITIC_BYTES is left out. Raises OSError."""
+    state = {key: value.detach().cpu().half().contiguous() for key, value in critic.state.items() if value.is_floating_point()}
+    about = {"layers": json.dumps(critic.layers), "side": str(critic.side), "classes": json.dumps(critic.classes)}
+    content = save(state, metadata=about)
+    if len(content) <= MAX_CRITIC_BYTES:
+        write_atomic(folder / CRITIC, content)
+    else:
+        (folder / CRITIC).unlink(missing_ok=True)
+
+
+def load_critic(folder: Path) -> SavedCritic | None:
+    """The critic of a model folder, its numbers in float32, or None where it holds none.
+
+    Raises UserError for a file that is damaged or no critic.
+    """
+    path = folder / CRITIC
+    if not path.is_file():
+        return None
+    state = {key: value.float() for key, value in read_weights(path).items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+        layers, classes = (tuple(map(str, json.loads(about[name]))) for name in ("layers", "classes"))
+        side = int(about["side"])
+    except (KeyError, ValueError, TypeError, OSError, SafetensorError):
+        raise UserError(f"{path} does not say which critic it is; remove it, and training begins with a new one.") from None
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise UserError(f"{path} holds values that are not finite; remove it, and training begins with a new one.")
+    return SavedCritic(layers, side, classes, state)
+
+
 def read_config(folder: Path) -> ModelConfig:
     """Read and check `config.json` of a model folder. Raises UserError."""
     path = folder / CONFIG
@@ -106,8 +141,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if header > min(size, MAX_CONFIG_BYTES):
             raise UserError(f"{path} is not a whole safetensors file (its header claims {header} bytes); fetch it again.")
         with safe_open(path, framework="pt") as file:
-            # As copies: safetensors gives views of the file, which change, or end the program, when somebody writes over it, and
-            # which Windows lets nobody replace.
+            # As copies: safetensors gives views of the file. They change, or end the program, when somebody writes over it, and
+            # Windows lets nobody replace it.
             return {key: file.get_tensor(key).clone() for key in file.keys()}
     except FileNotFoundError:
         raise UserError(f"{path} is missing; a model folder holds {CONFIG} and {WEIGHTS}.") from None

@@ -10,6 +10,7 @@ or, for a generator with styles (style.py),
 
     M>256                   a layer of the mapping network, 256 wide; all of them come first
     S>128                   a scale: twice the size before it (the first is 4×4), 128 channels
+    S>128 smooth            the same, low-pass filtered after it was enlarged
 
 A critic is written the same way, or in one string:
 
@@ -35,7 +36,8 @@ NORMS = ("none", "ln", "bn")
 OBJECTIVES = ("wgan-gp", "wgan-clip", "bce", "relativistic")
 
 _PROJECTED = re.compile(r"projected ([a-z0-9-]+)>(\d+)")
-_STYLE = re.compile(r"([MS])>(\d+)")
+_STYLE = re.compile(r"(?:M>(\d+)|S>(\d+)( smooth)?)")
+_SIDE = re.compile(r"(\d{1,5})(?::(\d{1,10}(?:\.\d+)?)(%)?)?")
 _CONV = re.compile(r"([CT])(\d+),(\d+),(\d+)>(\d+)((?: (?:bn|ln))?)((?: (?:relu|lrelu|tanh))?)")
 
 
@@ -50,6 +52,7 @@ class Layer:
     channels: int = 0
     norm: str = ""  # "", "bn" or "ln"
     activation: str = ""  # "", "relu", "lrelu" or "tanh"
+    smooth: bool = False  # of an "S": filtered after it was enlarged
 
     def size_after(self, size: int) -> int:
         """Side of the output in pixels for an input of side `size`."""
@@ -67,7 +70,8 @@ def parse_layer(text: str) -> Layer:
     if text in ("up", "up-corners"):
         return Layer(text)
     if found := _STYLE.fullmatch(text):
-        return _in_range(Layer(found[1], channels=int(found[2])), text)
+        mapping, scale, smooth = found.groups()
+        return _in_range(Layer("M" if mapping else "S", channels=int(mapping or scale), smooth=bool(smooth)), text)
     found = _CONV.fullmatch(text)
     if not found:
         raise UserError(f"'{text}' is not a layer; write for example 'C3,1,1>64 bn relu', 'T4,2,1>64 bn relu' or 'up'.")
@@ -90,6 +94,30 @@ def parse_projected(critic: tuple[str, ...]) -> Projected | None:
     """What a critic's one string says (grammar above), or None for one of layers."""
     found = _PROJECTED.fullmatch(critic[0]) if len(critic) == 1 else None
     return Projected(found[1], int(found[2])) if found else None
+
+
+def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:
+    """A schedule of sides → each side in pixels, and after how many images of the run the next one takes over.
+
+    Every entry but the last says for how long: `64:100000` images, or `64:30%` of a run of `images`; the last one, `256`, is
+    drawn until the end, and its number is `images`. Raises UserError where the schedule cannot be read or does not grow.
+    """
+    result, reached = [], 0
+    for number, text in enumerate(sides, 1):
+        found = _SIDE.fullmatch(text)
+        if not found or bool(found[2]) == (number == len(sides)):
+            raise UserError(
+                f"--sides has '{text}'; write each side with its images or its share, and the last side alone, as in "
+                "64:100000 128:50% 256."
+            )
+        side, length, percent = int(found[1]), float(found[2] or 0), found[3]
+        if not 4 <= side <= MAX_RESOLUTION or side & (side - 1) or result and side <= result[-1][0]:
+            raise UserError(
+                f"--sides has '{text}'; use powers of two from 4 to {MAX_RESOLUTION}, each larger than the one before."
+            )
+        reached = images if number == len(sides) else reached + int(length * images / 100 if percent else length)
+        result.append((side, reached))
+    return result
 
 
 def _in_range(layer: Layer, text: str) -> Layer:
@@ -197,8 +225,7 @@ class TrainConfig:
     noisy_labels: bool = False  # bce only: labels in [0, 0.3] and [0.7, 1.2] (slides)
     matching_weight: float = 0.0  # of the kernel distance to the photos (matching.py); wants a projected critic
     spectrum_weight: float = 0.0  # of the distance of mean log spectra (losses.spectral_distance)
-    coarse_side: int = 0  # pixels a side that a generator with styles begins at; 0: all of them
-    coarse_images: int = 0  # images until the whole side is drawn
+    sides: tuple[str, ...] = ()  # what a generator with styles draws in turn (parse_sides); (): the whole side throughout
     diffaugment: bool = False  # the critic sees photos and pictures with changed colours, moved and cut (augment.py)
     ema_images: int = 10_000  # half-life of the weight average, in images
     transpose: bool = True
@@ -217,7 +244,6 @@ class TrainConfig:
             ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
             ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("critic_warm_up", 0, 10**9), ("seed", 0, 2**32 - 1),
             ("holdout", 0.0, 0.9), ("penalty_every", 1, 1000), ("matching_weight", 0.0, 1e6), ("spectrum_weight", 0.0, 1e6),
-            ("coarse_side", 0, MAX_RESOLUTION), ("coarse_images", 0, 10**10),
         ):  # fmt: skip
             value = getattr(self, name)
             whole = isinstance(low, int)
@@ -231,8 +257,7 @@ class TrainConfig:
             raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
         if self.matching_weight and not projected:
             raise UserError("matching compares what a frozen network sees; use it with a projected critic, as flagship has.")
-        if self.coarse_images and not self.coarse_side:
-            raise UserError("a coarse beginning needs the side that it draws; give coarse_side too.")
+        parse_sides(self.sides, self.images)
         if self.precision not in ("fp32", "bf16"):
             raise UserError(f"--precision is '{self.precision}'; choose fp32 or bf16.")
         return self

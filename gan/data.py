@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,10 @@ from PIL import Image
 from . import layout
 from .errors import UserError
 from .names import composed, is_ignored, printable
-from .photo import cannot_read, prepare, refuse
+from .photo import cannot_read, prepare, refuse, side_of
 
 MIN_PHOTOS = 8
+SHARP = 0.625  # a photo that is enlarged further teaches blur: below 160 pixels it is not shown at 256
 
 _NAME_ONE = "name the folder that has a sub-folder of photos for each class"
 _LOOP = "a link to a folder it lies in"
@@ -47,6 +48,7 @@ class Photos:
     skipped: tuple[Skipped, ...]
     digest: str  # SHA-256 of pixels, labels and class names: a resumed run can tell that its photos changed
     files: tuple[Path, ...] = ()  # where each photo was read from
+    native: tuple[int, ...] = ()  # the shorter side of each photo in pixels, before it was resized; () where nobody asked
 
     def counts(self) -> dict[str, int]:
         """Number of photos a class."""
@@ -55,7 +57,19 @@ class Photos:
     def merged(self, name: str) -> Photos:
         """The same photos as the single class `name`, for plain models. Shares the pixels."""
         labels = torch.zeros_like(self.labels)
-        return Photos(self.images, labels, (name,), self.skipped, _digest(self.images, labels, (name,)), self.files)
+        digest = _digest(self.images, labels, (name,))
+        return replace(self, labels=labels, classes=(name,), digest=digest)
+
+    def sharp(self, side: int) -> torch.Tensor:
+        """Indices of the photos that are fit to be shown at `side` pixels: those of at least SHARP of it, before resizing.
+
+        A class without such a photo keeps all of its photos.
+        """
+        if not self.native:
+            return torch.arange(len(self.labels))
+        fit = torch.tensor(self.native) >= SHARP * side
+        left = torch.bincount(self.labels[fit], minlength=len(self.classes))
+        return (fit | (left == 0)[self.labels]).nonzero()[:, 0]
 
 
 def find_photos(
@@ -103,8 +117,10 @@ def load_photos(
     files = [(label, path) for label, paths in enumerate(found.values()) for path in paths]
     _check_memory(len(files), size)
     images = np.empty((len(files), 3, size, size), np.uint8)
+    sides = [0] * len(files)
 
     def decode(number: int) -> str:
+        sides[number] = side_of(files[number][1])
         return prepare(files[number][1], images[number])
 
     kept = []
@@ -116,23 +132,41 @@ def load_photos(
                 skipped.append(Skipped(_shown(files[number][1], folder), reason))
             else:
                 images[len(kept)] = images[number]  # close the gaps in place: no second copy of everything
-                kept.append(files[number])
+                kept.append((*files[number], sides[number]))
             if progress:
                 progress(number + 1, len(files))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for what is queued
 
-    classes, labels = tuple(found), torch.tensor([label for label, _ in kept], dtype=torch.int64)
+    classes, labels = tuple(found), torch.tensor([label for label, _, _ in kept], dtype=torch.int64)
     pixels = torch.from_numpy(images[: len(kept)])
     skipped.sort(key=lambda item: item.path)
-    paths = tuple(path for _, path in kept)
-    photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes), paths)
+    paths, native = tuple(path for _, path, _ in kept), tuple(side for _, _, side in kept)
+    photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes), paths, native)
     try:
         _check_counts(photos, found, folder)
     except UserError as error:
         error.skipped = photos.skipped  # what explains it best
         raise
     return photos
+
+
+def sample_classes(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """Indices of at most `count` of the photos with these sorted `labels` N, spread evenly over each class.
+
+    A class keeps LEAST photos, where it has so many. Larger classes share the rest in proportion to their numbers.
+    """
+    sizes = torch.bincount(labels)
+    if len(labels) <= count:
+        return torch.arange(len(labels))
+    kept = sizes.clamp(max=min(LEAST, count // len(sizes)))
+    over = sizes - kept
+    kept = kept + over * (count - int(kept.sum())) // int(over.sum())
+    starts = sizes.cumsum(0) - sizes
+    return torch.cat([start + torch.arange(n) * size // n for start, size, n in zip(starts, sizes, kept.tolist()) if n])
+
+
+LEAST = 32  # photos of a class that a sample of all photos holds, where the class has so many
 
 
 # ------------------------------------------------------------------------------------------------------ finding files

@@ -87,7 +87,7 @@ def batch_that_fits(trainer: Trainer) -> int:
 def _fits(model: ModelConfig, config: TrainConfig, photos: Photos, device: torch.device) -> bool:
     try:
         trainer = Trainer(model, config, photos, device)
-        trainer.images_seen = config.coarse_images  # the whole side is the largest
+        trainer.images_seen = config.images  # by then the side is the largest
         for _ in range(2):  # Adam's averages are there from the first one on
             trainer.step()
     except (MemoryError, RuntimeError) as error:

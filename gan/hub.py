@@ -22,7 +22,9 @@ from .card import completed, model_card
 from .checkpoint import (
     CARD,
     CONFIG,
+    CRITIC,
     MAX_CONFIG_BYTES,
+    MAX_CRITIC_BYTES,
     MAX_MEMORY_BYTES,
     MAX_WEIGHT_BYTES,
     MEMORY,
@@ -128,9 +130,9 @@ def check_publishing(repo: str) -> None:
 def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
-    Only the files of a model, what it remembers of its photos (memory.py) and the pictures of its growth are sent, never the
-    state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is by default
-    that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
+    Only the files of a model, its critic, what it remembers of its photos (memory.py) and the pictures of its growth are sent,
+    never the state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is by
+    default that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -139,7 +141,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
     check_name(repo)
     generator = load_model(folder)
     config = generator.config
-    sent = [folder / name for name in (*MODEL_FILES, MEMORY) if name != CARD and (folder / name).is_file()]
+    sent = [folder / name for name in (*MODEL_FILES, MEMORY, CRITIC) if name != CARD and (folder / name).is_file()]
     sent += [path for _, path in growth.frames(folder)]
     files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
     files.append(CommitOperationAdd(CARD, _card(folder, generator)))
@@ -346,23 +348,24 @@ def _fetch(repo: str, revision: str) -> str:
         head(WEIGHTS, commit, MAX_WEIGHT_BYTES)
         for filename in (WEIGHTS, CONFIG):
             hf_hub_download(repo, filename, revision=commit, etag_timeout=ANSWER_SECONDS)
-        _fetch_memory(repo, commit)
+        _fetch_extras(repo, commit)
     if revision != commit and _cached_commit(repo, revision) != commit:
         # Lets the cache remember which commit the branch is at, for a start without the Hub.
         hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=ANSWER_SECONDS)
     return commit
 
 
-def _fetch_memory(repo: str, commit: str) -> None:
-    """Bring what the model remembers of its photos, where there is any. The model is whole without, so nothing is raised."""
+def _fetch_extras(repo: str, commit: str) -> None:
+    """Bring the critic, and what the model remembers of its photos. The model is whole without them, so nothing is raised."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    try:
-        found = get_hf_file_metadata(hf_hub_url(repo, MEMORY, revision=commit), timeout=ANSWER_SECONDS)
-        if found.size is not None and found.size <= MAX_MEMORY_BYTES:
-            hf_hub_download(repo, MEMORY, revision=commit, etag_timeout=ANSWER_SECONDS)
-    except Exception:  # of three libraries, and most often that there is no such file
-        pass
+    for name, limit in ((MEMORY, MAX_MEMORY_BYTES), (CRITIC, MAX_CRITIC_BYTES)):
+        try:
+            found = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=ANSWER_SECONDS)
+            if found.size is not None and found.size <= limit:
+                hf_hub_download(repo, name, revision=commit, etag_timeout=ANSWER_SECONDS)
+        except Exception:  # of three libraries, and most often that there is no such file
+            pass
 
 
 def _cached(repo: str, filename: str, revision: str) -> Path | None:

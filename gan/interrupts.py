@@ -12,7 +12,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def signals() -> list[signal.Signals]:
-    """The signals by which this system asks a program to end; without that of a closed terminal, where `nohup` has it ignored."""
+    """The signals by which this system asks a program to end. Under `nohup` that of a closed terminal is not one of them."""
     known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     return [number for number in known if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
+from .config import NORMS, OBJECTIVES, ModelConfig, TrainConfig, parse_sides
 from .errors import UserError
 
 EVERY = "all"  # the class of a plain model, and the name of the figures over every class
@@ -76,11 +76,13 @@ PRESETS: dict[str, Preset] = {
     ),
     "flagship": Preset(
         "styles, a projected critic and matched sets", 128,
-        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h", "S>h", "S>32", "S>16"), ("projected efficientnet-lite0>h",), z_dim=128,
+        # Maps of up to 16 pixels are enlarged by repeating pixels, which learns sooner; that grid is too coarse to be seen.
+        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h smooth", "S>h smooth", "S>32 smooth", "S>16 smooth"),
+        ("projected efficientnet-lite0>h",), z_dim=128,
         training={
             "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 160_000, "lr": 4e-4, "critic_lr": 1e-3,
             "beta1": 0.0, "beta2": 0.99, "penalty_weight": 0.001, "penalty_every": 4, "matching_weight": 20.0,
-            "spectrum_weight": 0.3, "coarse_side": 64, "diffaugment": True,
+            "spectrum_weight": 1.0, "sides": ("64:30%", "128:50%", "256"), "diffaugment": True,
             "transpose": False, "flip_vertical": False, "rotate": False,
         },
     ),
@@ -88,7 +90,6 @@ PRESETS: dict[str, Preset] = {
 
 
 RESOLUTIONS = (32, 64, 128, 256)  # of a generator with styles
-COARSE = 0.4  # share of the images that its coarse beginning takes
 
 
 def resolve(layers: tuple[str, ...], width: int, norm: str = "none") -> tuple[str, ...]:
@@ -115,13 +116,19 @@ def from_preset(
     width: int | None = None,
     critic_width: int | None = None,
     critic_norm: str | None = None,
+    sides: tuple[str, ...] = (),
+    begun: ModelConfig | None = None,
+    kept: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> tuple[ModelConfig, TrainConfig]:
     """Model and training run of a preset, for these classes.
 
     `resolution` is the side of the pictures, for a preset with styles one of RESOLUTIONS. `width` overrides the generator's
-    hidden width h, `critic_width` the critic's (by default the same), `training` any field of TrainConfig. Classes are merged
-    into one where the preset is unconditional. Raises UserError, also for a setting that the preset cannot honour.
+    hidden width h, `critic_width` the critic's (by default the same), `training` any field of TrainConfig. `kept` are fields of
+    TrainConfig that a run which goes on began with: they stand where `training` says nothing, and are not checked against the
+    preset. `sides` is a schedule in place of the preset's (config.parse_sides); its last side is the default of `resolution`.
+    `begun` is the model whose weights the run begins with: scales are enlarged as there. Classes are merged into one where the
+    preset is unconditional. Raises UserError, also for a setting that the preset cannot honour.
     """
     preset = find_preset(name)
     critic_norm = _norm(name, preset, critic_norm)
@@ -134,15 +141,19 @@ def from_preset(
         classes = merged(classes)
     if EVERY in classes and len(classes) > 1:
         raise UserError(f"a class is called '{EVERY}', as the figures over every class are; rename its folder, then train.")
+    if sides and resolution is None:
+        resolution = parse_sides(sides, 1)[-1][0]
     side = preset.resolution if resolution is None else resolution
-    layers = _at(preset, side)
+    layers = _keep_enlarging(resolve(_at(preset, side), width), begun)
     critic = resolve(preset.critic, critic_width, critic_norm)
-    model = ModelConfig(name, side, classes, resolve(layers, width), preset.z_dim)
-    train = replace(TrainConfig(critic=critic), **{**preset.training, **training})
+    model = ModelConfig(name, side, classes, layers, preset.z_dim).validate()
+    train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
     _check_objective(train.objective, training)
-    if not train.coarse_side < side:
-        train = replace(train, coarse_side=0)
-    return model.validate(), lasting(train, train.images).validate()
+    if sides and not (model.styled and parse_sides(sides, train.images)[-1][0] == side):
+        raise UserError(
+            f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that has styles, as flagship."
+        )
+    return model, replace(train, sides=sides or _up_to(side, train.sides)).validate()
 
 
 def _norm(name: str, preset: Preset, norm: str | None) -> str:
@@ -178,9 +189,20 @@ def _check_objective(objective: str, given: Mapping[str, Any]) -> None:
             )
 
 
-def lasting(train: TrainConfig, images: int) -> TrainConfig:
-    """The same training for a run of `images`; where it begins coarse, it does so for COARSE of them."""
-    return replace(train, images=images, coarse_images=int(COARSE * images) if train.coarse_side else 0)
+def _up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:
+    """A preset's schedule of sides for pictures of `side` pixels: the coarser sides as they are, then that one."""
+    coarser = tuple(text for text in sides if int(text.split(":")[0]) < side)
+    return (*coarser, str(side)) if coarser else ()
+
+
+def _keep_enlarging(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple[str, ...]:
+    """`layers` with each scale enlarged as in the model `begun`, where that has a scale of the same width in the same place.
+
+    Weights learnt with one way of enlarging draw nothing with the other.
+    """
+    old = begun.generator if begun else ()
+    same = [a.removesuffix(" smooth") == b.removesuffix(" smooth") for a, b in zip(old, layers)]
+    return tuple(old[number] if number < len(same) and same[number] else layer for number, layer in enumerate(layers))
 
 
 def _at(preset: Preset, side: int) -> tuple[str, ...]:

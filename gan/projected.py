@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,16 @@ WIDTHS = (32, 64, 128, 256)  # channels after mixing, finest map first
 SLOPE = 0.2
 SETTLE = 2048  # photos that the maps are standardized by, and that sets are matched with, at most
 BATCH = 32
+
+
+@dataclass(frozen=True)
+class SavedCritic:
+    """A critic as a model folder holds it: its layers (config.py), the side it judged last, the classes it knows, its state."""
+
+    layers: tuple[str, ...]
+    side: int
+    classes: tuple[str, ...]
+    state: dict[str, Tensor]
 
 
 class ProjectedCritic(nn.Module):

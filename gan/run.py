@@ -1,6 +1,7 @@
 """A run folder: a model folder that also holds what its training needs and shows.
 
 config.json  model.safetensors  README.md  samples.png     the model, to share
+critic.safetensors                                         the critic of the same moment, for who trains on
 snapshot.pt  snapshot-before.pt                            what resuming needs, and the one before it
 reals.png                                                  photos as the critic sees them
 grids/000012800.png                                        the same noise and classes through training (fig. 19), 60 at most
@@ -36,6 +37,7 @@ from .files import sweep, write_atomic
 from .fitting import step
 from .generator import Generator, to_uint8
 from .journal import Journal
+from .projected import SavedCritic
 from .ranks import ALONE, Lost, Ranks
 from .render import grid, png
 from .trainer import Stats, Trainer, parameters
@@ -116,16 +118,18 @@ class Run:
             self.judge.go_on(bool(self.best.get("held_out")))
         self.rollbacks, self.saved = list(state.get("rollbacks", [])), self.trainer.images_seen
 
-    def begin_as(self, name: str, other: Generator) -> int:
+    def begin_as(self, name: str, other: Generator, critic: SavedCritic | None = None) -> int:
         """Begin with the weights of the model called `name`, as far as they fit; returns how many convolutions do.
 
-        Raises UserError when none does.
+        `critic` is the one it was trained against: it is taken up, too, where it is of the same build. Raises UserError when no
+        convolution fits.
         """
         layers = self.trainer.begin_as(other)
         if not layers:
             raise UserError(f"no layer of '{name}' fits {self.trainer.model.preset}; begin with a model of the same family.")
         kept = ("images", "hours", "holdout", "seed")
-        self.begun_from = {"name": name, **{key: other.config.trained.get(key) for key in kept}}
+        kept_critic = critic is not None and self.trainer.begin_critic_as(critic)
+        self.begun_from = {"name": name, "critic": kept_critic, **{key: other.config.trained.get(key) for key in kept}}
         return layers
 
     def train(
@@ -309,6 +313,7 @@ class Run:
         trained = {
             **{name: value for name, value in config.to_json().items() if name != "images"},
             "images": trainer.images_seen,
+            "sides": trainer.sides_trained(),
             "steps": trainer.generator_steps,
             "hours": round(self.seconds / 3600, 3),
             "hardware": describe(trainer.device, self.ranks.size),
@@ -322,6 +327,7 @@ class Run:
         }
         described = replace(trainer.model, trained=trained)
         checkpoint.save_model(self.folder, trainer.averaged(), described, half=self.half)
+        checkpoint.save_critic(self.folder, trainer.saved_critic())
         write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
         write_atomic(self.folder / checkpoint.SAMPLES, png(sheet))
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, interpolate, leaky_relu
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu
 
 from . import latent
 from .config import ModelConfig, parse_layer
@@ -34,14 +34,15 @@ class StyleGenerator(nn.Module):
         self.config = config
         layers = [parse_layer(text) for text in config.generator]
         mapping = [layer.channels for layer in layers if layer.op == "M"]
-        scales = [layer.channels for layer in layers if layer.op == "S"]
+        scales = [layer for layer in layers if layer.op == "S"]
         self.embed = nn.Linear(config.code_dim, config.z_dim, bias=False) if config.code_dim else None
         widths = [config.z_dim * (2 if config.code_dim else 1), *mapping]
         self.mapping = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         style = widths[-1]
-        self.start = nn.Linear(style, scales[0] * 16)
+        self.start = nn.Linear(style, scales[0].channels * 16)
         self.scales = nn.ModuleList(
-            Scale(before, channels, style) for before, channels in zip([scales[0], *scales], scales, strict=False)
+            Scale(before.channels, scale.channels, style, scale.smooth)
+            for before, scale in zip([scales[0], *scales], scales, strict=False)
         )
         # The mean style of each class, which truncation draws towards; `settle` keeps it.
         self.register_buffer("mean_style", torch.zeros(max(1, config.code_dim), style))
@@ -135,9 +136,9 @@ def normalise(x: Tensor) -> Tensor:
 class Scale(nn.Module):
     """Two modulated convolutions at one size, and what they add to the picture."""
 
-    def __init__(self, before: int, channels: int, style: int) -> None:
+    def __init__(self, before: int, channels: int, style: int, smooth: bool) -> None:
         super().__init__()
-        self.first, self.second = Modulated(before, channels, style), Modulated(channels, channels, style)
+        self.first, self.second = Modulated(before, channels, style, smooth), Modulated(channels, channels, style)
         self.rgb = nn.Linear(style, channels)  # the modulation of the three 1×1 kernels below
         self.rgb_weight, self.rgb_bias = nn.Parameter(torch.empty(3, channels)), nn.Parameter(torch.zeros(3))
 
@@ -164,8 +165,10 @@ class Scale(nn.Module):
 class Modulated(nn.Module):
     """A 3×3 convolution whose input channels the style scales and whose output is scaled back (section 2.2); leaky ReLU."""
 
-    def __init__(self, before: int, channels: int, style: int) -> None:
+    def __init__(self, before: int, channels: int, style: int, smooth: bool = False) -> None:
+        """`smooth` says how maps are enlarged: by repeating pixels, which leaves a grid, or with a low-pass filter."""
         super().__init__()
+        self.smooth = smooth
         self._frozen: tuple[Tensor, Tensor] | None = None
         self.affine = nn.Linear(style, before)
         self.weight, self.bias = nn.Parameter(torch.empty(channels, before, 3, 3)), nn.Parameter(torch.zeros(channels))
@@ -188,11 +191,25 @@ class Modulated(nn.Module):
             scale = self.affine(style)
             demodulation = GAIN * (scale.square() @ energy.T + 1e-8).rsqrt()
         x = x.to(kernels.dtype) * scale.to(kernels.dtype)[:, :, None, None]
-        if enlarge:  # after the scaling, which then touches a quarter of the pixels
-            x = interpolate(x, scale_factor=2, mode="nearest")
-        x = conv2d(x, kernels, padding=1)
+        # The scaling comes first: it then touches a quarter of the pixels.
+        if enlarge and self.smooth:
+            x = low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2))
+        else:
+            x = conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
         x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
         return leaky_relu(x, SLOPE, inplace=True)
+
+
+def low_pass(x: Tensor) -> Tensor:
+    """Maps N×C×(2H+1)×(2W+1) of a transposed convolution of stride 2 → N×C×2H×2W, filtered by [1 3 3 1]/4 along both axes.
+
+    Inside the map this equals bilinear enlarging before the convolution (filters commute), at a quarter of its products
+    (StyleGAN2 enlarges in this order too).
+    """
+    channels = x.shape[1]
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
+    x = conv2d(x, taps.view(1, 1, 4, 1).expand(channels, 1, 4, 1), padding=(1, 0), groups=channels)
+    return conv2d(x, taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), padding=(0, 1), groups=channels)
 
 
 def _kind(x: Tensor) -> torch.dtype:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,16 +14,17 @@ from torch.nn.functional import avg_pool2d
 from torch.nn.utils import get_total_norm
 
 from . import latent, losses
+from .adopt import critic_with_classes
 from .augment import Augment, diffaugment, ranged
 from .chance import Chance
-from .config import ModelConfig, TrainConfig
+from .config import ModelConfig, TrainConfig, parse_sides
 from .critic import Critic, make_critic
-from .data import Photos
+from .data import Photos, sample_classes
 from .errors import UserError
 from .generator import Generator, make_generator, one_hot
 from .grow import begin_as
 from .matching import Matching
-from .projected import SETTLE, ProjectedCritic
+from .projected import SETTLE, ProjectedCritic, SavedCritic
 from .ranks import ALONE, Ranks, share_norms
 from .style import StyleGenerator
 
@@ -72,8 +73,9 @@ class Trainer:
             for network in (generator, self.critic):
                 network.reset()
                 share_norms(network, ranks)
-        if train.coarse_images:
-            generator.begin_coarse(train.coarse_side)
+        self.schedule = parse_sides(train.sides, train.images)  # as planned at the beginning, however long the run goes on
+        if self.schedule:
+            generator.begin_coarse(self.schedule[0][0])
         self.generator = generator.to(device, memory_format=torch.channels_last)
         self.matching = Matching(self.critic, ranks) if train.matching_weight else None
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
@@ -86,6 +88,8 @@ class Trainer:
         self.images_seen = 0
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once settled
         self._settled_at = 0  # the side of the pictures that the critic was made ready for
+        self._sharp_at = 0, torch.zeros(0, dtype=torch.int64)  # a side, and which photos are fit for it
+        self._known_side = 0  # the side at which the critic's statistics came with it from another run (begin_critic_as)
 
     # --------------------------------------------------------------------------------------------------------- a step
 
@@ -128,8 +132,25 @@ class Trainer:
 
     @property
     def side(self) -> int:
-        """Pixels a side that are trained now: fewer at the beginning, where the run begins coarse (Karras et al. 2018)."""
-        return self.config.coarse_side if self.images_seen < self.config.coarse_images else self.model.resolution
+        """Pixels a side that are trained now, by the schedule: fewer at the beginning (Karras et al. 2018, section 2)."""
+        return next((side for side, end in self.schedule if self.images_seen < end), self.model.resolution)
+
+    def sides_trained(self) -> list[str]:
+        """The schedule as far as it has come, each side but the last with the images after which it ended: "64:4800", "128"."""
+        ended = [f"{side}:{end}" for side, end in self.schedule if side < self.side]
+        return [*ended, str(self.side)] if self.schedule else []
+
+    @property
+    def _sharp(self) -> Tensor:
+        if self._sharp_at[0] != self.side:
+            self._sharp_at = self.side, self.photos.sharp(self.side)
+        return self._sharp_at[1]
+
+    def phases(self) -> list[tuple[int, int]]:
+        """What is left of the run, cut where the side changes: after how many images each part begins and ends."""
+        ends = [end for _, end in self.schedule[:-1] if self.images_seen < end < self.config.images]
+        starts = [self.images_seen, *ends]
+        return [(start, end) for start, end in zip(starts, [*ends, self.config.images], strict=True) if start < end]
 
     def _settle(self) -> None:
         """Show the photos to a projected critic, and to what matches sets, when the side of the pictures is a new one."""
@@ -137,12 +158,10 @@ class Trainer:
             return
         self._settled_at = self.side
         if self.config.spectrum_weight or isinstance(self.critic, ProjectedCritic):
-            total = len(self.photos.labels)
-            count = min(SETTLE, total)
-            index = torch.arange(count) * total // count  # of every class: photos come in the order of their classes
+            index = self._sharp[sample_classes(self.photos.labels[self._sharp], SETTLE)]
             photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
             self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
-            if isinstance(self.critic, ProjectedCritic):
+            if isinstance(self.critic, ProjectedCritic) and self.side != self._known_side:
                 self.critic.settle(photos)
             if self.matching:
                 self.matching.settle(photos, self.photos.labels[index].to(self.device))
@@ -171,12 +190,15 @@ class Trainer:
         return self.critic.look(diffaugment(images, draws) if self.config.diffaugment else images)
 
     def _indices(self, start: int, count: int) -> Tensor:
-        """Photos `start` to `start + count` of an endless order in which every epoch is a shuffle of its own."""
-        total, parts = len(self.photos.labels), []
+        """Photos `start` to `start + count` of an endless order in which every epoch is a shuffle of its own.
+
+        Photos far smaller than the side that is trained now are left out.
+        """
+        total, parts = len(self._sharp), []
         while count:
             epoch, offset = divmod(start, total)
             order = torch.randperm(total, generator=torch.Generator().manual_seed(_mix(~self.config.seed, epoch)))
-            parts.append(order[offset : offset + count])
+            parts.append(self._sharp[order[offset : offset + count]])
             start, count = start + len(parts[-1]), count - len(parts[-1])
         return torch.cat(parts)
 
@@ -274,15 +296,33 @@ class Trainer:
     def begin_as(self, other: Generator | StyleGenerator) -> int:
         """Begin with the weights of `other` as far as they fit (see grow.py); returns how many of its convolutions do.
 
-        Where they reach to the whole side of the pictures there is no coarse beginning: it would train the coarse scales away
-        from finer ones that are as good already.
+        Sides below the one they reach to are left out of the schedule: training them would change the coarse scales under finer
+        ones that are as good already.
         """
         layers = begin_as(self.generator, other)
-        if self.model.styled and layers == 2 * len(self.generator.scales):
-            self.config = replace(self.config, coarse_images=0)
+        if self.model.styled and layers:
+            reached = 4 << (layers // 2 - 1)
+            self.schedule = [(side, end) for side, end in self.schedule if side >= reached]
         self.generator.train()
         self.ema.load_state_dict(self.generator.state_dict())
         return layers
+
+    def begin_critic_as(self, other: SavedCritic) -> bool:
+        """Begin with the critic `other` and its statistics; False, and nothing changed, where it is of another build."""
+        if not isinstance(self.critic, ProjectedCritic) or other.layers != self.config.critic:
+            return False
+        state = critic_with_classes(other, self.model.classes)
+        wanted = self.critic.state_dict()
+        if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in wanted.items()}:
+            return False
+        self.critic.load_state_dict(state)
+        self._known_side = other.side
+        return True
+
+    def saved_critic(self) -> SavedCritic:
+        """The critic of this moment, as a model folder keeps it."""
+        side = self._settled_at or self.side
+        return SavedCritic(self.config.critic, side, self.model.classes, self.critic.state_dict())
 
     def averaged(self) -> Generator | StyleGenerator:
         """The averaged generator, ready to draw: the model to share."""
@@ -319,6 +359,8 @@ class Trainer:
             "generator_steps": self.generator_steps,
             "images_seen": self.images_seen,
             **{name: getattr(self, name).state_dict() for name in _PARTS},
+            "schedule": [list(entry) for entry in self.schedule],
+            "known_side": self._known_side,
             **({"matching": self.matching.state(), "settled_at": self._settled_at} if self.matching else {}),
         }
 
@@ -328,10 +370,8 @@ class Trainer:
         Raises UserError, naming the difference, when it is of another run.
         """
         _refuse_difference(state.get("model", {}), self.model.to_json())
-        # A setting that came after the run began has its default in it.
-        _refuse_difference({**TrainConfig(critic=()).to_json(), **state.get("train", {})}, self.config.to_json())
-        # A coarse beginning ends where the run planned it, however long it goes on now.
-        self.config = replace(self.config, coarse_images=state["train"].get("coarse_images", 0))
+        _refuse_difference(settings_of(state), self.config.to_json())
+        self.schedule = _schedule_of(state)
         if state.get("photos") != self.photos.digest:
             raise UserError(
                 "the photos are not those the run began with (or another Pillow release decodes them differently); "
@@ -342,7 +382,7 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.generator_steps = int(state.get("generator_steps", self.steps))
-            self._settled_at = 0
+            self._settled_at, self._known_side = 0, int(state.get("known_side", 0))
             if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
                 self._settle()
                 self.matching.load_state(state["matching"])
@@ -355,7 +395,22 @@ class Trainer:
 PENALTIES = ("wgan-gp", "relativistic")  # objectives with a penalty on the critic's slope
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")
 # How long a run goes on, and what is written about it, may change between its parts; nothing else may.
-_FREE = ("images", "coarse_images", "trained", "scores")
+_FREE = ("images", "trained", "scores")
+
+
+def settings_of(state: dict[str, Any]) -> dict[str, Any]:
+    """The training settings in a snapshot; one that came after the run began has its default."""
+    saved = {**TrainConfig(critic=()).to_json(), **state.get("train", {})}
+    images, side = saved.pop("coarse_images", 0), saved.pop("coarse_side", 0)  # before there was a schedule of sides
+    return {**saved, "sides": [f"{side}:{images}", str(state["model"]["resolution"])]} if images else saved
+
+
+def _schedule_of(state: dict[str, Any]) -> list[tuple[int, int]]:
+    """The schedule of sides that a run planned when it began."""
+    if "schedule" in state:
+        return [(int(side), int(end)) for side, end in state["schedule"]]
+    settings = settings_of(state)
+    return parse_sides(tuple(settings["sides"]), settings["images"])
 
 
 def _refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:

@@ -7,9 +7,10 @@ import torch
 from PIL import Image
 
 from gan import auto
+from gan.config import ModelConfig, parse_sides
 from gan.data import find_photos
 from gan.errors import UserError
-from gan.presets import RESOLUTIONS, from_preset, lasting
+from gan.presets import RESOLUTIONS, from_preset
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -62,7 +63,9 @@ def test_without_the_frozen_network_it_is_the_papers_model(tmp_path, monkeypatch
 def test_the_flagship_comes_in_every_resolution(side):
     model, train = from_preset("flagship", ("a", "b"), resolution=side)
     assert model.resolution == side
-    assert (train.coarse_side, train.coarse_images > 0) == ((64, True) if side > 64 else (0, False))
+    assert train.sides == {32: (), 64: (), 128: ("64:30%", "128"), 256: ("64:30%", "128:50%", "256")}[side]
+    smooth = [layer for layer in model.generator if layer.endswith(" smooth")]
+    assert len(smooth) == (side // 16).bit_length() - 1, "every scale of 32 pixels and more"
 
 
 @pytest.mark.parametrize(("preset", "side"), [("flagship", 100), ("flagship", 512), ("cwgan-gp-64", 128)])
@@ -71,8 +74,34 @@ def test_a_resolution_a_preset_does_not_come_in_is_refused(preset, side):
         from_preset(preset, ("a", "b"), resolution=side)
 
 
-def test_a_coarse_beginning_is_a_share_of_the_run():
-    _, train = from_preset("flagship", ("a", "b"), images=1000)
-    assert train.coarse_images == 400 and lasting(train, 50).coarse_images == 20
-    _, plain = from_preset("cwgan-gp-64", ("a", "b"), images=1000)
-    assert plain.coarse_images == 0 and lasting(plain, 50).images == 50
+def test_a_schedule_of_sides_by_hand_says_how_large_the_pictures_are():
+    model, train = from_preset("flagship", ("a", "b"), sides=("32:25%", "64:500", "256"), images=1000)
+    assert model.resolution == 256 and parse_sides(train.sides, train.images) == [(32, 250), (64, 750), (256, 1000)]
+    assert from_preset("cwgan-gp-64", ("a", "b"))[1].sides == ()
+
+
+@pytest.mark.parametrize(
+    ("preset", "sides", "resolution", "says"),
+    [
+        ("flagship", ("64:10", "128"), 256, "ends with 128; end with 256"),
+        ("flagship", ("64:10", "128:10"), None, "'128:10'; write each side"),
+        ("flagship", ("64", "128"), None, "'64'; write each side"),
+        ("flagship", ("64:x", "128"), None, "'64:x'; write each side"),
+        ("flagship", ("128:10", "64"), 64, "'64'; use powers of two"),
+        ("flagship", ("48:10", "64"), None, "'48:10'; use powers of two"),
+        ("cwgan-gp-64", ("32:10", "64"), None, "has styles"),
+    ],
+)
+def test_a_schedule_that_cannot_be_followed_is_refused(preset, sides, resolution, says):
+    with pytest.raises(UserError, match=says):
+        from_preset(preset, ("a", "b"), sides=sides, resolution=resolution)
+
+
+def test_a_run_that_begins_as_a_model_enlarges_as_that_does():
+    """Weights learnt with one way of enlarging draw nothing with the other."""
+    old = ("M>256", "M>256", "S>256", "S>256", "S>192", "S>128", "S>64")
+    begun = ModelConfig("flagship", 64, ("a",), old, 128).validate()
+    model, _ = from_preset("flagship", ("a", "b"), resolution=128, begun=begun)
+    assert model.generator == (*old, "S>32 smooth")
+    other, _ = from_preset("flagship", ("a", "b"), resolution=64, width=32, begun=begun)
+    assert other.generator[-2:] == ("S>64 smooth", "S>32 smooth"), "of another width nothing is taken"

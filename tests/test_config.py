@@ -121,7 +121,7 @@ def test_unknown_preset_lists_the_known_ones():
         (("C4,1,0>1",), {"matching_weight": 1.0}, "with a projected critic"),
         (("projected efficientnet-lite0>0",), {}, "heads are 0 wide"),
         (("projected efficientnet-lite0>99999",), {}, "heads are 99999 wide"),
-        (("projected efficientnet-lite0>8",), {"coarse_images": 5}, "coarse_side"),
+        (("projected efficientnet-lite0>8",), {"sides": ("64:5", "32")}, "each larger"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(critic, change, says):

@@ -50,10 +50,30 @@ def test_other_classes_from_the_command_line(mother, tmp_path, capsys):
     argv = [str(photos), *SMALL, "--out", str(tmp_path / "out"), "--from", str(mother), "--images", "8"]
     assert train.main(argv) == 0
     printed = capsys.readouterr().out
-    assert "chosen: flagship, 32×32" in printed and f"begun with the first 8 layers of {mother}" in printed
+    assert "chosen: flagship, 32×32" in printed and f"begun with the first 8 layers of {mother} and its critic" in printed
     made = checkpoint.load_model(tmp_path / "out")
     assert made.config.classes == ("dandelion", "marigold", "seedhead")
     assert train.main([*argv[:-1], "16"]) == 0 and "resumed at 8 images" in capsys.readouterr().out
+
+
+def test_a_model_without_a_critic_or_with_a_damaged_one(mother, tmp_path, capsys):
+    argv = [str(make_photos(tmp_path / "now")), *SMALL, "--from", str(mother), "--images", "8", "--out"]
+    (mother / checkpoint.CRITIC).write_bytes(b"no critic")
+    assert train.main([*argv, str(tmp_path / "damaged")]) == 2
+    assert "critic.safetensors is not a whole safetensors file" in capsys.readouterr().err
+    (mother / checkpoint.CRITIC).unlink()
+    assert train.main([*argv, str(tmp_path / "out")]) == 0
+    assert "and a new critic" in capsys.readouterr().out
+    assert (tmp_path / "out" / checkpoint.CRITIC).stat().st_size < checkpoint.MAX_CRITIC_BYTES
+
+
+def test_the_run_that_goes_on_keeps_what_is_not_said_again(mother, tmp_path, capsys):
+    """Also where a default has changed since it began; what is said otherwise is refused."""
+    argv = [str(tmp_path / "before"), *SMALL, "--preset", "flagship", "--out", str(mother)]
+    assert train.main([*argv, "--images", "16"]) == 0
+    assert "resumed at 8 images" in capsys.readouterr().out
+    assert train.main([*argv, "--images", "24", "--lr", "0.001"]) == 2
+    assert "lr was 0.0004 and is now 0.001" in capsys.readouterr().err
 
 
 def test_one_class_from_a_model_of_two_and_back(mother, tmp_path, capsys):

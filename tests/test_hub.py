@@ -21,7 +21,7 @@ from huggingface_hub import constants
 from safetensors.torch import save
 
 from gan import hub
-from gan.checkpoint import CARD, CONFIG, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
+from gan.checkpoint import CARD, CONFIG, CRITIC, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.errors import UserError
 from gan.generator import Generator
 from gan.presets import from_preset
@@ -413,9 +413,11 @@ def test_published_model_loads_again(server: HubServer, tmp_path: Path, monkeypa
 def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer, tmp_path: Path) -> None:
     folder = make(tmp_path / "model", seed=1)
     (folder / MEMORY).write_bytes(b"features")
+    (folder / CRITIC).write_bytes(b"critic")
     hub.publish(folder, REPO, token="hf_test")
     assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][MEMORY] == b"features"
     assert (hub.load(REPO).folder / MEMORY).read_bytes() == b"features"
+    assert (hub.load(REPO).folder / CRITIC).read_bytes() == b"critic"
 
 
 def test_a_memory_over_the_limit_stays_on_the_hub(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:

@@ -6,9 +6,8 @@ import sys
 import zipfile
 
 import pytest
-from PIL import Image
-
 from conftest import tiny_generator
+from PIL import Image
 
 from gan import hub, sample, settings
 from gan.__main__ import main

@@ -7,8 +7,9 @@ import pytest
 import torch
 from pictures import make_photos
 
-from gan import losses
+from gan import checkpoint, losses
 from gan import trainer as trainer_module
+from gan.adopt import critic_with_classes
 from gan.chance import Chance
 from gan.config import ModelConfig, TrainConfig
 from gan.data import load_photos
@@ -236,7 +237,7 @@ def styled(photos, **training):
     model = ModelConfig("small", 32, photos.classes, SMALL, z_dim=8).validate()
     recipe = {
         **vars(from_preset("flagship", photos.classes)[1]), "critic": ("projected efficientnet-lite0>4",), "batch": 4,
-        "penalty_every": 2, "coarse_side": 16, "coarse_images": 16, "images": 1000, **training,
+        "penalty_every": 2, "sides": ("16:16", "32"), "images": 1000, **training,
     }  # fmt: skip
     return Trainer(model, TrainConfig(**recipe).validate(), photos, CPU)
 
@@ -348,7 +349,7 @@ def test_each_network_works_against_the_other(larger, objective):
         matching_weight=0.0,
         spectrum_weight=0.0,
         diffaugment=False,
-        coarse_images=1000,
+        sides=("16:900", "32"),
     )
 
     @torch.no_grad()
@@ -392,21 +393,100 @@ def test_pictures_beyond_the_range_cost_a_generator_with_styles(larger):
     assert costs[1] - costs[0] > 0.8, "about (2 − 1)², and some more or less from the critic"
 
 
-def test_a_coarse_beginning_ends_where_the_run_planned_it_however_long_it_goes_on(larger):
-    first = styled(larger, images=32)
+def test_a_side_ends_where_the_run_planned_it_however_long_it_goes_on(larger):
+    first = styled(larger, images=32, sides=("16:50%", "32"))
     first.step()
-    longer = styled(larger, images=64, coarse_images=32)
+    longer = styled(larger, images=64, sides=("16:50%", "32"))
     longer.load_state(copy.deepcopy(first.state()))
-    assert longer.config.coarse_images == 16
+    assert longer.schedule == [(16, 16), (32, 32)]
     for _ in range(3):
         longer.step()
     assert longer.side == 32
+    assert longer.phases() == [(16, 64)] and styled(larger, images=64, sides=("16:50%", "32")).phases() == [(0, 32), (32, 64)]
 
 
-@pytest.mark.parametrize("change", [{"coarse_side": 8}, {"matching_weight": 1.0}, {"diffaugment": False}])
+def test_a_run_from_before_there_was_a_schedule_keeps_its_coarse_beginning(larger):
+    first = styled(larger, images=32)
+    first.step()
+    state = copy.deepcopy(first.state())
+    del state["schedule"], state["known_side"], state["train"]["sides"]
+    state["train"].update(coarse_side=16, coarse_images=16)
+    again = styled(larger, images=32)
+    again.load_state(state)
+    assert again.schedule == [(16, 16), (32, 32)]
+    assert again.step() == first.step()
+
+
+def test_photos_far_smaller_than_the_side_serve_the_coarser_sides_only(larger):
+    """Of 16 photos three are too small for 32 pixels, all of one class but its last."""
+    few = replace(larger, native=(19, 100, 19, 19, *[100] * 12))
+    trainer = styled(few)
+    shown = [set(trainer._indices(16 * epoch, 16).tolist()) for epoch in range(2)]
+    assert shown == [set(range(16))] * 2
+    trainer.images_seen = 16
+    assert trainer.side == 32 and set(trainer._indices(16, 26).tolist()) == {1, *range(4, 16)}
+    for _ in range(2):
+        assert trainer.step().finite
+    none = replace(larger, native=tuple(10 if label else 100 for label in larger.labels.tolist()))
+    assert none.sharp(32).tolist() == list(range(16)), "a class that has no other photos keeps them"
+
+
+@pytest.mark.parametrize("change", [{"sides": ("8:16", "32")}, {"matching_weight": 1.0}, {"diffaugment": False}])
 def test_another_recipe_is_refused_and_named(larger, change):
     with pytest.raises(UserError, match=next(iter(change))):
         styled(larger, **change).load_state(styled(larger).state())
+
+
+def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
+    """In half precision, through the file, into a run that begins at the side the critic last judged."""
+    first = styled(larger)
+    for _ in range(5):
+        first.step()
+    checkpoint.save_critic(tmp_path, first.saved_critic())
+    saved = checkpoint.load_critic(tmp_path)
+    assert saved.side == 32 and saved.classes == larger.classes
+    second = styled(larger, sides=())
+    assert second.begin_critic_as(saved)
+    for name, value in first.critic.state_dict().items():
+        assert torch.allclose(second.critic.state_dict()[name], value, rtol=1e-3, atol=1e-3), name
+    mean = second.critic.mean0.clone()
+    second.step()
+    assert torch.equal(second.critic.mean0, mean)
+    again = styled(larger, sides=())
+    again.load_state(copy.deepcopy(second.state()))
+    assert torch.equal(again.critic.mean0, mean), "when the run is taken up again, too"
+    coarse = styled(larger)
+    assert coarse.begin_critic_as(saved)
+    coarse.step()
+    assert not torch.equal(coarse.critic.mean0, mean), "at another side its statistics are measured anew"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"critic": ("projected efficientnet-lite0>8",)},
+        {"critic": ("C4,4,0>4 lrelu", "C8,1,0>1"), "matching_weight": 0.0, "objective": "wgan-gp"},
+    ],
+)
+def test_a_critic_of_another_build_is_left(larger, change):
+    saved, other = styled(larger).saved_critic(), styled(larger, **change)
+    before = copy.deepcopy(other.critic.state_dict())
+    assert not other.begin_critic_as(saved) and same(other.critic.state_dict(), before)
+
+
+def test_every_class_of_a_critic_goes_by_its_name(larger):
+    """A new class begins as the mean of the old ones; a single class becomes a part of the last layer."""
+    torch.manual_seed(0)
+    critic = styled(larger).saved_critic()
+    table, out = (critic.state[f"heads.0.{name}.weight"] for name in ("embed", "out"))
+    one, other = critic.classes
+    more = critic_with_classes(critic, ("new", other))
+    assert torch.equal(more["heads.0.embed.weight"][:, 1], table[:, 1])
+    assert torch.allclose(more["heads.0.embed.weight"][:, 0], table.mean(1))
+    single = critic_with_classes(critic, (one,))
+    assert "heads.0.embed.weight" not in single and torch.allclose(single["heads.0.out.weight"], out + table[:, :1].T)
+    back = critic_with_classes(replace(critic, classes=(one,), state=single), (one, other))
+    assert not back["heads.0.embed.weight"].any()
 
 
 def test_a_snapshot_without_the_recent_pictures_is_damaged(larger):

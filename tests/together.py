@@ -38,7 +38,7 @@ def make(recipe: str, photos: Path, ranks: Ranks = ALONE) -> Trainer:
     else:  # the flagship's at 32 pixels, two steps at 16 first
         model = ModelConfig("small", 32, classes, SMALL, z_dim=8).validate()
         whole = vars(from_preset("flagship", classes)[1])
-        small = {"critic": ("projected efficientnet-lite0>4",), "coarse_side": 16, "coarse_images": 16, "penalty_every": 2}
+        small = {"critic": ("projected efficientnet-lite0>4",), "sides": ("16:16", "32"), "penalty_every": 2}
         train = TrainConfig(**{**whole, **small, "batch": 8, "precision": "fp32"}).validate()
     return Trainer(model, train, load_photos(photos, OVERSAMPLE * model.resolution), CPU, ranks)
 

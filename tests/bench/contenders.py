@@ -162,7 +162,7 @@ class Ours:
     def __init__(self, folder: Path, preset: str, side: int | None = None, coarse: int | None = None, **settings: Any) -> None:
         model, train = from_preset(preset, CLASSES, resolution=side, precision=pick_precision(CPU), **settings)
         if coarse is not None:
-            train = replace(train, coarse_images=coarse, coarse_side=64 if coarse else 0)
+            train = replace(train, sides=(f"64:{coarse}", str(model.resolution)) if coarse else ())
         started = time.process_time()
         photos = load_photos(folder, OVERSAMPLE * model.resolution)
         self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
