@@ -194,12 +194,11 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
 
 def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device, ranks: Ranks) -> int:
     from gan import lock
-    from gan.data import find_photos, load_photos
+    from gan.data import OVERSAMPLE, find_photos, load_photos
     from gan.device import describe
     from gan.manifest import keeping
     from gan.run import Run
     from gan.sources import photo_folder
-    from gan.trainer import OVERSAMPLE
 
     args.photos = photo_folder(args.photos, _reading("preparing"))
     keep = keeping(args.manifest, args.photos) if args.manifest else None
@@ -392,9 +391,8 @@ def _part(args: argparse.Namespace, train: TrainConfig, keep, part: int):
 
 def _held_out(args: argparse.Namespace, model: ModelConfig, train: TrainConfig, keep) -> Photos | None:
     """The photos kept away from training; None where they are too few to judge by."""
-    from gan.data import find_photos, load_photos
+    from gan.data import OVERSAMPLE, find_photos, load_photos
     from gan.judge import LEAST_HELD_OUT
-    from gan.trainer import OVERSAMPLE
 
     if not train.holdout:
         return None
@@ -469,7 +467,8 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
 
 def _estimate(run: Run) -> int:
     """Time a few steps of a trainer that is thrown away, and print what the rest of the run would take."""
-    from gan.trainer import Trainer, parameters
+    from gan.layers import parameters
+    from gan.trainer import Trainer
 
     train = run.trainer.config
     trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.ranks)

@@ -11,9 +11,9 @@ import torch
 
 from .config import ModelConfig, TrainConfig
 from .errors import UserError
-from .features import find_trunk
 from .photo import side_of
 from .presets import PRESETS, RESOLUTIONS
+from .trunk import find_trunk
 
 LOOKED_AT = 200  # photos whose size is asked for
 PASSES = 300  # over the photos: 156,600 images for the 522 behind the bundled flagship

@@ -86,7 +86,7 @@ def parse_layer(text: str) -> Layer:
 class Projected:
     """A critic that looks through a frozen network."""
 
-    trunk: str  # as features.find_trunk knows it
+    trunk: str  # as trunk.find_trunk knows it
     width: int  # channels of its heads
 
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
 from .config import ModelConfig, parse_projected
-from .features import find_trunk
 from .layers import build, init_weights
 from .projected import ProjectedCritic
+from .trunk import find_trunk
 
 
 class Critic(nn.Module):

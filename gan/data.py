@@ -24,6 +24,9 @@ from .names import composed, is_ignored, printable
 from .photo import cannot_read, prepare, refuse, side_of
 
 MIN_PHOTOS = 8
+# Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
+# blurs, and halving afterwards takes most of the blur back.
+OVERSAMPLE = 2
 SHARP = 0.625  # a photo that is enlarged further teaches blur: below 160 pixels it is not shown at 256
 
 _NAME_ONE = "name the folder that has a sub-folder of photos for each class"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import hub
+from . import hub_client
 from .archive import MAX_FILES, MAX_TOTAL
 from .config import MAX_CLASSES
 from .errors import UserError
@@ -64,7 +64,7 @@ def find(name: str) -> Dataset:
     """Ask the Hub for `hf://datasets/owner/name[@revision][/folder]`: its Parquet files below that folder.
 
     Files of a training split are taken where there are any, else all. Where the commit has no Parquet file, those that the
-    Hub made of it are. Raises UserError; hub.Unreachable where a copy may stand in.
+    Hub made of it are. Raises UserError; hub_client.Unreachable where a copy may stand in.
     """
     _check_installed()
     repo, revision, within = _parts(name)
@@ -72,7 +72,7 @@ def find(name: str) -> Dataset:
     if not files and not revision:
         try:
             commit, files = _listed(repo, CONVERTED)
-        except hub.Unreachable:
+        except hub_client.Unreachable:
             raise
         except UserError:  # there is no such branch
             pass
@@ -99,10 +99,10 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
 
     def fetch(file: str, again: bool = False) -> Path:
         get = lambda: hf_hub_download(  # noqa: E731
-            dataset.repo, file, repo_type="dataset", revision=dataset.commit, etag_timeout=hub.ANSWER_SECONDS,
+            dataset.repo, file, repo_type="dataset", revision=dataset.commit, etag_timeout=hub_client.ANSWER_SECONDS,
             force_download=again,
         )  # fmt: skip
-        path = Path(hub.bounded(get, DOWNLOAD_SECONDS, f"the download of {file} of {dataset.repo}"))
+        path = Path(hub_client.bounded(get, DOWNLOAD_SECONDS, f"the download of {file} of {dataset.repo}"))
         try:
             pq.ParquetFile(path, pre_buffer=False).close()  # what is cut short in the cache lacks its end, and says so
         except (pyarrow.ArrowException, OSError):
@@ -144,7 +144,7 @@ def _parts(name: str) -> tuple[str, str, str]:
     owner, _, rest = rest.partition("/")
     first, _, within = rest.partition("/")
     short, _, revision = first.partition("@")
-    hub.check_name(f"{owner}/{short}", revision)
+    hub_client.check_name(f"{owner}/{short}", revision)
     return f"{owner}/{short}", revision, within
 
 
@@ -160,9 +160,9 @@ def _listed(repo: str, revision: str) -> tuple[str, dict[str, int]]:
     from huggingface_hub import HfApi
 
     def ask() -> Any:
-        return HfApi().dataset_info(repo, revision=revision, files_metadata=True, timeout=hub.ANSWER_SECONDS)
+        return HfApi().dataset_info(repo, revision=revision, files_metadata=True, timeout=hub_client.ANSWER_SECONDS)
 
-    found = hub.bounded(ask, hub.LOAD_SECONDS, f"the list of files of {repo}")
+    found = hub_client.bounded(ask, hub_client.LOAD_SECONDS, f"the list of files of {repo}")
     files = {file.rfilename: file.size or 0 for file in found.siblings or () if file.rfilename.endswith(".parquet")}
     return found.sha, files
 

@@ -32,14 +32,13 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d
 
-from .data import MIN_PHOTOS, Photos, Skipped, relative, scan
+from .data import MIN_PHOTOS, OVERSAMPLE, Photos, Skipped, relative, scan
 from .holdout import GROUPS
 from .manifest import KEPT
 from .names import composed, printable
 from .photo import prepare, size_of
 from .presets import EVERY
 from .render import grid
-from .trainer import OVERSAMPLE
 
 ALIKE = 100  # bits of 512
 COLOUR = 48.0  # levels of 256 that the colours of two alike pictures may differ by in the mean; 30 % brighter made it 45

@@ -25,7 +25,8 @@ from .hub import Model
 from .latent import DEFAULT_TRUNCATION, check_seed, check_truncation, default_truncation
 from .measures import FLOOR_REPEATS, Sides, measure, some, sweep
 from .names import composed
-from .reference import LEAST, Pictures, Reference, quotas, resized
+from .reference import LEAST, Pictures, Reference, quotas
+from .render import resized
 from .sampler import Flower, Sampler
 from .smoothness import path_length
 

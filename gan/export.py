@@ -27,9 +27,9 @@ from torch import Tensor, nn
 
 from . import latent
 from .errors import UserError
-from .generator import Generator, to_uint8
+from .generator import Generator
 from .hub import Model
-from .render import SOFTWARE
+from .render import SOFTWARE, to_uint8
 from .style import StyleGenerator
 
 if TYPE_CHECKING:

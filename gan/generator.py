@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,9 +66,3 @@ def one_hot(labels: Tensor, config: ModelConfig) -> Tensor:
     if not config.code_dim:
         return torch.zeros(len(labels), 0, device=labels.device)
     return nn.functional.one_hot(labels, config.code_dim).float()
-
-
-def to_uint8(images: Tensor) -> np.ndarray:
-    """Pictures N×3×S×S in [−1, 1] → uint8 N×S×S×3, rounded; what leaves the range is clamped."""
-    pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

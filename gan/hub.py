@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout  # its own class before Python 3.11
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from . import growth
+from . import growth, hub_client
 from .authors import convert_authors, local_copy, read_authors
 from .card import completed, model_card
 from .checkpoint import (
@@ -44,14 +41,9 @@ __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "loa
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 DEFAULT = "flagship"
-ANSWER_SECONDS = 8.0  # for one answer of the Hub about a file
-LOAD_SECONDS = 60.0  # for a whole model from the Hub: the client retries for minutes by itself
-PUBLISH_SECONDS = 900.0  # for a whole upload: some of the client's requests have no time limit of their own
 
 _HUB = "https://huggingface.co/"  # an address on the Hub is as good as the name
 _AUTHORS = re.compile(r"https?://[^?#]+\.pt(?:[?#]|$)", re.IGNORECASE)  # the address of a file of theirs
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_REVISION = re.compile(r"[\w][\w./-]{0,127}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -72,15 +64,11 @@ class Model:
         return (self.folder or Path(self.name)).resolve().name if local else self.name
 
 
-class Unreachable(UserError):
-    """The Hub gave no answer, or none that settles the matter: a copy in the cache may stand in."""
-
-
 def load(name: str, *, seconds: float | None = None) -> Model:
     """Find and load the model called `name`.
 
     In this order: a local model folder or a `.pt` file of the authors (also by http(s) address), a bundled model,
-    `owner/name[@revision]` on the Hub. A Hub model has `seconds` to arrive (LOAD_SECONDS if None). Raises UserError.
+    `owner/name[@revision]` on the Hub. A Hub model has `seconds` to arrive (hub_client.LOAD_SECONDS if None). Raises UserError.
     """
     path = _local(name)
     if (path is not None and path.is_file()) or _AUTHORS.match(name):
@@ -90,7 +78,7 @@ def load(name: str, *, seconds: float | None = None) -> Model:
         return _from_folder(name, "path", path)
     if name in bundled():
         return _from_folder(name, "bundled", CHECKPOINTS / name)
-    return _from_hub(name, LOAD_SECONDS if seconds is None else seconds)
+    return _from_hub(name, hub_client.LOAD_SECONDS if seconds is None else seconds)
 
 
 def load_or_bundled(name: str, default: str = DEFAULT) -> tuple[Model, str | None]:
@@ -122,7 +110,7 @@ def check_publishing(repo: str) -> None:
     """Raise UserError when publishing to `repo` cannot succeed: a name that is none, or no token. Asks nobody."""
     from huggingface_hub import get_token
 
-    check_name(repo)
+    hub_client.check_name(repo)
     if not get_token():
         raise UserError("publishing needs a Hub token; log in with `hf auth login`, or set HF_TOKEN to one that may write.")
 
@@ -138,7 +126,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
 
     if token is None:
         check_publishing(repo)
-    check_name(repo)
+    hub_client.check_name(repo)
     generator = load_model(folder)
     config = generator.config
     sent = [folder / name for name in (*MODEL_FILES, MEMORY, CRITIC) if name != CARD and (folder / name).is_file()]
@@ -152,7 +140,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
         api.create_commit(repo, files, commit_message=f"{config.preset}, {config.resolution}×{config.resolution}")
         return url
 
-    return bounded(upload, PUBLISH_SECONDS, f"publishing to {repo}")
+    return hub_client.bounded(upload, hub_client.PUBLISH_SECONDS, f"publishing to {repo}")
 
 
 def create(api: HfApi, repo: str, kind: str, private: bool, **more: Any) -> str:
@@ -160,7 +148,7 @@ def create(api: HfApi, repo: str, kind: str, private: bool, **more: Any) -> str:
     should be private, and what the client raises.
     """
     url = str(api.create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, **more))
-    if private and not api.repo_info(repo, repo_type=kind, timeout=ANSWER_SECONDS).private:
+    if private and not api.repo_info(repo, repo_type=kind, timeout=hub_client.ANSWER_SECONDS).private:
         raise UserError(f"{repo} exists and is public, so nothing was sent; choose another name, or make it private.")
     return url
 
@@ -216,13 +204,15 @@ def _from_hub(name: str, seconds: float) -> Model:
             + (f"one of the bundled ones ({', '.join(have)}), " if have else "")
             + f"the path of a model folder, or owner/name of a Hub repository{_address(name)}."
         )
-    check_name(repo, revision)
+    hub_client.check_name(repo, revision)
     revision = revision or "main"
     try:
         commit = _cached_commit(repo, revision) if _COMMIT.fullmatch(revision) else None
-        commit = commit or bounded(lambda: _fetch(repo, revision), seconds, f"the download of {repo}")
+        commit = commit or hub_client.bounded(
+            lambda: _fetch(repo, revision), seconds, f"the download of {repo}", f"{CONFIG} or {WEIGHTS}"
+        )
     except UserError as error:
-        commit = _cached_commit(repo, revision) if isinstance(error, Unreachable) else None
+        commit = _cached_commit(repo, revision) if isinstance(error, hub_client.Unreachable) else None
         if commit is None and (here := _here(name)):
             raise UserError(f"{str(error).rstrip('.')}; {here}.") from error
         if commit is None:
@@ -240,7 +230,7 @@ def _address(name: str) -> str:
 
 
 def _is_hub_name(name: str) -> bool:
-    return bool(_REPO.fullmatch(name.removeprefix(_HUB).partition("@")[0]))
+    return bool(hub_client.REPO.fullmatch(name.removeprefix(_HUB).partition("@")[0]))
 
 
 def _mistyped(name: str) -> bool:
@@ -270,7 +260,7 @@ def _whole_model(repo: str, commit: str, folder: Path, seconds: float) -> Genera
     except UserError as damage:
         what = f"{str(damage).rstrip('.')}, and the copy in the cache could not be fetched again"
         try:
-            renewed = bounded(lambda: _renew(repo, commit, (CONFIG, WEIGHTS)), seconds, "the download")
+            renewed = hub_client.bounded(lambda: _renew(repo, commit, (CONFIG, WEIGHTS)), seconds, "the download")
         except UserError as error:
             raise UserError(f"{what}: {error}") from None
         if not renewed:  # it is as it is published
@@ -278,7 +268,7 @@ def _whole_model(repo: str, commit: str, folder: Path, seconds: float) -> Genera
         generator = load_model(folder)
     if (folder / MEMORY).exists() and not _opens(folder / MEMORY):
         with suppress(UserError):  # the model is whole without
-            bounded(lambda: _renew(repo, commit, (MEMORY,)), seconds, "the download")
+            hub_client.bounded(lambda: _renew(repo, commit, (MEMORY,)), seconds, "the download")
     return generator
 
 
@@ -296,9 +286,9 @@ def _renew(repo: str, commit: str, names: Sequence[str]) -> bool:
 
     found = False
     for name in names:
-        about = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=ANSWER_SECONDS)
+        about = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=hub_client.ANSWER_SECONDS)
         if not _is_copy(_cached(repo, name, commit), about.size, about.etag):
-            hf_hub_download(repo, name, revision=commit, etag_timeout=ANSWER_SECONDS, force_download=True)
+            hf_hub_download(repo, name, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS, force_download=True)
             found = True
     return found
 
@@ -312,46 +302,32 @@ def _is_copy(path: Path | None, size: int | None, etag: str | None) -> bool:
     return (size is None or size == len(content)) and (etag is None or len(etag) not in (40, 64) or etag in digests)
 
 
-def check_name(repo: str, revision: str = "") -> None:
-    """Raise UserError for a repository or revision that must not be asked for."""
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(repo)
-    except HFValidationError:
-        repo = ""
-    if not _REPO.fullmatch(repo):
-        raise UserError("a Hub repository is called owner/name, with letters, digits and - _ . only; correct the name.")
-    # A revision becomes part of a path in the cache.
-    if revision and (not _REVISION.fullmatch(revision) or ".." in revision or revision.endswith((".", "/"))):
-        raise UserError(f"'{revision}' is not a revision of {repo}; use a branch, a tag or a commit.")
-
-
 def _fetch(repo: str, revision: str) -> str:
     """Bring both files of one commit into the Hub's cache and return that commit. Raises what the client raises."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     def head(filename: str, revision: str, limit: int) -> str:
         # Asked before the download, which retries for minutes where this fails at once.
-        found = get_hf_file_metadata(hf_hub_url(repo, filename, revision=revision), timeout=ANSWER_SECONDS)
+        found = get_hf_file_metadata(hf_hub_url(repo, filename, revision=revision), timeout=hub_client.ANSWER_SECONDS)
         if found.size is not None and found.size > limit:
             raise UserError(
                 f"{filename} of {repo} has {found.size >> 20} MiB, and no model here is over {limit >> 20}; use another one."
             )
         if found.commit_hash is None or not _COMMIT.fullmatch(found.commit_hash):
-            raise Unreachable(f"what answered for {repo} is not the Hub; check the proxy, the firewall and HF_ENDPOINT.")
+            raise hub_client.Unreachable(
+                f"what answered for {repo} is not the Hub; check the proxy, the firewall and HF_ENDPOINT."
+            )
         return found.commit_hash
 
     commit = head(CONFIG, revision, MAX_CONFIG_BYTES)
     if _cached_commit(repo, commit) is None:
         head(WEIGHTS, commit, MAX_WEIGHT_BYTES)
         for filename in (WEIGHTS, CONFIG):
-            hf_hub_download(repo, filename, revision=commit, etag_timeout=ANSWER_SECONDS)
+            hf_hub_download(repo, filename, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS)
         _fetch_extras(repo, commit)
     if revision != commit and _cached_commit(repo, revision) != commit:
         # Lets the cache remember which commit the branch is at, for a start without the Hub.
-        hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=ANSWER_SECONDS)
+        hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=hub_client.ANSWER_SECONDS)
     return commit
 
 
@@ -361,9 +337,9 @@ def _fetch_extras(repo: str, commit: str) -> None:
 
     for name, limit in ((MEMORY, MAX_MEMORY_BYTES), (CRITIC, MAX_CRITIC_BYTES)):
         try:
-            found = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=ANSWER_SECONDS)
+            found = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=hub_client.ANSWER_SECONDS)
             if found.size is not None and found.size <= limit:
-                hf_hub_download(repo, name, revision=commit, etag_timeout=ANSWER_SECONDS)
+                hf_hub_download(repo, name, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS)
         except Exception:  # of three libraries, and most often that there is no such file
             pass
 
@@ -379,69 +355,3 @@ def _cached_commit(repo: str, revision: str) -> str | None:
     """The commit that a complete copy in the cache has for this revision, or None."""
     config, weights = _cached(repo, CONFIG, revision), _cached(repo, WEIGHTS, revision)
     return weights.parent.name if config and weights and config.parent == weights.parent else None
-
-
-def bounded(work: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Run `work` for at most `seconds` and turn whatever the Hub's client raises into a UserError.
-
-    Work that takes longer goes on in the background until the program ends, so what it has begun may still reach the cache.
-    """
-    future: Future = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # whatever it is, the waiting thread has to see it
-            future.set_exception(error)
-
-    Thread(target=run, name="hub", daemon=True).start()  # a daemon: it must not hold the program when it ends
-    try:
-        return future.result(timeout=seconds)
-    except UserError:
-        raise
-    except FutureTimeout as error:
-        if future.done() and future.exception() is error:
-            raise _explained(error, what) from error
-        raise Unreachable(f"{what} took longer than {seconds:g} seconds; try again when the network is faster.") from None
-    except Exception as error:  # the client's errors come from three libraries and differ from version to version
-        raise _explained(error, what) from error
-
-
-def _explained(error: Exception, what: str) -> UserError:
-    """The sentence for an error of the Hub's client."""
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    said = (getattr(error, "server_message", None) or "no reason given").strip().splitlines()[0][:160].rstrip(".")
-    if isinstance(error, errors.GatedRepoError):
-        return UserError(f"{what} failed: the repository is gated; ask for access on its page, then set HF_TOKEN.")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return UserError(f"{what} failed: the repository has no such revision; check what follows the @.")
-    if isinstance(error, errors.EntryNotFoundError) and status == 404:
-        return UserError(f"{what} failed: the repository lacks {CONFIG} or {WEIGHTS}; name one that was published from here.")
-    if isinstance(error, errors.RepositoryNotFoundError) or status == 404:
-        return UserError(f"{what} failed: the Hub has no such repository, or it is private; check the name, or set HF_TOKEN.")
-    if status == 401:
-        # The Hub's answer about a repository that does not exist as well as to an old token.
-        return UserError(
-            f"{what} failed: there is no such repository, or it is private and wants a valid token (401); "
-            "check the name, or run `hf auth login`."
-        )
-    if status == 403:
-        return UserError(f"{what} failed: the token may not do this (403, {said}); use one with the right permissions.")
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return Unreachable(f"{what} failed: HF_HUB_OFFLINE forbids it; unset it, or name a bundled model.")
-    if status in (408, 429) or (status or 0) >= 500:
-        return Unreachable(f"{what} failed: the Hub answered {status}; try again in a few minutes.")
-    if status is not None:
-        return UserError(f"{what} failed: the Hub refused it ({status}, {said}); check the name and the files.")
-    kind = type(error).__name__
-    if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.errno is not None:
-        return UserError(f"{what} failed on this machine ({os.strerror(error.errno)}); free some space or check HF_HOME.")
-    if isinstance(error, TimeoutError) or "Timeout" in kind:
-        return Unreachable(f"{what} failed: the Hub did not answer in time; try again in a few minutes.")
-    if "Connect" in kind:
-        return Unreachable(f"{what} failed: the Hub cannot be reached; check the network, then try again.")
-    return Unreachable(f"{what} failed before it was complete ({kind}); try again in a few minutes.")

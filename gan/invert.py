@@ -23,8 +23,8 @@ from torch.nn.functional import avg_pool2d, interpolate, normalize
 
 from . import latent
 from .device import pick_precision
-from .generator import Generator, to_uint8
-from .reference import resized
+from .generator import Generator
+from .render import resized, to_uint8
 from .sampler import Flower, Sampler
 from .style import StyleGenerator
 from .trunk import Trunk

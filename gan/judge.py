@@ -9,8 +9,8 @@ from . import metrics
 from .data import Photos
 from .errors import UserError
 from .features import FeatureNetwork, cached, features, find_network
-from .generator import to_uint8
 from .reference import pictures, quotas
+from .render import to_uint8
 from .trainer import Trainer
 
 COUNT = 500  # flowers: enough to see a trend, and seconds to draw

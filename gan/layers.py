@@ -79,3 +79,8 @@ def init_weights(network: nn.Module, std: float = 0.02) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, std)
             nn.init.zeros_(module.bias)
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(weight.numel() for weight in network.parameters())

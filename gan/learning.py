@@ -17,10 +17,10 @@ from . import copies, growth, journal, plot
 from .data import Photos
 from .digits import known
 from .features import features
-from .generator import to_uint8
 from .holdout import judged_by
 from .latent import DEFAULT_TRUNCATION
 from .reference import pictures
+from .render import to_uint8
 from .report import cut, template
 from .trainer import Trainer
 

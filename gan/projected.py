@@ -40,7 +40,7 @@ class ProjectedCritic(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, trunk: Trunk, width: int) -> None:
-        """`width` channels in the heads; `trunk` as `features.find_trunk` gives it, on the device of the training."""
+        """`width` channels in the heads; `trunk` as `trunk.find_trunk` gives it, on the device of the training."""
         super().__init__()
         self._trunk = [trunk]  # in a list: neither trained, nor saved, nor copied
         for number, (channels, mixed) in enumerate(zip(trunk.widths, WIDTHS)):

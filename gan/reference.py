@@ -14,13 +14,12 @@ from torch.nn.functional import avg_pool2d
 
 from . import checks
 from .config import ModelConfig
-from .data import Photos, find_photos, load_photos
+from .data import OVERSAMPLE, Photos, find_photos, load_photos
 from .errors import UserError
 from .holdout import split
 from .latent import MAX_SEED
 from .names import composed
 from .presets import EVERY
-from .trainer import OVERSAMPLE
 
 LEAST = 12  # photos of a class on one side: each half of them still has fifth neighbours
 
@@ -201,16 +200,3 @@ def quotas(labels: torch.Tensor, classes: int, count: int) -> torch.Tensor:
     ends = (shares.cumsum(0) * count).round().long()
     result = torch.bucketize(torch.arange(count), ends, right=True).clamp(max=classes - 1)
     return result[torch.randperm(count, generator=torch.Generator().manual_seed(0))]
-
-
-def resized(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Pictures uint8 N×S×S×3 at another side: bilinear, antialiased where they shrink."""
-    if pixels.shape[1] == side:
-        return pixels
-    parts: Sequence[np.ndarray] = np.array_split(pixels, max(1, len(pixels) // 64))
-    out = []
-    for part in parts:  # a few at a time: floats take four times the memory
-        images = torch.from_numpy(part).permute(0, 3, 1, 2).float()
-        images = torch.nn.functional.interpolate(images, size=side, mode="bilinear", antialias=True)
-        out.append(images.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy())
-    return np.concatenate(out)

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, PngImagePlugin
+from torch import Tensor
 
 SOFTWARE = "This Flower Does Not Exist"
 SETTINGS_KEY = "Settings"  # the PNG text chunk that holds the settings, as JSON in ASCII
@@ -113,3 +115,22 @@ def _even(picture: np.ndarray) -> np.ndarray:
     """`picture` with its last row and column repeated where a side is odd: yuv420p keeps one colour for two pixels."""
     height, width = picture.shape[:2]
     return np.ascontiguousarray(np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Pictures N×3×S×S in [−1, 1] → uint8 N×S×S×3, rounded; what leaves the range is clamped."""
+    pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def resized(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Pictures uint8 N×S×S×3 at another side: bilinear, antialiased where they shrink."""
+    if pixels.shape[1] == side:
+        return pixels
+    parts: Sequence[np.ndarray] = np.array_split(pixels, max(1, len(pixels) // 64))
+    out = []
+    for part in parts:  # a few at a time: floats take four times the memory
+        images = torch.from_numpy(part).permute(0, 3, 1, 2).float()
+        images = torch.nn.functional.interpolate(images, size=side, mode="bilinear", antialias=True)
+        out.append(images.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy())
+    return np.concatenate(out)

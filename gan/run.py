@@ -35,12 +35,14 @@ from .device import describe
 from .errors import UserError
 from .files import sweep, write_atomic
 from .fitting import step
-from .generator import Generator, to_uint8
+from .generator import Generator
 from .journal import Journal
+from .layers import parameters
 from .projected import SavedCritic
 from .ranks import ALONE, Lost, Ranks
-from .render import grid, png
-from .trainer import Stats, Trainer, parameters
+from .render import grid, png, to_uint8
+from .trainer import Stats, Trainer
+from .transfer import begin_critic_as, begin_trainer_as
 
 GRID_SIDE = 8
 SNAPSHOT_SECONDS = 300  # a snapshot at least this often, however slow the steps are
@@ -124,11 +126,11 @@ class Run:
         `critic` is the one it was trained against: it is taken up, too, where it is of the same build. Raises UserError when no
         convolution fits.
         """
-        layers = self.trainer.begin_as(other)
+        layers = begin_trainer_as(self.trainer, other)
         if not layers:
             raise UserError(f"no layer of '{name}' fits {self.trainer.model.preset}; begin with a model of the same family.")
         kept = ("images", "hours", "holdout", "seed")
-        kept_critic = critic is not None and self.trainer.begin_critic_as(critic)
+        kept_critic = critic is not None and begin_critic_as(self.trainer, critic)
         self.begun_from = {"name": name, "critic": kept_critic, **{key: other.config.trained.get(key) for key in kept}}
         return layers
 

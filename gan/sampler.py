@@ -16,7 +16,8 @@ from . import checks, latent
 from .config import ModelConfig
 from .device import pick_precision
 from .errors import UserError
-from .generator import Generator, one_hot, to_uint8
+from .generator import Generator, one_hot
+from .render import to_uint8
 from .style import StyleGenerator
 
 MAX_WORKERS = 32

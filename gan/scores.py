@@ -11,7 +11,7 @@ from . import checkpoint
 from .card import model_card
 from .files import write_atomic
 from .latent import default_truncation
-from .trainer import parameters
+from .layers import parameters
 
 _KEPT = ("value", "error", "floor", "floor_error", "n")
 

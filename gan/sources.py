@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import archive, lock
+from . import archive, hub_client, lock
 from .errors import UserError
 from .files import cache_folder, write_atomic
 
@@ -62,13 +62,13 @@ def _from_archive(path: Path, progress: Progress | None) -> Path:
 
 
 def _from_hub(name: str, progress: Progress | None) -> Path:
-    from . import dataset, hub
+    from . import dataset
 
     title = dataset.title(name)
     latest = _home() / f"{hashlib.sha256(name.encode()).hexdigest()}.json"  # the key that this name stood for last
     try:
         found = dataset.find(name)
-    except hub.Unreachable:
+    except hub_client.Unreachable:
         kept = _kept(latest, title)
         if kept is None:
             raise

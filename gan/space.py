@@ -9,7 +9,8 @@ import tarfile
 from .checkpoint import CARD
 from .config import ModelConfig
 from .errors import UserError
-from .hub import CHECKPOINTS, DEFAULT, PUBLISH_SECONDS, bounded, check_name, check_publishing, create
+from .hub import CHECKPOINTS, DEFAULT, check_publishing, create
+from .hub_client import PUBLISH_SECONDS, bounded, check_name
 
 ROOT = CHECKPOINTS.parent
 # The bundled model is what the app shows while the Hub cannot be reached.

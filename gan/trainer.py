@@ -9,28 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import avg_pool2d
 from torch.nn.utils import get_total_norm
 
 from . import latent, losses
-from .adopt import critic_with_classes
 from .augment import Augment, diffaugment, ranged
 from .chance import Chance
 from .config import ModelConfig, TrainConfig, parse_sides
 from .critic import Critic, make_critic
-from .data import Photos, sample_classes
+from .data import OVERSAMPLE, Photos, sample_classes
 from .errors import UserError
 from .generator import Generator, make_generator, one_hot
-from .grow import begin_as
 from .matching import Matching
 from .projected import SETTLE, ProjectedCritic, SavedCritic
-from .ranks import ALONE, Ranks, share_norms
+from .ranks import ALONE, Ranks
 from .style import StyleGenerator
-
-# Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
-# blurs, and halving afterwards takes most of the blur back.
-OVERSAMPLE = 2
+from .sync_batch_norm import share_norms
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class Trainer:
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once settled
         self._settled_at = 0  # the side of the pictures that the critic was made ready for
         self._sharp_at = 0, torch.zeros(0, dtype=torch.int64)  # a side, and which photos are fit for it
-        self._known_side = 0  # the side at which the critic's statistics came with it from another run (begin_critic_as)
+        self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
 
     # --------------------------------------------------------------------------------------------------------- a step
 
@@ -161,7 +156,7 @@ class Trainer:
             index = self._sharp[sample_classes(self.photos.labels[self._sharp], SETTLE)]
             photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
             self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
-            if isinstance(self.critic, ProjectedCritic) and self.side != self._known_side:
+            if isinstance(self.critic, ProjectedCritic) and self.side != self.known_side:
                 self.critic.settle(photos)
             if self.matching:
                 self.matching.settle(photos, self.photos.labels[index].to(self.device))
@@ -293,32 +288,6 @@ class Trainer:
 
     # -------------------------------------------------------------------------------------------------- for the outside
 
-    def begin_as(self, other: Generator | StyleGenerator) -> int:
-        """Begin with the weights of `other` as far as they fit (see grow.py); returns how many of its convolutions do.
-
-        Sides below the one they reach to are left out of the schedule: training them would change the coarse scales under finer
-        ones that are as good already.
-        """
-        layers = begin_as(self.generator, other)
-        if self.model.styled and layers:
-            reached = 4 << (layers // 2 - 1)
-            self.schedule = [(side, end) for side, end in self.schedule if side >= reached]
-        self.generator.train()
-        self.ema.load_state_dict(self.generator.state_dict())
-        return layers
-
-    def begin_critic_as(self, other: SavedCritic) -> bool:
-        """Begin with the critic `other` and its statistics; False, and nothing changed, where it is of another build."""
-        if not isinstance(self.critic, ProjectedCritic) or other.layers != self.config.critic:
-            return False
-        state = critic_with_classes(other, self.model.classes)
-        wanted = self.critic.state_dict()
-        if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in wanted.items()}:
-            return False
-        self.critic.load_state_dict(state)
-        self._known_side = other.side
-        return True
-
     def saved_critic(self) -> SavedCritic:
         """The critic of this moment, as a model folder keeps it."""
         side = self._settled_at or self.side
@@ -360,7 +329,7 @@ class Trainer:
             "images_seen": self.images_seen,
             **{name: getattr(self, name).state_dict() for name in _PARTS},
             "schedule": [list(entry) for entry in self.schedule],
-            "known_side": self._known_side,
+            "known_side": self.known_side,
             **({"matching": self.matching.state(), "settled_at": self._settled_at} if self.matching else {}),
         }
 
@@ -382,7 +351,7 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.generator_steps = int(state.get("generator_steps", self.steps))
-            self._settled_at, self._known_side = 0, int(state.get("known_side", 0))
+            self._settled_at, self.known_side = 0, int(state.get("known_side", 0))
             if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
                 self._settle()
                 self.matching.load_state(state["matching"])
@@ -426,8 +395,3 @@ def _mix(seed: int, counter: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
     return (x ^ (x >> 31)) >> 1
-
-
-def parameters(network: nn.Module) -> int:
-    """How many numbers a network learns."""
-    return sum(weight.numel() for weight in network.parameters())

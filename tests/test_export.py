@@ -11,7 +11,7 @@ import torch
 
 from gan import export, hub, latent
 from gan.__main__ import main
-from gan.generator import to_uint8
+from gan.render import to_uint8
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

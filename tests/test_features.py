@@ -17,7 +17,7 @@ from gan import features as rooms
 from gan.errors import UserError
 from gan.features import MICRO_BATCH, FeatureNetwork, cached, features, find_network, full_precision
 from gan.files import CACHE
-from gan.generator import to_uint8
+from gan.render import to_uint8
 
 CPU = torch.device("cpu")
 PICTURES = np.random.default_rng(0).integers(0, 256, (MICRO_BATCH + 5, 24, 24, 3), np.uint8)

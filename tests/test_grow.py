@@ -8,10 +8,10 @@ from torch.nn.functional import interpolate
 
 from gan.data import Photos
 from gan.generator import Generator, make_generator, one_hot
-from gan.grow import begin_as
 from gan.layers import init_weights
 from gan.presets import from_preset
 from gan.trainer import Trainer
+from gan.transfer import begin_as, begin_trainer_as
 
 
 def make(preset, seed, classes=("a", "b"), width=4):
@@ -118,11 +118,11 @@ def test_beginning_at_the_whole_side_leaves_the_coarse_beginning_out():
     """A coarse beginning would train the coarse scales away from fine ones that are trained already."""
     other, trainer = styled(128), tiny_trainer(128)
     assert trainer.side == 64
-    trainer.begin_as(other)
+    begin_trainer_as(trainer, other)
     assert trainer.side == 128 and trainer.generator.scales[-1].rgb_weight.abs().sum() > 0
     again = tiny_trainer(128)
     again.load_state(trainer.state())
     assert again.side == 128, "a run that is taken up again, too"
     growing = tiny_trainer(128)
-    growing.begin_as(styled(64))
+    begin_trainer_as(growing, styled(64))
     assert growing.side == 64 and not growing.generator.scales[-1].rgb_weight.any(), "a new scale is learnt after the others"

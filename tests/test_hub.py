@@ -20,7 +20,7 @@ from hub_server import HubServer
 from huggingface_hub import constants
 from safetensors.torch import save
 
-from gan import hub
+from gan import hub, hub_client
 from gan.checkpoint import CARD, CONFIG, CRITIC, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.errors import UserError
 from gan.generator import Generator
@@ -204,7 +204,7 @@ def test_a_cached_model_loads_without_the_hub(
 ) -> None:
     commit = server.put(REPO, files)
     hub.load(REPO)
-    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(hub_client, "ANSWER_SECONDS", 0.3)
     if fault is None:
         use("http://127.0.0.1:9", monkeypatch)
     elif fault == "offline":
@@ -241,8 +241,8 @@ def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
 ) -> None:
     bundle(hub.DEFAULT)
     bundle("wgan-gp-28")
-    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(hub, "LOAD_SECONDS", 1.5)
+    monkeypatch.setattr(hub_client, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(hub_client, "LOAD_SECONDS", 1.5)
     name = REPO
     if fault == "no server":
         use("http://127.0.0.1:9", monkeypatch)
@@ -441,7 +441,7 @@ def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monk
     for fault, words in {"401": "401", "403": "403, You do not have the rights", "500": "500"}.items():
         server.fault = fault
         refused(words)
-    monkeypatch.setattr(hub, "PUBLISH_SECONDS", 0.5)
+    monkeypatch.setattr(hub_client, "PUBLISH_SECONDS", 0.5)
     server.fault = "hang"
     refused("took longer than 0.5 seconds")
     use("http://127.0.0.1:9", monkeypatch)

@@ -150,7 +150,7 @@ def test_closing_it_ends_the_work(house):
 
 def test_a_frozen_network_can_look_too(house):
     from gan.errors import UserError
-    from gan.features import find_trunk
+    from gan.trunk import find_trunk
 
     try:
         trunk = find_trunk("efficientnet-lite0")

@@ -7,11 +7,10 @@ from test_trainer import same
 
 import train as front_door
 from gan import checkpoint, growth, latent
-from gan.data import load_photos
+from gan.data import OVERSAMPLE, load_photos
 from gan.judge import LEAST_HELD_OUT, Judge, find_judge
 from gan.presets import from_preset
 from gan.run import Run
-from gan.trainer import OVERSAMPLE
 
 CPU = torch.device("cpu")
 

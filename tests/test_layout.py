@@ -14,13 +14,13 @@ from test_sources import contents, zipped
 
 import train
 from gan import __main__, settings, sources
-from gan.adopt import with_classes
 from gan.data import find_photos, load_photos
 from gan.errors import UserError
 from gan.generator import make_generator
 from gan.presets import from_preset
 from gan.reference import load_reference
 from gan.studio.photos import PhotoFolder
+from gan.transfer import with_classes
 
 cache = test_sources.cache  # an empty one for each test
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --device cpu --precision fp32 --dry-run".split()

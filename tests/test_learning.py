@@ -15,13 +15,12 @@ from PIL import Image
 
 import train
 from gan import journal, learning, render
-from gan.data import load_photos
+from gan.data import OVERSAMPLE, load_photos
 from gan.errors import UserError
 from gan.learning import Learning
 from gan.presets import from_preset
 from gan.preview import preview
 from gan.run import Run
-from gan.trainer import OVERSAMPLE
 
 ROWS = [
     {

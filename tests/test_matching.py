@@ -10,10 +10,10 @@ from pictures import make_photos
 
 from gan.config import ModelConfig
 from gan.data import load_photos
-from gan.features import find_trunk
 from gan.losses import kernel_distance
 from gan.matching import RECENT, TILE, TILE_SCALE, Matching, _mean_tile
 from gan.projected import ProjectedCritic
+from gan.trunk import find_trunk
 
 MODEL = ModelConfig("small", 32, ("dandelion", "marigold"), ("M>8", "S>8", "S>8", "S>8", "S>8"), z_dim=8).validate()
 EACH = 18  # photos a class, with their mirrored ones more than a batch of the trunk's

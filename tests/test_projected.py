@@ -14,9 +14,9 @@ from gan.config import ModelConfig, Projected, parse_projected
 from gan.critic import make_critic
 from gan.data import load_photos
 from gan.errors import UserError
-from gan.features import find_trunk
 from gan.generator import one_hot
 from gan.projected import BATCH, WIDTHS, ProjectedCritic
+from gan.trunk import find_trunk
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig("small", 32, ("dandelion", "marigold"), ("M>8", "S>8", "S>8", "S>8", "S>8"), z_dim=8).validate()

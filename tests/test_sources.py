@@ -19,7 +19,7 @@ from hub_server import HubServer, Repo
 from huggingface_hub import constants
 from pictures import make_photos
 
-from gan import archive, dataset, hub, sources
+from gan import archive, dataset, hub_client, sources
 from gan.data import load_photos
 from gan.errors import UserError
 from gan.names import LEFT_BEHIND
@@ -420,7 +420,7 @@ def test_datasets_that_cannot_be_used_are_sentences(
         server.fault = fault
         assert says in refusal(NAME)
     server.fault = None
-    monkeypatch.setattr(hub, "LOAD_SECONDS", 0.3)
+    monkeypatch.setattr(hub_client, "LOAD_SECONDS", 0.3)
     server.fault = "hang"
     assert "took longer" in refusal(NAME)
     assert not [path for path in cache.rglob("*") if path.is_file()]

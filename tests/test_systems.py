@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 from pictures import make_photos
 
-from gan import archive, files, hub, sources
+from gan import archive, files, hub, hub_client, sources
 from gan.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,7 +111,7 @@ def test_a_drive_or_a_share_gives_a_run_its_name(folder, name):
 
 @pytest.mark.parametrize("name", [r"D:\models\rose", r"\\nas\models\rose", "D:/models/rose", r"models\rose"])
 def test_paths_of_windows_are_no_names_on_the_hub(name, monkeypatch):
-    monkeypatch.setattr(hub, "bounded", lambda *_: pytest.fail("the Hub was asked"))
+    monkeypatch.setattr(hub_client, "bounded", lambda *_: pytest.fail("the Hub was asked"))
     with pytest.raises(UserError, match="there is no model"):
         hub.load(name)
     assert sources.photo_folder(name) == Path(name)

@@ -9,13 +9,13 @@ from pictures import make_photos
 
 from gan import checkpoint, losses
 from gan import trainer as trainer_module
-from gan.adopt import critic_with_classes
 from gan.chance import Chance
 from gan.config import ModelConfig, TrainConfig
-from gan.data import load_photos
+from gan.data import OVERSAMPLE, load_photos
 from gan.errors import UserError
 from gan.presets import from_preset
-from gan.trainer import OVERSAMPLE, Stats, Trainer
+from gan.trainer import Stats, Trainer
+from gan.transfer import begin_critic_as, critic_with_classes
 
 CPU = torch.device("cpu")
 
@@ -446,7 +446,7 @@ def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
     saved = checkpoint.load_critic(tmp_path)
     assert saved.side == 32 and saved.classes == larger.classes
     second = styled(larger, sides=())
-    assert second.begin_critic_as(saved)
+    assert begin_critic_as(second, saved)
     for name, value in first.critic.state_dict().items():
         assert torch.allclose(second.critic.state_dict()[name], value, rtol=1e-3, atol=1e-3), name
     mean = second.critic.mean0.clone()
@@ -456,7 +456,7 @@ def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
     again.load_state(copy.deepcopy(second.state()))
     assert torch.equal(again.critic.mean0, mean), "when the run is taken up again, too"
     coarse = styled(larger)
-    assert coarse.begin_critic_as(saved)
+    assert begin_critic_as(coarse, saved)
     coarse.step()
     assert not torch.equal(coarse.critic.mean0, mean), "at another side its statistics are measured anew"
 
@@ -471,7 +471,7 @@ def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
 def test_a_critic_of_another_build_is_left(larger, change):
     saved, other = styled(larger).saved_critic(), styled(larger, **change)
     before = copy.deepcopy(other.critic.state_dict())
-    assert not other.begin_critic_as(saved) and same(other.critic.state_dict(), before)
+    assert not begin_critic_as(other, saved) and same(other.critic.state_dict(), before)
 
 
 def test_every_class_of_a_critic_goes_by_its_name(larger):

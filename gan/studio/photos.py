@@ -12,13 +12,12 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from ..config import ModelConfig
-from ..data import find_photos
+from ..data import OVERSAMPLE, find_photos
 from ..errors import UserError
 from ..memory import Known, find
 from ..names import composed
 from ..photo import prepare
 from ..reference import photo_classes
-from ..trainer import OVERSAMPLE
 
 KEPT_BYTES = 32 << 20  # of squares in memory
 

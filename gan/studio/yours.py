@@ -14,9 +14,9 @@ from gradio.data_classes import GradioRootModel
 
 from .. import render, sent, settings
 from ..errors import UserError
-from ..features import find_trunk
 from ..invert import Inverter, Nearest
 from ..sampler import Flower
+from ..trunk import find_trunk
 from .studio import data_url
 from .tab import HIDDEN, Tab, answering, keeper, language
 from .words import class_name, say, t

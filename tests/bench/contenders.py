@@ -25,11 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from gan import judge, latent  # noqa: E402
 from gan import trainer as trainer_module  # noqa: E402
 from gan.critic import Critic  # noqa: E402
-from gan.data import load_photos  # noqa: E402
+from gan.data import (
+    OVERSAMPLE,
+    load_photos,  # noqa: E402
+)
 from gan.device import pick_precision  # noqa: E402
-from gan.generator import make_generator, one_hot, to_uint8  # noqa: E402
+from gan.generator import make_generator, one_hot  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
-from gan.trainer import OVERSAMPLE, Trainer  # noqa: E402
+from gan.render import to_uint8  # noqa: E402
+from gan.trainer import Trainer  # noqa: E402
 
 CLASSES = ("dandelion", "marigold")
 SIDE = 128

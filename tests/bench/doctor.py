@@ -18,9 +18,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gan import doctor
-from gan.data import load_photos
+from gan.data import OVERSAMPLE, load_photos
 from gan.photo import side_of
-from gan.trainer import OVERSAMPLE
 
 SIDE = 128
 

@@ -47,10 +47,9 @@ from operations import Operations  # noqa: E402
 from torch.nn.functional import conv2d  # noqa: E402
 
 from gan import judge, metrics  # noqa: E402
-from gan.data import load_photos  # noqa: E402
+from gan.data import OVERSAMPLE, load_photos  # noqa: E402
 from gan.device import describe  # noqa: E402
 from gan.features import features, find_network  # noqa: E402
-from gan.trainer import OVERSAMPLE  # noqa: E402
 
 NAMES = (
     "paper", "ours-same-network", "ours-cpu-recipe", "flagship-coarse", "flagship", "lightweight-gan", "stylegan2-pytorch"
