@@ -37,13 +37,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     model = os.environ.get("MODEL_ID") or hub.DEFAULT
     host, port = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1", os.environ.get("GRADIO_SERVER_PORT") or "7860"
+    root = os.environ.get("GRADIO_ROOT_PATH") or ""
     for name, default, kind, what in (
         ("model", model, str, "a bundled model, a model folder, a .pt file of the paper's authors, or owner/name[@revision] on "
          "the Hugging Face Hub (environment: MODEL_ID"),
         ("host", host, str, "address to serve at; 0.0.0.0 is the whole network (environment: GRADIO_SERVER_NAME"),
         ("port", port, _port, "port to serve at (environment: GRADIO_SERVER_PORT"),
+        ("root-path", root, _root, "path that a proxy serves the app under, such as /flowers, or the whole address, such as "
+         "https://host/flowers; the proxy may keep the path or take it off (environment: GRADIO_ROOT_PATH"),
     ):  # fmt: skip
-        parser.add_argument(f"--{name}", default=default, type=kind, metavar=name.upper(), help=f"{what}; now: %(default)s)")
+        shown = "%(default)s" if default else "none"
+        parser.add_argument(f"--{name}", default=default, type=kind, metavar=name.upper(), help=f"{what}; now: {shown})")
     parser.add_argument(
         "--photos", type=Path, default=os.environ.get("PHOTOS_FOLDER") or None, metavar="FOLDER",
         help="photos with a sub-folder for each class, shown to visitors beside the flowers (environment: PHOTOS_FOLDER; "
@@ -67,6 +71,13 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port; use a whole number from 1 to 65535")
     return int(text)
+
+
+def _root(text: str) -> str:
+    try:
+        return guard.check_root(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
 def check_free(host: str, port: int) -> None:
@@ -121,10 +132,10 @@ def main(arguments: list[str] | None = None) -> int:
     newer = {"run_history": False} if "run_history" in inspect.signature(gr.Blocks.launch).parameters else {}
     print(f"Serving at http://{options.host}:{options.port}", flush=True)
     build(studio).launch(
-        server_name=options.host, server_port=options.port, share=False, ssr_mode=False, pwa=False, mcp_server=False,
-        quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio), footer_links=["api"], **newer,
-        enable_monitoring=False, allowed_paths=[], max_file_size="1kb",
-        app_kwargs={"middleware": [Middleware(guard.Guard), Middleware(Speaker)]},
+        server_name=options.host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
+        mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio), footer_links=["api"],
+        enable_monitoring=False, allowed_paths=[], max_file_size="1kb", **newer,
+        app_kwargs={"middleware": [Middleware(guard.Guard, options.root_path), Middleware(Speaker)]},
         state_session_capacity=32,  # the framework keeps each session's last values, pictures included; none needs them
     )  # fmt: skip
     return 0

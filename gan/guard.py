@@ -1,23 +1,26 @@
-"""What the server refuses before anything else sees it: uploads, proxies, and requests no visitor of this app makes."""
+"""What the server answers at all, in one list: the page, its parts, and what a visitor of this app asks for or sends."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, urlsplit
+
+from .errors import UserError
 
 MAX_BODY = 128 << 10  # bytes; a page of settings is under two kilobytes, a photo in text under 120,000 (gan/sent.py)
 
-# What an app of this framework does not need to be: an upload server, a proxy, a store of other people's states.
-_REFUSED = re.compile(
-    r"/(upload|upload_progress|proxy=.*|stream/.*|deep_link|run-history/.*|runs|dev/.*|vibe.*|undo-vibe.*|process_recording|"
-    r"monitoring.*|profiling/.*|component_server|custom_component/.*|file/.*|login|logout|mcp.*)/?",
-    re.IGNORECASE,
+# The framework has some seventy routes: an upload server, a proxy, a store of other people's states, an editor of code. Whatever
+# is not here is not there. A path is compared as the framework's router will see it, decoded once and otherwise untouched.
+_FILES, _FOLDERS = r"config|theme\.css|favicon\.ico|robots\.txt|manifest\.json", "assets|static"
+_READ = re.compile(
+    rf"/|/(?:{_FILES})|/(?:{_FOLDERS})/.+|"
+    r"/gradio_api/(?:info|openapi\.json|startup-events|queue/data|heartbeat/\w+|call/\w+/\w+|"
+    r"file=(?:/|[A-Za-z]:[\\/])[^:]*)"  # of this computer: an address in its place would be fetched
 )
-# The only things a visitor may send: a job, its cancellation, the end of a visit.
-_POSTS = re.compile(r"/(queue/join|cancel|reset|(run|api|call|call/v2)/[\w-]+)/?")
-_ELSEWHERE = re.compile(r"/file=\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # a file of another server, to be fetched by this one
+_OWN = re.compile(rf"/(?:{_FILES}|{_FOLDERS}|gradio_api)(?:/.*)?")  # where another path could be taken for one of these
+_SENT = re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+)")  # a job, its cancellation, the end of a visit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,33 +28,62 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Guard:
-    """ASGI middleware: answers 404, 405 or 413 to what is not part of the app, and passes everything else on."""
+    """ASGI middleware: passes on what is part of the app, under the path `root` or at the top; answers 404, 405 or 413 to all else.
 
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
-        self.app = app
+    A proxy before the app may keep the path it serves the app under, or take it off: both are understood, so that what is
+    compared with the list is always what the framework's router sees.
+    """
+
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]], root: str = "") -> None:
+        """`root` is a path as `check_root` gives it, or an address that has one."""
+        self.app, self.root = app, urlsplit(root).path
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        path, method = route(scope["path"]), scope["method"]
-        if _REFUSED.fullmatch(path) or _ELSEWHERE.match(path):
-            await _answer(send, 404, "This app takes no files and fetches nothing.")
-        elif method not in ("GET", "HEAD", "OPTIONS") and not (method == "POST" and _POSTS.fullmatch(path)):
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        path, method = scope["path"], scope["method"]
+        if self.root and path == self.root and method in ("GET", "HEAD"):  # or what the page names would be looked for beside it
+            query = scope["query_string"]
+            await _answer(send, 307, "", [(b"location", quote(self.root).encode() + b"/" + (b"?" + query if query else b""))])
+            return
+        path = path[len(self.root) :] if self.root and path.startswith(f"{self.root}/") else path
+        scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        sent = bool(_SENT.fullmatch(path))
+        if not sent and not _READ.fullmatch(path):
+            await _answer(send, 404, "There is nothing here; this app takes no files and fetches nothing.")
+        elif method not in (("POST", "OPTIONS") if sent else ("GET", "HEAD", "OPTIONS")):
             await _answer(send, 405, "This app does not take that.")
-        elif method == "POST":
+        elif method != "POST":
+            await self.app(scope, receive, send)
+        else:
             body = await _read(receive)
             if body is None:
                 await _answer(send, 413, f"That is more than {MAX_BODY >> 10} KiB, and no settings of this app are.")
             else:
                 await self.app(scope, _replay(body, receive), send)
-        else:
-            await self.app(scope, receive, send)
 
 
-def route(path: str) -> str:
-    """The path of a request as the framework's own routes name it: decoded, without the prefix of its API."""
-    return re.sub(r"/+", "/", unquote(path)).removeprefix("/gradio_api") or "/"
+def check_root(text: str) -> str:
+    """`text` as the path that visitors find the app under: `/flowers`, or a whole address with one; empty at the top of a host.
+
+    Raises UserError for anything else, and for a path that is one of the page's own.
+    """
+    root = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(root)
+        known = parts.netloc != "" if parts.scheme in ("http", "https") else root == parts.path and root[:1] in ("", "/")
+        port = parts.port is None or parts.port > 0
+    except ValueError:
+        known = port = False
+    if not (known and port) or parts.query or parts.fragment or not re.fullmatch(r"(?:/[\w.~-]+)*", parts.path):
+        raise UserError(f"'{text}' is not a path to serve under; use one such as /flowers, or https://host/flowers.")
+    if _OWN.fullmatch(parts.path):
+        raise UserError(f"'{text}' is a path of the page itself; serve under another, such as /flowers.")
+    return root
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -83,8 +115,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
+async def _answer(send: Send, status: int, sentence: str, more: list[tuple[bytes, bytes]] | None = None) -> None:
     content = sentence.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(content)).encode())]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(content)).encode()), *(more or [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -24,7 +24,7 @@ window.flowers = (() => {
 
   function speak(name) {
     const year = 365 * 24 * 3600;
-    document.cookie = `language=${name}; path=/; max-age=${year}; samesite=lax`;
+    document.cookie = `language=${name}; path=${location.pathname}; max-age=${year}; samesite=lax`;
     const query = new URLSearchParams(location.search);
     query.set("lang", name);
     location.search = query;
