@@ -14,19 +14,17 @@ import tempfile
 import threading
 from pathlib import Path
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is counted or reported
+from starlette.middleware import Middleware
 
-import gradio as gr  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
-
-from gan import bunch, guard, hub, interrupts, invert, settings  # noqa: E402
-from gan.errors import UserError  # noqa: E402
-from gan.studio.look import head, theme, words  # noqa: E402
-from gan.studio.page import QUEUE, build  # noqa: E402
-from gan.studio.speaker import Speaker  # noqa: E402
-from gan.studio.studio import Studio  # noqa: E402
-from gan.studio.tab import DRAW, FILM  # noqa: E402
-from gan.terminal import unbreakable  # noqa: E402
+from gan import bunch, guard, hub, interrupts, invert, settings
+from gan.errors import UserError
+from gan.studio.framework import undisturbed
+from gan.studio.look import head, theme, words
+from gan.studio.page import QUEUE, build
+from gan.studio.speaker import Speaker
+from gan.studio.studio import Studio
+from gan.studio.tab import DRAW, FILM
+from gan.terminal import unbreakable
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -41,7 +39,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     for name, default, kind, what in (
         ("model", model, str, "a bundled model, a model folder, a .pt file of the paper's authors, or owner/name[@revision] on "
          "the Hugging Face Hub (environment: MODEL_ID"),
-        ("host", host, str, "address to serve at; 0.0.0.0 is the whole network (environment: GRADIO_SERVER_NAME"),
+        ("host", host, str, "address to serve at; 0.0.0.0 is the whole network, :: the same by IPv6 (environment: "
+         "GRADIO_SERVER_NAME"),
         ("port", port, _port, "port to serve at (environment: GRADIO_SERVER_PORT"),
         ("root-path", root, _root, "path that a proxy serves the app under, such as /flowers, or the whole address, such as "
          "https://host/flowers; the proxy may keep the path or take it off (environment: GRADIO_ROOT_PATH"),
@@ -81,16 +80,19 @@ def _root(text: str) -> str:
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise UserError unless this computer can serve at `host` and `port`."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as trial:
-            if os.name == "posix":  # a port that was in use a moment ago is free
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"cannot serve at {host}, port {port} ({reason}); choose another with --port or --host.") from None
+    """Raise UserError unless this computer can serve at `host` (an IPv6 address without brackets) and `port`."""
+    for name in dict.fromkeys((host, "127.0.0.1")):  # the framework wants the port of the second to be free, too
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as trial:
+                if os.name == "posix":  # a port that was in use a moment ago is free
+                    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:  # as the server does
+                    trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                trial.bind(address)
+        except (OSError, UnicodeError) as error:  # the second for what can be no name of a computer
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UserError(f"cannot serve at {name}, port {port} ({reason}); choose another with --port or --host.") from None
 
 
 def own_cache() -> None:
@@ -116,8 +118,9 @@ def mark_for_zero_gpu() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Load the model, serve the page until Ctrl-C. Returns the exit code."""
     options = parse(arguments)
+    host = options.host.removeprefix("[").removesuffix("]")
     try:
-        check_free(options.host, options.port)
+        check_free(host, options.port)
         studio = Studio(*hub.load_or_bundled(options.model), options.photos)
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
@@ -127,17 +130,20 @@ def main(arguments: list[str] | None = None) -> int:
     print(studio.status(), flush=True)
     studio.sampler.warm_up()
     mark_for_zero_gpu()
-    own_cache()
-    # Gradio 6.22 has no history of runs to switch off.
-    newer = {"run_history": False} if "run_history" in inspect.signature(gr.Blocks.launch).parameters else {}
-    print(f"Serving at http://{options.host}:{options.port}", flush=True)
-    build(studio).launch(
-        server_name=options.host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
-        mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio), footer_links=["api"],
-        enable_monitoring=False, allowed_paths=[], max_file_size="1kb", **newer,
-        app_kwargs={"middleware": [Middleware(guard.Guard, options.root_path), Middleware(Speaker)]},
-        state_session_capacity=32,  # the framework keeps each session's last values, pictures included; none needs them
-    )  # fmt: skip
+    host = f"[{host}]" if ":" in host else host  # as addresses have it
+    print(f"Serving at http://{host}:{options.port}", flush=True)
+    with undisturbed():
+        own_cache()
+        page = build(studio)
+        # Gradio 6.22 has no history of runs to switch off.
+        newer = {"run_history": False} if "run_history" in inspect.signature(page.launch).parameters else {}
+        page.launch(
+            server_name=host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
+            mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio),
+            footer_links=["api"], enable_monitoring=False, allowed_paths=[], max_file_size="1kb", **newer,
+            app_kwargs={"middleware": [Middleware(guard.Guard, options.root_path), Middleware(Speaker)]},
+            state_session_capacity=32,  # the framework keeps each session's last values, pictures too; none needs them
+        )  # fmt: skip
     return 0
 
 

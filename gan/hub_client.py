@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 from .errors import UserError
+from .pickled import first_line
 
 ANSWER_SECONDS = 8.0  # for one answer of the Hub about a file
 LOAD_SECONDS = 60.0  # for a whole model from the Hub: the client retries for minutes by itself
@@ -103,4 +104,9 @@ def _explained(error: Exception, what: str, files: str) -> UserError:
         return Unreachable(f"{what} failed: the Hub did not answer in time; try again in a few minutes.")
     if "Connect" in kind:
         return Unreachable(f"{what} failed: the Hub cannot be reached; check the network, then try again.")
+    if kind in ("InvalidURL", "ImportError") or isinstance(error, ValueError) and "proxy" in str(error).lower():
+        return Unreachable(  # what the client makes of an address it cannot use, before it asks anybody
+            f"{what} failed: the environment names a proxy that cannot be used ({first_line(error).rstrip('.')}); correct "
+            "https_proxy, all_proxy and no_proxy, or unset them."
+        )
     return Unreachable(f"{what} failed before it was complete ({kind}); try again in a few minutes.")

@@ -20,6 +20,9 @@ from gan.config import ModelConfig
 from gan.generator import Generator
 from gan.layers import init_weights
 
+for _name in [name for name in os.environ if name.startswith("GRADIO_") or name.lower().endswith("_proxy")]:
+    del os.environ[_name]  # of whoever runs the tests: everything here is on this computer
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_OPTIONS = [
@@ -64,18 +67,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(model: Path | str, log: Path, **more: str) -> Iterator[str]:
+def serving(model: Path | str, log: Path, host: str = "127.0.0.1", **more: str) -> Iterator[str]:
     """`python app.py --model MODEL` as a process of its own, with `more` in its environment: its address, once it answers."""
     port = free_port()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-    environment = {key: value for key, value in environment.items() if not key.startswith(("GRADIO_", "MODEL_ID"))}
+    environment.pop("MODEL_ID", None)
     environment.update(more)
-    command = [sys.executable, str(ROOT / "app.py"), "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, str(ROOT / "app.py"), "--model", str(model), "--host", host, "--port", str(port)]
+    url = f"http://{'[::1]' if ':' in host else host}:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, env=environment)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/config", process, log)
-        yield f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/config", process, log)
+        yield url
     finally:
         process.terminate()
         try:

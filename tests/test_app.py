@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio
 import numpy as np
 import pytest
 from conftest import ROOT, free_port, tiny_generator
@@ -326,7 +327,7 @@ def test_no_parameter_is_passed_that_launch_does_not_know(front_door, model_fold
     def old(self, *, server_name=None, **more):
         given.update(more)
 
-    monkeypatch.setattr(front_door.gr.Blocks, "launch", old)
+    monkeypatch.setattr(gradio.Blocks, "launch", old)
     monkeypatch.setattr(front_door, "own_cache", lambda: None)
     assert front_door.main(["--model", str(model_folder), "--port", str(free_port())]) == 0
     assert given and "run_history" not in given

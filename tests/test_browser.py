@@ -76,7 +76,7 @@ class Visitor:
 
 
 def _at_home(url: str) -> bool:
-    return url.startswith(("data:", "blob:", "about:")) or urlsplit(url).hostname == "127.0.0.1"
+    return url.startswith(("data:", "blob:", "about:")) or urlsplit(url).hostname in ("127.0.0.1", "::1")
 
 
 @pytest.fixture

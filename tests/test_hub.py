@@ -68,6 +68,20 @@ def use(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     huggingface_hub.close_session()
 
 
+@pytest.mark.parametrize(
+    "name, value", [("all_proxy", "socks://127.0.0.1:1"), ("https_proxy", "http://[::1"), ("no_proxy", "localhost,[::1]")]
+)
+def test_a_proxy_that_is_none_is_one_sentence_and_tells_which_variables(name, value, monkeypatch):
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv(name, value)
+    huggingface_hub.close_session()
+    with pytest.raises(UserError, match="proxy") as caught:
+        hub.load(REPO)
+    assert "all_proxy" in str(caught.value) and "\n" not in str(caught.value)
+    huggingface_hub.close_session()
+
+
 def make(folder: Path, seed: int, classes: tuple[str, ...] = ("dandelion", "marigold")) -> Path:
     torch.manual_seed(seed)
     config, _ = from_preset("cwgan-gp-28", classes, width=2)
