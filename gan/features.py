@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from .files import cache_folder, write_atomic
 from .trunk import HEAD, WHEELS, check_digest, find_trunk
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
+CACHE_BYTES = 1 << 30  # of features kept on disk; those of a thousand photos take five million
 MICRO_BATCH = 16  # 8 and 16 gave 23 to 29 pictures a second on one busy CPU core, 32 gave 18 to 22
 DEFAULT = "mobilenetv2"
 
@@ -104,8 +106,9 @@ def cached(
     """`features`, kept on disk for the next time. Meant for photos: generated pictures are hardly ever asked for twice.
 
     One .npy file in $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist, named by a SHA-256 of the pixels, the
-    network's digest, the kind of device, and a version of what happens in between. A file that does not hold such features
-    is made anew, and a folder that cannot be written costs the keeping only. `progress` is not called for what was kept.
+    network's digest, the kind of device, and a version of what happens in between. All of them take at most CACHE_BYTES: for a
+    new one those that were not used for longest go. A file that does not hold such features is made anew, and a folder that
+    cannot be written costs the keeping only. `progress` is not called for what was kept.
     """
     path = _cache_file(network, pictures)
     kept = _read_cache(path, (len(pictures), network.dim)) if path else None
@@ -116,7 +119,9 @@ def cached(
         buffer = io.BytesIO()
         np.save(buffer, result.numpy(), allow_pickle=False)
         try:
-            write_atomic(path, buffer.getvalue())
+            if buffer.tell() <= CACHE_BYTES:
+                write_atomic(path, buffer.getvalue())
+                _make_room(path)
         except OSError:
             pass  # a full disk, a folder of somebody else's: the features are there all the same
     return result
@@ -236,6 +241,22 @@ def _read_cache(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
         with path.open("rb") as file:
             kept = np.lib.format.read_array(file, allow_pickle=False)
+        with suppress(OSError):  # of somebody else's
+            os.utime(path)  # used last
     except Exception:  # missing, forbidden, cut short, or no .npy at all: the reader raises nearly everything on damaged files
         return None
     return kept if kept.shape == shape and kept.dtype == np.float32 and np.isfinite(kept).all() else None
+
+
+def _make_room(newest: Path) -> None:
+    """Remove what was not used for longest, and what killed writers left, until the rest takes CACHE_BYTES. Raises OSError."""
+    found = []
+    for path in (*newest.parent.glob("*.npy"), *newest.parent.glob(".*.npy.*.tmp")):
+        with suppress(FileNotFoundError):  # another process makes room, too
+            about = path.stat()
+            found.append((about.st_mtime, about.st_size, path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total > CACHE_BYTES and path != newest:
+            path.unlink(missing_ok=True)
+            total -= size

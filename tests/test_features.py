@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -371,6 +372,25 @@ def test_a_change_of_anything_is_another_file(tmp_path, monkeypatch):
     monkeypatch.setattr(rooms, "_VERSION", rooms._VERSION + 1)
     cached(network, PICTURES)
     assert len(kept(tmp_path)) == 7
+
+
+def test_the_cache_has_a_bound_and_what_was_not_used_for_longest_goes(tmp_path, monkeypatch):
+    network = counting([])
+    sets = [np.roll(PICTURES, number, axis=1) for number in range(5)]
+    for number, pictures in enumerate(sets[:3]):
+        cached(network, pictures)
+        os.utime(rooms._cache_file(network, pictures), (number, number))
+    left = kept(tmp_path)[0].with_name(".x.npy.1.tmp")
+    left.write_bytes(b"half of a file" * 4)
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(rooms, "CACHE_BYTES", 3 * kept(tmp_path)[-1].stat().st_size)
+    cached(network, sets[0])  # read: used last now
+    cached(network, sets[3])
+    there = [rooms._cache_file(network, pictures).exists() for pictures in sets[:4]]
+    assert there == [True, False, True, True] and not left.exists()
+    monkeypatch.setattr(rooms, "CACHE_BYTES", 1)
+    assert torch.equal(cached(network, sets[4]), features(network, sets[4]))
+    assert not rooms._cache_file(network, sets[4]).exists()  # too large to be kept
 
 
 def npy(array: np.ndarray) -> bytes:
