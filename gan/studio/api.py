@@ -46,5 +46,5 @@ def add_api(studio: Studio) -> None:
         kinds = {"filmstrip": "png", "gif": "gif", "mp4": "mp4"}
         return {name: file(*studio.film(wanted, kind)) for name, kind in kinds.items()}
 
-    gr.api(asked(generate), api_name="generate", **DRAW)
-    gr.api(asked(interpolate), api_name="interpolate", **FILM)
+    gr.api(asked(generate, on_page=False), api_name="generate", **DRAW)
+    gr.api(asked(interpolate, on_page=False), api_name="interpolate", **FILM)

@@ -128,24 +128,24 @@ def stage(name: str, kind: str) -> gr.HTML:
     )  # fmt: skip
 
 
-def asked(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Show what a visitor got wrong as one sentence on the page or to the API's caller, and nothing in the log."""
+def asked(handler: Callable[..., Any], *, on_page: bool = True) -> Callable[..., Any]:
+    """Show what a visitor got wrong as one sentence `on_page` or to the API's caller, and nothing in the log."""
 
     @wraps(handler)
     def answer(*values: Any) -> Any:
-        with answering():
+        with answering(on_page=on_page):
             return handler(*values)
 
     return answer
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def answering(*, on_page: bool = True) -> Iterator[None]:
     """The same for a part of a handler: one that answers in steps, as a generator, is no function to be wrapped."""
     try:
         yield
     except UserError as error:
-        raise refused(error) from None
+        raise refused(error, on_page=on_page) from None
     except gr.Error:
         raise
     except Exception:
@@ -153,9 +153,9 @@ def answering() -> Iterator[None]:
         raise gr.Error(say("failed", language()), print_exception=False) from None
 
 
-def refused(error: UserError) -> gr.Error:
+def refused(error: UserError, *, on_page: bool = True) -> gr.Error:
     """The framework's error for a sentence of ours."""
-    sentence = html.escape(str(error), quote=False)  # the page shows messages as HTML
+    sentence = html.escape(str(error), quote=False) if on_page else str(error)  # the page shows messages as HTML
     return gr.Error(sentence[:1].upper() + sentence[1:], print_exception=False)
 
 
