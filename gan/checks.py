@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .errors import UserError
@@ -30,6 +30,13 @@ def choice(what: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise UserError(f"the {what} is {show(value)}; choose one of {', '.join(known)}.")
     return value
+
+
+def listed(names: Sequence[str]) -> str:
+    """`names` as an error sentence can carry them: the first few, where there are many, and how many there are."""
+    if len(names) <= 24:
+        return ", ".join(names)
+    return f"{', '.join(names[:8])}, … ({len(names):,} in all)"
 
 
 def show(value: Any) -> str:

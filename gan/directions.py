@@ -22,6 +22,7 @@ from torch.nn.functional import interpolate
 
 from . import latent
 from .attributes import measure
+from .config import ModelConfig
 from .sampler import Flower, Sampler
 
 COUNT = 6
@@ -31,6 +32,8 @@ CLOUD = 1024  # flowers whose latents say what a standard deviation is
 FIRST_SEED = 20_000
 JUDGES, FIRST_JUDGE = 30, 5_000  # other flowers, by which directions are named
 SIDE = 16  # pixels a side of what is regressed: layout and colour
+EACH = 4  # flowers of the cloud that a class has at least: of fewer its mean takes most of what they differ by
+FEW = 16  # classes whose means cost next to nothing; for each one more a flower more is drawn
 AT_ONCE = 12  # pictures a step: others who draw meanwhile wait for no more
 SHARE, EFFECT = 0.9, 1.5  # when a direction gets a name; see `_names`
 
@@ -51,6 +54,17 @@ class Directions:
             return flower
         moved = latent.read_shift(flower.shift, self.steps.shape[1]) + torch.tensor(sliders, dtype=torch.float32) @ self.steps
         return replace(flower, shift=latent.write_shift(moved))
+
+
+def can_be_found(config: ModelConfig) -> bool:
+    """Whether enough flowers stand behind directions of such a model: not with hundreds of classes, or numbers of noise."""
+    classes, units = len(config.classes), COMPONENTS if config.styled else config.z_dim
+    return EACH * classes <= CLOUD and 2 * (_drawn(units, classes) - classes) >= 3 * units
+
+
+def _drawn(units: int, classes: int) -> int:
+    """How many pictures are drawn to find the directions among so many numbers."""
+    return min(CLOUD, 192 + 8 * units + max(0, classes - FEW))
 
 
 class Search:
@@ -92,7 +106,7 @@ def _find(sampler: Sampler) -> Generator[float, None, Directions]:
     own, of_class = sampler.latents(flowers)
     kinds = torch.tensor([flower.label for flower in flowers])
     units = _units(_centred(own, kinds), COMPONENTS if config.styled else own.shape[1])
-    drawn = min(CLOUD, 192 + 8 * len(units))
+    drawn = _drawn(len(units), len(config.classes))
     whole = drawn + 2 * COUNT * JUDGES
 
     looks, measures = [], []

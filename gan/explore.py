@@ -98,7 +98,7 @@ def check_class(classes: Sequence[str], name: Any) -> int:
     """The index of one class. Raises UserError, for "all of them", too."""
     label = settings.check_label(classes, name)
     if label is None:
-        raise UserError(f"the class is {checks.show(name)}; choose one of {', '.join(classes)}.")
+        raise UserError(f"the class is {checks.show(name)}; choose one of {checks.listed(classes)}.")
     return label
 
 

@@ -17,7 +17,7 @@ from .sampler import Fine, Flower, grid_flowers
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24
-MAX_ADDRESS = 16_384  # characters of an address that are looked at; what was done to a flower takes some 350 of them
+MAX_ADDRESS = 65_536  # characters of an address that are looked at, as many as the server takes in a request for one
 MOST_IN_NAME, MOST_BYTES_IN_NAME = 100, 200  # of a file's; systems stop at 255 bytes, with its ending and while it is written
 _Value = TypeVar("_Value")
 
@@ -95,7 +95,7 @@ def check_label(classes: Sequence[str], name: Any) -> int | None:
         return list(classes).index(name) if name in classes else same.index(composed(name))
     if name == every(classes):
         return None
-    raise UserError(f"the class is {checks.show(name)}; choose one of {', '.join(classes)} or {every(classes)}.")
+    raise UserError(f"the class is {checks.show(name)}; choose one of {checks.listed(classes)} or {every(classes)}.")
 
 
 def check_side(side: Any) -> int:
@@ -244,19 +244,22 @@ def _name(classes: Sequence[str], label: int | None) -> str:
 # What was done to a flower beyond its class, seed and truncation, as one short text that belongs to that class and seed:
 #
 #     0.7~m60:0:40~sAAAA…~f2:33:3    class 0, seed 7; 60 : 0 : 40 of the classes; a shift; finer scales of class 2, seed 33
+#     0.7~m0-60:210-40               a mix of a hundred classes and more names those it has a share of
+#
+# How long a mix or a shift may be is up to the model: `Flower.resolve` and `latent.read_shift` see to that.
 
 _EXTRAS = re.compile(
-    r"(?P<label>\d{1,3})\.(?P<seed>\d{1,10})(?:~m(?P<mix>[\d.:]{1,200}))?(?:~s(?P<shift>[\w-]{1,1400}))?"
+    r"(?P<label>\d{1,3})\.(?P<seed>\d{1,10})(?:~m(?P<mix>[\d.:-]+))?(?:~s(?P<shift>[\w-]+))?"
     r"(?:~f(?P<fine>\d{1,3}):(?P<fine_seed>\d{1,10}):(?P<scales>\d{1,2}))?",
     re.ASCII,
 )
+_LONG_MIX = 200  # characters; up to there every class is named by its place, as it has always been
 
 
 def extras(flower: Flower) -> str:
     """The extras of a flower (with a class or mix of its own), empty where it has none."""
-    mixed = isinstance(flower.label, tuple)
     parts = [
-        "~m" + ":".join(f"{100 * weight:.6g}" for weight in flower.label) if mixed else "",
+        f"~m{_write_mix(flower.label)}" if isinstance(flower.label, tuple) else "",
         f"~s{flower.shift}" if flower.shift else "",
         f"~f{flower.fine.label}:{flower.fine.seed}:{flower.fine.scales}" if flower.fine else "",
     ]
@@ -270,12 +273,31 @@ def with_extras(flower: Flower, text: Any, classes: Sequence[str]) -> Flower:
         return flower
     fine = Fine(int(found["fine"]), int(found["fine_seed"]), int(found["scales"])) if found["fine"] else None
     try:
-        label = tuple(float(part) for part in found["mix"].split(":")) if found["mix"] else flower.label
+        label = _read_mix(found["mix"], len(classes)) if found["mix"] else flower.label
         if fine:
             Flower(fine.label, latent.check_seed(fine.seed)).resolve(len(classes))
         return replace(flower, label=label, shift=found["shift"] or "", fine=fine).resolve(len(classes))
     except (ValueError, UserError):
         return flower
+
+
+def _write_mix(shares: Sequence[float]) -> str:
+    """Shares that add up to 1 as per cents; one below a ten-thousandth of a per cent is none."""
+    texts = [f"{100 * share:.6g}" if share >= 1e-6 else "0" for share in shares]
+    whole = ":".join(texts)
+    return whole if len(whole) <= _LONG_MIX else ":".join(f"{i}-{text}" for i, text in enumerate(texts) if text != "0")
+
+
+def _read_mix(text: str, classes: int) -> tuple[float, ...]:
+    """The weights that `_write_mix` wrote. Raises ValueError for a text of another kind or of other classes."""
+    parts = text.split(":")
+    if "-" not in text:
+        return tuple(float(part) for part in parts)
+    pairs = [part.split("-") for part in parts]
+    weights = {int(number): float(weight) for number, weight in pairs}
+    if len(weights) < len(pairs) or max(weights) >= classes:
+        raise ValueError(text)
+    return tuple(weights.get(number, 0.0) for number in range(classes))
 
 
 def main_class(flower: Flower) -> int:

@@ -11,13 +11,15 @@ import pytest
 import torch
 from conftest import CLASSES, tiny_generator
 
-from gan import attributes, directions, explore, latent, settings
+from gan import attributes, directions, explore, hub, latent, settings
 from gan.config import ModelConfig
 from gan.directions import COUNT, Directions, Search
 from gan.errors import UserError
 from gan.explore import STILL, Explore
 from gan.generator import make_generator
 from gan.sampler import Fine, Flower, Sampler
+from gan.studio.explore import ExploreTab
+from gan.studio.studio import Studio
 
 
 def styled() -> object:
@@ -316,3 +318,44 @@ def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_l
     for bad in ("~sAAAA", "~f0:1:3"):
         found = tab.find(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
         assert found.start == replace(sent, label=0)
+
+
+# -------------------------------------------------------------------------------------------------------- many classes
+
+
+def of(classes: int, **more) -> ModelConfig:
+    names = tuple(f"species {number}" for number in range(classes))
+    return replace(tiny_generator().config, classes=names, **more)
+
+
+@pytest.mark.parametrize(
+    ("config", "offered"),
+    [(of(2), True), (of(256), True), (of(257), False), (of(1000), False), (of(2, z_dim=512), True), (of(2, z_dim=1024), False)],
+)
+def test_directions_are_offered_where_enough_flowers_stand_behind_them(config, offered):
+    assert directions.can_be_found(config) is offered
+
+
+def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
+    studio = Studio(hub.Model("many", "path", "0123", tiny_generator(of(300).classes), None))
+    with gr.Blocks(), gr.Tabs():
+        room = ExploreTab(studio)
+    assert not room.offered and list(room._find())[-1][0] == gr.skip()
+    query = "?explore-class=species 3&explore-seed=5&explore-second=species 250&explore-degree=40&explore-at=1_0_0_0_0_0"
+    wanted = room.find(settings.Address(query, lambda: 1))
+    shown = room.value(wanted)
+    assert wanted.sliders == STILL and shown["items"][0]["extras"] == "3.5~m3-60:250-40"
+    values = [value if not hasattr(value, "value") else value.value for value in room.values(wanted)]
+    values[len(room.start.controls)] = 2.0  # a forged slider
+    assert room.read(*values).sliders == STILL
+
+
+def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
+    generator = tiny_generator(of(120).classes)
+    sampler = Sampler(generator, 1)
+    found = Search(sampler).finish()
+    wanted = Explore(Flower(3, 5), second=110, degree=40)
+    flowers = [wanted.at(place).flower(generator.config.classes, found) for place in wanted.neighbours()]
+    assert all(isinstance(flower.label, tuple) for flower in flowers)
+    assert len({picture.tobytes() for picture in sampler.draw(flowers)}) == 9
+    sampler.close()

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from .. import explore, settings
-from ..directions import COUNT, REACH, Search
+from ..directions import COUNT, REACH, Search, can_be_found
 from ..errors import UserError
 from ..explore import Explore
 from ..sampler import Flower
@@ -26,11 +26,12 @@ class ExploreTab(Tab):
 
     def __init__(self, studio: Studio) -> None:
         self.search = Search(studio.sampler)
+        self.offered = can_be_found(studio.config)
         self.scales = studio.sampler.scales
         super().__init__(studio)
 
     def below(self) -> None:
-        with gr.Row(elem_classes="steps"):
+        with gr.Row(elem_classes="steps", visible=self.offered):
             places = [(str(number + 1), number) for number in range(COUNT)]
             self.across = gr.Radio(places, value=0, label=t("explore_across"), elem_classes="segments", min_width=220)
             self.down = gr.Radio(places, value=1, label=t("explore_down"), elem_classes="segments", min_width=220)
@@ -40,9 +41,11 @@ class ExploreTab(Tab):
         studio, several = self.studio, len(self.studio.classes) > 1
         self.dice = self.roll("explore_roll", name="new-walk")
         self.start = OneFlower(studio, "explore")
-        gr.HTML(_heading("explore_directions", "explore_directions_hint"), apply_default_css=False, elem_classes="part")
-        self.sliders = [slider(f"explore_direction_{number + 1}", -REACH, REACH, 0, 0.1) for number in range(COUNT)]
-        self.back = gr.Button(t("explore_back"), elem_id="explore-back")
+        hint = "explore_directions_hint" if self.offered else "explore_directions_none"
+        gr.HTML(_heading("explore_directions", hint), apply_default_css=False, elem_classes="part")
+        with gr.Column(visible=self.offered, elem_classes="group"):
+            self.sliders = [slider(f"explore_direction_{number + 1}", -REACH, REACH, 0, 0.1) for number in range(COUNT)]
+        self.back = gr.Button(t("explore_back"), elem_id="explore-back", visible=self.offered)
         if several:
             gr.HTML(_heading("explore_mix", "explore_mix_hint"), apply_default_css=False, elem_classes="part")
         self.second = label_radio(studio, "explore_second")
@@ -85,6 +88,7 @@ class ExploreTab(Tab):
     def find(self, address: settings.Address) -> Explore:
         start = self.start.find(address)
         wanted = explore.from_address(address, start, self.studio.classes, self.scales)
+        wanted = wanted if self.offered else wanted.at(explore.STILL)
         try:
             self.studio.sampler.latents([start])
         except UserError:  # extras of another model, or of nobody
@@ -98,7 +102,7 @@ class ExploreTab(Tab):
 
     def read(self, *values: Any) -> Explore:
         count, classes = len(self.start.controls), self.studio.classes
-        sliders = explore.check_sliders(values[count : count + COUNT])
+        sliders = explore.check_sliders(values[count : count + COUNT]) if self.offered else explore.STILL
         second, degree, fine, fine_seed, scales, across, down, step = values[count + COUNT :]
         return Explore(
             self.start.read(*values[:count]).resolve(len(classes)),
@@ -122,6 +126,8 @@ class ExploreTab(Tab):
             **self.start.to_address(wanted.start), **explore.to_address(wanted, self.studio.classes, self.scales),
         }  # fmt: skip
         found, classes = self.search.found, self.studio.classes
+        if not self.offered:
+            return {"items": self.studio.items([wanted.flower(classes, None)]), "alone": True, "side": 1, "address": address}
         if not found:  # then `_find` is asked for; a flower that was not moved can be shown meanwhile
             still = wanted.sliders == explore.STILL
             items = self.studio.items([wanted.flower(classes, None)]) if still else []
@@ -142,16 +148,18 @@ class ExploreTab(Tab):
     def _find(self) -> Iterator[Any]:
         """Look for the directions, and say how far it is; then give the sliders their names."""
         step, waited = asked(self.search.step), False
-        while not self.search.found:
+        while self.offered and not self.search.found:
             waited = True
             yield [{"waiting": True, "progress": step()}, *[gr.skip()] * COUNT]
-        names = [gr.Slider(label=_label(number, name)) for number, name in enumerate(self.search.found.names)]
+        found = self.search.found.names if self.search.found else [None] * COUNT
+        names = [gr.Slider(label=_label(number, name)) for number, name in enumerate(found)]
         yield [{"found": True} if waited else gr.skip(), *names]
 
     def _move(self, event: gr.EventData, *values: Any) -> list[Any]:
         """Go to a neighbour: the sliders it stands for, and what is around it."""
         place = event._data.get("at") if isinstance(event, gr.EventData) and isinstance(event._data, dict) else None
-        wanted = self.read(*values).at(explore.check_sliders(place))
+        sliders = explore.check_sliders(place) if self.offered else explore.STILL
+        wanted = self.read(*values).at(sliders)
         return [self.value(wanted), *wanted.sliders]
 
 

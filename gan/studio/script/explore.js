@@ -69,8 +69,15 @@ flowers.stages.explore = (element, props, watch, trigger) => {
     }
   }
 
+  // A flower without neighbours, of a model for whose directions too few flowers stand.
+  function draw_alone(shown) {
+    walk.classList.add("alone");
+    meadow(field).show(shown, 1);
+  }
+
   function draw() {
     const shown = props.value || {};
+    if (shown.alone) return draw_alone(shown);
     if (shown.found) { // what had to wait for it
       looking = false;
       labelled = true;

@@ -6,6 +6,7 @@ flowers.gallery = (() => {
   const KEY = "flowers.favourites.1", FORMAT = "this-flower-does-not-exist/favourites";
   const MOST = 200, LEAST_COMPARED = 2, MOST_COMPARED = 4, THUMBNAIL = 128;
   const LONGEST = 20_000; // letters of a thumbnail: 200 of them fit into the five million that a browser keeps
+  const LABEL = 1000, CHANGES = 16_384; // letters of a class, and of what was done to a flower of hundreds of classes or a wide style
   const FILE = 8 << 20; // bytes of a list that is read
 
   // ------------------------------------------------------------------------------------------------ what is kept
@@ -23,10 +24,10 @@ flowers.gallery = (() => {
 
   // A kept flower out of whatever stands in the storage or a file; null for anything else.
   function read(one) {
-    if (!one || !text(one.class, 100) || !text(one.model, 200) || !text(one.revision, 64)) return null;
+    if (!one || !text(one.class, LABEL) || !text(one.model, 200) || !text(one.revision, 64)) return null;
     if (!Number.isInteger(one.seed) || one.seed < 0 || one.seed >= 2 ** 32) return null;
     if (one.truncation !== null && !(Number.isFinite(one.truncation) && one.truncation >= 0.01 && one.truncation <= 3)) return null;
-    if (one.extras !== undefined && !(text(one.extras, 2000) && /^[\w.:~-]*$/.test(one.extras))) return null;
+    if (one.extras !== undefined && !(text(one.extras, CHANGES) && /^[\w.:~-]*$/.test(one.extras))) return null;
     if (!text(one.thumbnail, LONGEST) || !/^data:image\/(png|jpeg|webp);base64,[\w+/=]*$/.test(one.thumbnail)) return null;
     if (!Number.isFinite(Date.parse(one.kept))) return null;
     const { class: name, seed, truncation, model: of, revision: at, thumbnail, kept: when } = one;

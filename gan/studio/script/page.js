@@ -116,9 +116,10 @@ window.flowers = (() => {
 
   // What was done to a flower beyond its class and seed, in words; the text is written by gan/settings.py.
   function changes({ extras }) {
-    const [, mix, shift, fine] = extras.match(/^[\d.]+(?:~m([\d.:]+))?(~s[\w-]+)?(?:~f([\d:]+))?$/) ?? [];
-    const weights = mix?.split(":").map(Number) ?? [], total = weights.reduce((sum, one) => sum + one, 0);
-    const shares = weights.map((one, number) => [Math.round((100 * one) / total), classes[number]]).filter(([share]) => share > 0);
+    const [, mix, shift, fine] = extras.match(/^[\d.]+(?:~m([\d.:-]+))?(~s[\w-]+)?(?:~f([\d:]+))?$/) ?? [];
+    const weights = mix?.split(":").map((one, place) => (one.includes("-") ? one.split("-") : [place, one]).map(Number)) ?? [];
+    const total = weights.reduce((sum, [, one]) => sum + one, 0);
+    const shares = weights.map(([number, one]) => [Math.round((100 * one) / total), classes[number]]).filter(([share]) => share > 0);
     const [other, seed] = fine?.split(":") ?? [];
     return [
       ...shares.map(([share, name]) => say("and", { share, class: title(name) })),
