@@ -11,8 +11,8 @@ from .errors import UserError
 
 MAX_BODY = 128 << 10  # bytes; a page of settings is under two kilobytes, a photo in text under 120,000 (gan/sent.py)
 
-# The framework has some seventy routes: an upload server, a proxy, a store of other people's states, an editor of code. Whatever
-# is not here is not there. A path is compared as the framework's router will see it, decoded once and otherwise untouched.
+# The framework has some seventy routes: an upload server, a proxy, a store of other people's states, an editor of code. What
+# is not here is not answered. A path is compared as the framework's router will see it, decoded once and otherwise untouched.
 _FILES, _FOLDERS = r"config|theme\.css|favicon\.ico|robots\.txt|manifest\.json", "assets|static"
 _READ = re.compile(
     rf"/|/(?:{_FILES})|/(?:{_FOLDERS})/.+|"
@@ -28,7 +28,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Guard:
-    """ASGI middleware: passes on what is part of the app, under the path `root` or at the top; answers 404, 405 or 413 to all else.
+    """ASGI middleware: passes on what is part of the app, below the path `root` or at the top, and answers 404, 405 or 413 to
+    all else.
 
     A proxy before the app may keep the path it serves the app under, or take it off: both are understood, so that what is
     compared with the list is always what the framework's router sees.
@@ -46,7 +47,7 @@ class Guard:
             await send({"type": "websocket.close"})
             return
         path, method = scope["path"], scope["method"]
-        if self.root and path == self.root and method in ("GET", "HEAD"):  # or what the page names would be looked for beside it
+        if self.root and path == self.root and method in ("GET", "HEAD"):  # or the page would look for its parts beside it
             query = scope["query_string"]
             await _answer(send, 307, "", [(b"location", quote(self.root).encode() + b"/" + (b"?" + query if query else b""))])
             return

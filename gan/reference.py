@@ -76,13 +76,13 @@ def load_reference(
     every = classes = photo_classes(config, found)
     only = tuple(map(composed, only))
     if strange := [name for name in only if name not in classes]:
-        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {', '.join(classes)}.")
+        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {checks.listed(classes)}.")
     classes = tuple(dict.fromkeys(only)) or classes
     judged = classes if config.code_dim else config.classes
     missing = [name for name in classes if name not in found]
     if missing:
         raise UserError(
-            f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {', '.join(classes)}: "
+            f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {checks.listed(classes)}: "
             "name the folder that has a sub-folder for each."
         )
     if EVERY in judged and len(judged) > 1:
@@ -133,7 +133,7 @@ def load_reference(
         )
     if others is not None and others.classes != kept.classes:
         raise UserError(
-            f"'{held_out}' has the classes {', '.join(others.classes)}, not {', '.join(kept.classes)}; "
+            f"'{held_out}' has the classes {checks.listed(others.classes)}, not {checks.listed(kept.classes)}; "
             "name a folder that has a sub-folder for each."
         )
     for photos, place in ((kept, folder), (others, held_out or folder)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 
+import gradio as gr
 import numpy as np
 import pytest
 from conftest import tiny_generator
@@ -17,8 +18,9 @@ from gan.studio.growth import Growth, GrowthTab
 from gan.studio.ladder import LadderTab, Rung
 from gan.studio.page import TABS, build
 from gan.studio.studio import Studio
+from gan.studio.tab import class_selector
 from gan.studio.truncation import LEVELS, PAPER, Truncation, TruncationTab, plots
-from gan.studio.words import TEXT, language_of
+from gan.studio.words import TEXT, class_titles, language_of, t
 
 CURVE = [
     {
@@ -181,3 +183,32 @@ def test_the_language_of_a_request(headers, query, language):
 def test_the_page_is_built_with_all_tabs(studio):
     parts = build(studio).get_config_file()["components"]
     assert [part["props"]["id"] for part in parts if part["type"] == "tabitem"] == [kind.id for kind in TABS]
+
+
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [
+        (["McIntosh", "USA", "rose_hip", "rose"], ["McIntosh", "USA", "rose hip", "rose"]),
+        (["Rose", "rose"], ["Rose", "rose"]),
+        (["a b", "a_b", "c_d"], ["a b", "a_b", "c d"]),
+        (["a_b", "a__b"], ["a_b", "a__b"]),
+        (["a b", "a  b"], ["a b", "a  b (2)"]),
+        (["Lo\u0308we", "L\u00f6we"], ["Lo\u0308we", "L\u00f6we (2)"]),
+        (["dandelion", "marigold"], ["Dandelion", "Marigold"]),
+        (["dandelion", "Dandelion"], ["dandelion", "Dandelion"]),
+        (["__proto__", "_", "constructor"], ["  proto  ", "_", "constructor"]),
+    ],
+)  # fmt: skip
+def test_a_class_is_called_as_its_owner_wrote_it_and_equal_ones_are_told_apart(classes, shown):
+    assert class_titles(classes, "en") == shown
+
+
+def test_a_class_called_all_is_not_taken_for_all_of_them():
+    assert [label for label, _ in class_selector(["All", "b"], "class", "all").choices] == ["All*", "All", "b"]
+    assert [label for label, _ in class_selector(["Усі", "b"], "class", "all").choices] == ["All", "Усі", "b"]
+    assert [label for label, _ in class_selector(["a", "b"], "class", "all").choices] == [t("all"), "a", "b"]
+
+
+def test_many_classes_are_looked_for_by_name():
+    few, many = (class_selector([f"species {number}" for number in range(count)], "class") for count in (24, 25))
+    assert isinstance(few, gr.Radio) and isinstance(many, gr.Dropdown) and many.filterable and not many.allow_custom_value

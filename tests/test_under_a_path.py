@@ -13,7 +13,7 @@ from conftest import free_port, serving
 from front import fronted
 from gradio_client import Client
 from test_app import JSON, MULTIPART, UPLOAD, ask
-from test_browser import FIGURES, FRAMES, Visitor
+from test_browser import FRAMES, Visitor
 
 from gan.errors import UserError
 from gan.guard import check_root
@@ -55,7 +55,8 @@ def test_pictures_films_downloads_and_links(site, browser):
     for one in (visitor, again):
         one.context.close()
         assert not one.errors and not one.away
-    assert {urlsplit(path).path for path in site.beside} <= {"/manifest.json", "/favicon.ico"}  # the framework's page names them so
+    beside = {urlsplit(path).path for path in site.beside}
+    assert beside <= {"/manifest.json", "/favicon.ico"}  # the framework's page names them so
 
 
 def test_the_api(site, tmp_path):
@@ -73,7 +74,9 @@ def test_without_the_last_slash_it_is_the_same_page(site):
     assert status == 200 and b"This Flower Does Not Exist" in page
 
 
-FOREIGN = ["upload", "upload?upload_id=1", "proxy=http://127.0.0.1:1/x", "file=http://127.0.0.1:1/x", "run/generate", "deep_link"]
+FOREIGN = [
+    "upload", "upload?upload_id=1", "proxy=http://127.0.0.1:1/x", "file=http://127.0.0.1:1/x", "run/generate", "deep_link",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("route", FOREIGN)
@@ -96,8 +99,8 @@ def test_a_path_to_serve_under(text, root):
 
 @pytest.mark.parametrize(
     "text",
-    ["flowers", "/a b", "/a?b=c", "/a#b", "ftp://host/a", "https:///a", "https://host:x/a", "//host/a", "http://[::1/a", "/a//b",
-     "/gradio_api", "/assets/x", "/config", "/static"],
+    ["flowers", "/a b", "/a?b=c", "/a#b", "ftp://host/a", "https:///a", "https://host:x/a", "//host/a", "http://[::1/a",
+     "/a//b", "/gradio_api", "/assets/x", "/config", "/static"],
 )  # fmt: skip
 def test_what_is_no_path_to_serve_under_is_one_sentence(text):
     with pytest.raises(UserError, match="such as /flowers"):

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..explore import Explore
 from ..sampler import Flower
 from .studio import Studio
-from .tab import DRAW, HIDDEN, OneFlower, Tab, asked, label_radio, language, seed_number, slider
+from .tab import DRAW, HIDDEN, OneFlower, Tab, asked, class_selector, language, seed_number, slider
 from .words import say, t
 
 FIND = {"concurrency_id": "find", "concurrency_limit": 8}  # whoever waits does a step in turn
@@ -48,14 +48,14 @@ class ExploreTab(Tab):
         self.back = gr.Button(t("explore_back"), elem_id="explore-back", visible=self.offered)
         if several:
             gr.HTML(_heading("explore_mix", "explore_mix_hint"), apply_default_css=False, elem_classes="part")
-        self.second = label_radio(studio, "explore_second")
+        self.second = class_selector(studio.classes, "explore_second")
         with gr.Column(visible=several, elem_classes="group"):
             self.degree = slider("explore_degree", 0, 100, 0, 1)
         styled = self.scales > 0
         if styled:
             gr.HTML(_heading("explore_cross", "explore_cross_hint"), apply_default_css=False, elem_classes="part")
         with gr.Column(visible=styled, elem_classes="group"):
-            self.fine = label_radio(studio, "explore_fine")
+            self.fine = class_selector(studio.classes, "explore_fine")
             self.fine_seed = seed_number("explore_fine_seed")
             self.kept = gr.Slider(
                 0, max(1, self.scales - 1), 0, step=1, label=t("explore_scales"), buttons=[], elem_classes="level"

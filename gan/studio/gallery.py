@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..sampler import Flower
 from .studio import cached
 from .tab import DRAW, FILM, HIDDEN, Tab, answering, asked, keeper, language
-from .words import plain_name, say, t
+from .words import LANGUAGES, class_titles, say, t
 
 LEAST_COMPARED, MOST_COMPARED = 2, 4
 AT_ONCE = 4  # pictures of a sheet between two looks at whether it was cancelled
@@ -111,7 +111,7 @@ class GalleryTab(Tab):
                 while len(pictures) < len(flowers):
                     yield gr.skip(), {"done": len(pictures), "of": len(flowers)}
                     pictures += list(self.studio.sampler.draw(flowers[len(pictures) : len(pictures) + AT_ONCE]))
-                names = [plain_name(name) for name in self.studio.classes]
+                names = class_titles(self.studio.classes, LANGUAGES[0])
                 drawn = sheet.Sheet(flowers, pictures, self.studio.classes, names, self.studio.about())
                 name = f"{settings.file_stem('flowers', self.studio.name, len(flowers))}.{kind}"
                 yield cached(name, KINDS[kind](drawn)), {"done": len(flowers), "of": len(flowers)}

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..rounds import PICTURES, Asked, Dealer, Round
 from ..sampler import Flower
 from .studio import data_url
-from .tab import DRAW, HIDDEN, Tab, asked, keeper, label_radio, language, level_values, truncation_controls
+from .tab import DRAW, HIDDEN, Tab, asked, class_selector, keeper, language, level_values, truncation_controls
 from .words import say, t
 
 
@@ -29,7 +29,7 @@ class GameTab(Tab):
         photos = studio.photos
         self.dealer = Dealer([len(photos.files(label)) if photos else 0 for label in range(len(studio.classes))])
         self.dice = self.roll("game_next", name="game-next")
-        self.label = label_radio(studio, "class", everything=True)
+        self.label = class_selector(studio.classes, "class", "all")
         self.level, self.off = truncation_controls(studio.truncation, "game_truncation")
         self.round = keeper()
         controls = [self.label, self.level, self.off, self.round]

@@ -8,7 +8,7 @@ import gradio as gr
 
 from .. import settings
 from ..sampler import Flower
-from .tab import Tab, label_radio, level_values, offer, seed_slider, truncation_controls
+from .tab import Tab, class_selector, level_values, offer, seed_slider, truncation_controls
 from .words import t
 
 
@@ -18,7 +18,7 @@ class GenerateTab(Tab):
 
     def build(self) -> list[Any]:
         self.dice = self.roll("new_flowers", name="new-flowers")
-        self.label = label_radio(self.studio, "class", everything=True)
+        self.label = class_selector(self.studio.classes, "class", "all")
         self.seed = seed_slider()
         self.level, self.off = truncation_controls(self.studio.truncation, "truncation_hint")
         sides = [(str(side), side) for side in range(settings.MIN_SIDE, settings.MAX_SIDE + 1)]

@@ -10,7 +10,7 @@ import gradio as gr
 from .. import latent, render, settings
 from ..sampler import Flower
 from .studio import data_url
-from .tab import Tab, keeper, label_radio, level_values, offer, seed_number, slider, truncation_controls
+from .tab import Tab, class_selector, keeper, level_values, offer, seed_number, slider, truncation_controls
 from .words import t
 
 
@@ -26,9 +26,9 @@ class InterpolateTab(Tab):
     def build(self) -> list[Any]:
         studio, several = self.studio, len(self.studio.classes) > 1
         self.dice = self.roll("new_pair", name="new-pair")
-        self.from_label = label_radio(studio, "from")
+        self.from_label = class_selector(studio.classes, "from")
         self.from_seed = seed_number("from_seed", under=several)
-        self.to_label = label_radio(studio, "to")
+        self.to_label = class_selector(studio.classes, "to")
         self.to_seed = seed_number("to_seed", under=several)
         self.level, self.off = truncation_controls(studio.truncation)
         ways = [(t(f"path_{way}"), way) for way in latent.PATHS]

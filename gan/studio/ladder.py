@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from .. import ladder, latent, render, settings
+from .. import checks, ladder, latent, render, settings
 from ..digits import rounded
 from ..errors import UserError
 from ..sampler import Flower
 from .studio import Studio, data_url
-from .tab import Tab, language, level_values, seed_number, truncation_controls
-from .words import class_name, say, t
+from .tab import Tab, class_selector, language, level_values, seed_number, truncation_controls
+from .words import say, t
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class LadderTab(Tab):
     def build(self) -> list[Any]:
         self.dice = self.roll("ladder_seed", name="new-rung")
         self.names = _names()
-        choices = [(class_name(name), name) for name in self.names]
-        self.name = gr.Radio(choices, value=self.names[0], label=t("class"), elem_classes="chips")
+        self.name = class_selector(self.names, "class")
         self.seed = seed_number("seed")
         self.level, self.off = truncation_controls(latent.DEFAULT_TRUNCATION)
         gr.HTML(f'<p class="aside">{t("ladder_about")}</p>', apply_default_css=False)
@@ -59,7 +58,7 @@ class LadderTab(Tab):
 
     def read(self, name: Any, seed: Any, level: Any, off: Any) -> Rung:
         if name not in self.names:
-            raise UserError(f"the class is none of the ladder's; choose one of {', '.join(self.names)}.")
+            raise UserError(f"the class is none of the ladder's; choose one of {checks.listed(self.names)}.")
         return Rung(name, latent.check_seed(seed), settings.check_truncation(None if off else level))
 
     def show(self, wanted: Rung) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from .studio import Studio
-from .words import LANGUAGES, TEXT, Words, escaped, say
+from .words import LANGUAGES, TEXT, Words, escaped, own_names, say
 
 HERE = Path(__file__).parent
 
@@ -58,7 +58,8 @@ def _footer(studio: Studio, language: str) -> str:
 def head(studio: Studio) -> str:
     """What the scripts have to know, then the scripts and styles themselves."""
     model = {"model": studio.name, "revision": studio.model.revision}
-    known = {"text": TEXT, **model, "size": studio.config.resolution, "classes": studio.classes}
+    known = {"text": TEXT, **model, "size": studio.config.resolution, "classes": studio.classes,
+             "names": own_names(studio.classes)}
     facts = json.dumps(known).replace("<", "\\u003c")
     plots = (HERE.parent / "plot.css").read_text(encoding="utf-8")
     style = "\n".join([f".gradio-container.gradio-container.gradio-container {{\n{plots}}}", *_files("style", "css")])

@@ -15,7 +15,7 @@ from .. import latent, settings
 from ..errors import UserError
 from ..sampler import Flower
 from .studio import Studio, cached
-from .words import class_name, language_of, say, t
+from .words import TEXT, class_names, language_of, say, t
 
 DRAW = {"concurrency_id": "draw", "concurrency_limit": 4}  # the sampler's threads are shared anyway: this bounds the waiting
 FILM = {"concurrency_id": "film", "concurrency_limit": 2}  # encoding takes longer, and must not keep flowers waiting
@@ -170,12 +170,19 @@ def language() -> str:
 # --------------------------------------------------------------------------------------------------------------- widgets
 
 
-def label_radio(studio: Studio, label: str, *, everything: bool = False) -> gr.Radio:
-    """The selector of a class; hidden where there is only one."""
-    choices = [(class_name(name), name) for name in studio.classes]
+MANY = 24  # classes that can be seen at a glance; more of them are looked for by name
+
+
+def class_selector(classes: Sequence[str], label: str, everything: str | None = None) -> gr.Radio | gr.Dropdown:
+    """The selector of a class, hidden where there is only one; `everything` names the words for "any of them"."""
+    choices = list(zip(class_names(classes), classes))
     if everything:
-        choices.insert(0, (t("all"), settings.every(studio.classes)))
-    return gr.Radio(choices, value=choices[0][1], label=t(label), visible=len(studio.classes) > 1, elem_classes="chips")
+        name, words = settings.every(classes), {text[everything] for text in TEXT.values()}
+        choices.insert(0, (t(everything) if words.isdisjoint(label for label, _ in choices) else name, name))
+    about = {"value": choices[0][1], "label": t(label), "visible": len(classes) > 1}
+    if len(classes) > MANY:
+        return gr.Dropdown(choices, info=t("find_class"), elem_classes="finder", **about)
+    return gr.Radio(choices, elem_classes="chips", **about)
 
 
 def seed_slider() -> gr.Slider:
@@ -225,7 +232,7 @@ class OneFlower:
     def __init__(self, studio: Studio, prefix: str, info: str | None = None, *, level: bool = True) -> None:
         """`prefix` is what its parameters in the address begin with; without `level` it is drawn at the model's truncation."""
         self.studio, self.prefix, self.level = studio, prefix, level
-        self.label = label_radio(studio, "class")
+        self.label = class_selector(studio.classes, "class")
         self.seed = seed_number("seed")
         self.controls = [self.label, self.seed]
         if level:

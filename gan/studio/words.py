@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
@@ -48,14 +50,44 @@ def say(key: str, language: str, **values: object) -> str:
     return TEXT[language][key].format(**values)
 
 
-def class_name(name: str) -> str:
-    """What a class is called on the page: a mark as `t` gives, or the name itself where no language has a word for it."""
-    return t(f"class_{name}") if f"class_{name}" in TEXT[LANGUAGES[0]] else plain_name(name)
+def class_names(classes: Sequence[str]) -> list[str]:
+    """What each class is called on the page: a mark as `t` gives, or where no language has a word for it, `own_names`'."""
+    own = own_names(classes)
+    return [own[name] if name in own else t(f"class_{name}") for name in classes]
 
 
-def plain_name(name: str) -> str:
-    """`dandelion_clock` as `Dandelion clock`."""
-    return name.replace("_", " ").capitalize()
+def class_titles(classes: Sequence[str], language: str) -> list[str]:
+    """The same as words of one language."""
+    own = own_names(classes)
+    return [own[name] if name in own else say(f"class_{name}", language) for name in classes]
+
+
+def own_names(classes: Sequence[str]) -> dict[str, str]:
+    """The names of classes as their owner wrote them, underscores as spaces; without those that have a word in each language.
+
+    Two that would look the same in any language keep their underscores, and where these do not tell them apart, a number.
+    """
+    looks = {name: {_look(words.get(f"class_{name}", _plain(name))) for words in TEXT.values()} for name in classes}
+    seen = Counter(look for several in looks.values() for look in several)
+    alone = {look for look, times in seen.items() if times == 1}
+    found, taken = {}, set(alone)
+    for number, name in enumerate(classes, 1):
+        if not looks[name] <= alone:
+            found[name] = name if _look(name) not in taken else f"{name} ({number})"
+            taken.add(_look(found[name]))
+        elif f"class_{name}" not in TEXT[LANGUAGES[0]]:
+            found[name] = _plain(name)
+    return found
+
+
+def _plain(name: str) -> str:
+    """`dandelion_clock` as `dandelion clock`."""
+    return name.replace("_", " ") if name.strip("_ ") else name
+
+
+def _look(name: str) -> str:
+    """What an eye sees of a name: however its letters are composed, and without spaces that a page does not show."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 class Words(gr.I18n):

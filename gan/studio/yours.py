@@ -18,8 +18,8 @@ from ..invert import Inverter, Nearest
 from ..sampler import Flower
 from ..trunk import find_trunk
 from .studio import data_url
-from .tab import HIDDEN, Tab, answering, keeper, language
-from .words import class_name, say, t
+from .tab import HIDDEN, Tab, answering, class_selector, keeper, language
+from .words import say, t
 
 # One search at a time on a server: each keeps a core busy for many seconds.
 SEARCH = {"concurrency_id": "invert", "concurrency_limit": 1, "trigger_mode": "multiple", "show_progress": "hidden"}
@@ -59,14 +59,10 @@ class YoursTab(Tab):
         self.letter.data_model = Passing
 
     def build(self) -> list[Any]:
-        classes = self.studio.classes
         self.go = gr.Button(t("yours_find"), variant="primary", elem_id="yours-find")
         self.stop = gr.Button(t("yours_stop"), elem_id="yours-stop")
         self.cancel = gr.Button(visible="hidden", elem_id="yours-cancel")
-        choices = [(t("yours_any"), settings.every(classes)), *((class_name(name), name) for name in classes)]
-        self.label = gr.Radio(
-            choices, value=choices[0][1], label=t("yours_label"), visible=len(classes) > 1, elem_classes="chips"
-        )
+        self.label = class_selector(self.studio.classes, "yours_label", "yours_any")
         gr.HTML(f"<p>{t('yours_how')}</p>", elem_classes="yours-how", apply_default_css=False)
         self.found = keeper()
         return [self.label, self.found]

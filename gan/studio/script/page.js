@@ -3,7 +3,7 @@
 // is a function in a file of its own: flowers.stages.<tab>(element, props, watch, trigger).
 window.flowers = (() => {
   "use strict";
-  const { model, size, classes } = window.FLOWERS;
+  const { model, size, classes, names } = window.FLOWERS;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   // ------------------------------------------------------------------------------------------------------ words
@@ -19,7 +19,7 @@ window.flowers = (() => {
   const tongue = language();
   const text = window.FLOWERS.text[tongue];
   const say = (key, values = {}) => text[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-  const title = (name) => text[`class_${name}`] ?? name.replaceAll("_", " ").replace(/^./u, (first) => first.toUpperCase());
+  const title = (name) => (Object.hasOwn(names, name) ? names[name] : text[`class_${name}`] ?? name.replaceAll("_", " "));
   document.documentElement.lang = tongue;
 
   function speak(name) {
@@ -221,6 +221,11 @@ window.flowers = (() => {
     if (sheet?.open) return;
     const buttons = [...document.querySelectorAll("button.dice")];
     buttons.find((button) => button.offsetParent)?.click();
+  });
+
+  // A class is looked for by what is typed, not by what is typed after the one chosen now.
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.matches?.(".finder input")) setTimeout(() => target.select());
   });
 
   // The framework reports a slider as set when the pointer lets go of it; keys have to say so themselves.
