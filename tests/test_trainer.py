@@ -143,16 +143,25 @@ def test_the_critic_sees_augmented_photos_with_their_classes(photos):
     assert pictures.shape == (4, 3, 28, 28) and pictures.abs().max() <= 1
 
 
-def test_average_by_hand(photos):
-    trainer = make(photos, ema_images=8)
-    trainer.images_seen = 10_000  # past the ramp: the half-life is 8 images, one step of 2 × 4
+@pytest.mark.parametrize(
+    ("half_life", "seen", "kept"),
+    [(8, 10_000, 0.5), (4, 10_000, 0.25), (24, 10_000, 0.5 ** (1 / 3)),
+     (1000, 80, 0.25), (1000, 0, 0.0)],  # at the start it is a twentieth of what was seen
+)  # fmt: skip
+def test_average_by_hand(photos, half_life, seen, kept):
+    """One step is 2 × 4 images. Weights and statistics of the batch norms move alike, their counters are copied."""
+    trainer = make(photos, ema_images=half_life)
+    trainer.images_seen = seen
     before = {name: value.clone() for name, value in trainer.ema.state_dict().items()}
     with torch.no_grad():
-        for weight in trainer.generator.parameters():
-            weight.add_(1.0)
+        for value in trainer.generator.state_dict().values():
+            value.add_(1)
+    now = trainer.generator.state_dict()
     trainer._update_ema()
-    for name, _ in trainer.ema.named_parameters():
-        assert torch.allclose(trainer.ema.state_dict()[name], before[name] + 0.5), name
+    for name, value in trainer.ema.state_dict().items():
+        wanted = before[name] + (1 - kept) if value.is_floating_point() else now[name]
+        assert torch.allclose(value, wanted), name
+        assert torch.equal(now[name], trainer.generator.state_dict()[name]), "the generator itself stays"
 
 
 @pytest.mark.parametrize(
