@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from profiles import Browser
 
+from gan import hub
 from gan.checkpoint import save_model
 from gan.config import ModelConfig
 from gan.generator import Generator
@@ -48,6 +50,15 @@ def tiny_generator(classes: tuple[str, ...] = CLASSES) -> Generator:
 def tiny() -> Generator:
     """`tiny_generator()`, new for every test."""
     return tiny_generator()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Torch computes on two threads, as many as a computer would give it, also where the tests have one (`make test`)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +99,7 @@ def serving(model: Path | str, log: Path, host: str = "127.0.0.1", **more: str) 
             process.kill()
 
 
-def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 90) -> None:
+def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -115,13 +126,23 @@ def app_url(model_folder: Path, app_log: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """The system's Chromium; skips where there is none (`.ci/run` installs it, and fails when this was skipped)."""
+def flagship_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app with its default model, which carries its growth and its curves; one process for all tests."""
+    with serving(hub.DEFAULT, tmp_path_factory.mktemp("flagship") / "app.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, started once; its profiles are lent to one test after another.
+
+    Skips where there is none (`.ci/run` installs it, and fails when this was skipped).
+    """
     if not Path(CHROMIUM).exists():
         pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM to one")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        yield chromium
+        yield Browser(chromium)
         chromium.close()

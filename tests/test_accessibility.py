@@ -9,7 +9,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from test_browser import DESKTOP, PHONE, Visitor
 from test_browser_gallery import gallery
-from test_browser_tabs import flagship_url  # noqa: F401
 
 from gan.studio.page import TABS
 from gan.studio.words import LANGUAGES
@@ -69,7 +68,7 @@ def arrive(browser):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tab_has_no_barriers(arrive, flagship_url, name, language):  # noqa: F811
+def test_a_tab_has_no_barriers(arrive, flagship_url, name, language):
     page = arrive(flagship_url, name, f"&lang={language}").page
     assert (
         page.locator(f".room:has(#{name}-pictures)").is_visible() and page.evaluate("document.documentElement.lang") == language

@@ -27,7 +27,7 @@ class Visitor:
     def __init__(self, browser, url: str, **options) -> None:
         self.url = url
         self.context = browser.new_context(accept_downloads=True, **options)
-        self.context.set_default_timeout(60_000)  # of a computer that does other work
+        self.context.set_default_timeout(60_000)  # two test processes may share one core
         self.page = self.context.new_page()
         self.errors, self.away = [], []
         self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)

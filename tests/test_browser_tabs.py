@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import serving
 from test_browser import DESKTOP, PHONE, Visitor, contrast, visit  # noqa: F401
 
-from gan import hub
 from gan.studio.words import TEXT
 
 TRUNCATION, GROWTH, LADDER = (f"#{tab}-pictures img[src]" for tab in ("truncation", "growth", "ladder"))
-
-
-@pytest.fixture(scope="module")
-def flagship_url(tmp_path_factory):
-    """The app with its default model, which carries its growth and its curves."""
-    with serving(hub.DEFAULT, tmp_path_factory.mktemp("flagship") / "app.log") as url:
-        yield url
 
 
 def opened(visitor: Visitor, tab: str) -> Visitor:
