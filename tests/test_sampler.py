@@ -111,10 +111,9 @@ def test_many_threads_get_their_own_pictures(sampler):
     assert not wrong
 
 
-def test_the_thread_count_of_the_caller_stays(sampler):
-    before = torch.get_num_threads()
+def test_the_thread_count_of_the_caller_stays(sampler, two_threads):
     sampler.warm_up()
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
 
 
 def test_a_plain_model_has_one_class():
