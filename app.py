@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import inspect
 import os
 import shutil
 import signal
@@ -135,12 +134,10 @@ def main(arguments: list[str] | None = None) -> int:
     with undisturbed():
         own_cache()
         page = build(studio)
-        # Gradio 6.22 has no history of runs to switch off.
-        newer = {"run_history": False} if "run_history" in inspect.signature(page.launch).parameters else {}
         page.launch(
             server_name=host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
             mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio),
-            footer_links=["api"], enable_monitoring=False, allowed_paths=[], max_file_size="1kb", **newer,
+            footer_links=["api"], enable_monitoring=False, run_history=False, allowed_paths=[], max_file_size="1kb",
             app_kwargs={"middleware": [Middleware(guard.Guard, options.root_path), Middleware(Speaker)]},
             state_session_capacity=32,  # the framework keeps each session's last values, pictures too; none needs them
         )  # fmt: skip
