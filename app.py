@@ -15,24 +15,27 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 
-from gan import bunch, guard, hub, interrupts, invert, settings
 from gan.errors import UserError
-from gan.studio.framework import undisturbed
-from gan.studio.look import head, theme, words
+from gan.hub import loader
+from gan.sampling import collection, inversion, settings
+from gan.studio import middleware
+from gan.studio.gradio_compat import undisturbed
 from gan.studio.page import QUEUE, build
+from gan.studio.session import Studio
 from gan.studio.speaker import Speaker
-from gan.studio.studio import Studio
-from gan.studio.tab import DRAW, FILM
-from gan.terminal import unbreakable
+from gan.studio.tabs.base import DRAW, FILM
+from gan.studio.theme import head, theme, words
+from gan.utils import interrupts
+from gan.utils.terminal import unbreakable
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="app.py", description="Serve the page on which visitors draw flowers that do not exist.",
-        epilog="Bundled models: " + (", ".join(hub.bundled()) or "none yet; give --model") + ". " + _limits(),
+        epilog="Bundled models: " + (", ".join(loader.bundled()) or "none yet; give --model") + ". " + _limits(),
     )  # fmt: skip
-    model = os.environ.get("MODEL_ID") or hub.DEFAULT
+    model = os.environ.get("MODEL_ID") or loader.DEFAULT
     host, port = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1", os.environ.get("GRADIO_SERVER_PORT") or "7860"
     root = os.environ.get("GRADIO_ROOT_PATH") or ""
     for name, default, kind, what in (
@@ -58,9 +61,9 @@ def _limits() -> str:
     """What a visitor cannot go beyond, as one text for the help."""
     side, drawn, made = settings.MAX_SIDE, DRAW["concurrency_limit"], FILM["concurrency_limit"]
     return (
-        f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {bunch.MOST} flowers a contact sheet, "
-        f"{invert.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are drawn and "
-        f"{made} films or files made at once, {QUEUE} wait; a request has at most {guard.MAX_BODY >> 10} KiB, and no file is "
+        f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {collection.MOST} flowers a contact sheet, "
+        f"{inversion.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are drawn and "
+        f"{made} films or files made at once, {QUEUE} wait; a request has at most {middleware.MAX_BODY >> 10} KiB, and no file is "
         "ever uploaded."
     )
 
@@ -73,7 +76,7 @@ def _port(text: str) -> int:
 
 def _root(text: str) -> str:
     try:
-        return guard.check_root(text)
+        return middleware.check_root(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
@@ -120,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     host = options.host.removeprefix("[").removesuffix("]")
     try:
         check_free(host, options.port)
-        studio = Studio(*hub.load_or_bundled(options.model), options.photos)
+        studio = Studio(*loader.load_or_bundled(options.model), options.photos)
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -138,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
             server_name=host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
             mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio),
             footer_links=["api"], enable_monitoring=False, run_history=False, allowed_paths=[], max_file_size="1kb",
-            app_kwargs={"middleware": [Middleware(guard.Guard, options.root_path), Middleware(Speaker)]},
+            app_kwargs={"middleware": [Middleware(middleware.Guard, options.root_path), Middleware(Speaker)]},
             state_session_capacity=32,  # the framework keeps each session's last values, pictures too; none needs them
         )  # fmt: skip
     return 0

@@ -14,23 +14,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan import interrupts
-from gan.boards import WANDB_PROJECT, check_wandb
 from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig
+from gan.data.split import judged_by
 from gan.errors import UserError
-from gan.files import check_writable, name_of
-from gan.holdout import judged_by
 from gan.presets import PRESETS, from_preset, merged
-from gan.terminal import command, unbreakable
+from gan.runs.loggers import WANDB_PROJECT, check_wandb
+from gan.utils import interrupts
+from gan.utils.files import check_writable, name_of
+from gan.utils.terminal import command, unbreakable
 
 if TYPE_CHECKING:
     import torch
 
-    from gan.data import Photos
-    from gan.judge import Judge
-    from gan.ranks import Ranks
-    from gan.run import Run
+    from gan.data.image_folder import Photos
+    from gan.runs.run import Run
+    from gan.runs.validator import Judge
     from gan.trainer import Stats, Trainer
+    from gan.utils.distributed import Ranks
 
 # Large pages for tensors, set before torch is imported: on a virtual machine the small ones took half of a training step.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -165,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {_speaker()}{error.strerror or error}{where}; see to that, and try again.", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:  # outside of a step, where a smaller batch is no help
-        from gan.fitting import is_exhausted
+        from gan.runs.batch_size import is_exhausted
 
         if not is_exhausted(error):
             raise
@@ -180,8 +180,8 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     _check(args)
     import torch  # after the cheap checks: it takes over a second
 
-    from gan.device import pick_device
-    from gan.ranks import joined
+    from gan.utils.device import pick_device
+    from gan.utils.distributed import joined
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -193,12 +193,12 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
 
 
 def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device, ranks: Ranks) -> int:
-    from gan import lock
-    from gan.data import OVERSAMPLE, find_photos, load_photos
-    from gan.device import describe
-    from gan.manifest import keeping
-    from gan.run import Run
-    from gan.sources import photo_folder
+    from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos
+    from gan.data.manifest import keeping
+    from gan.data.sources import photo_folder
+    from gan.runs.run import Run
+    from gan.utils import lock
+    from gan.utils.device import describe
 
     args.photos = photo_folder(args.photos, _reading("preparing"))
     keep = keeping(args.manifest, args.photos) if args.manifest else None
@@ -241,9 +241,9 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
             print(f"judged: every {args.evaluate_every:,} images, by the KID to {judged_by(judge.held_out)}")
         finished = _go(run, args.every, args.evaluate_every, args.preview)
     if finished == 0 and args.push_to_hub and ranks.first:
-        from gan import hub
+        from gan.hub import loader
 
-        print(f"published at {hub.publish(out, args.push_to_hub)}")
+        print(f"published at {loader.publish(out, args.push_to_hub)}")
     return finished
 
 
@@ -273,10 +273,10 @@ def _chosen(args: argparse.Namespace, device: torch.device, found: dict[str, lis
     """The arguments with what `--preset auto` stands for in them, after saying so; what was given by hand stays."""
     if args.preset != AUTO:
         return args
-    from gan import hub
-    from gan.auto import choose
+    from gan.hub import loader
+    from gan.runs.auto_preset import choose
 
-    choice = choose(device, found, hub.load(args.start_from).generator.config if args.start_from else None)
+    choice = choose(device, found, loader.load(args.start_from).generator.config if args.start_from else None)
     print(f"chosen: {choice.preset}, {choice.resolution}×{choice.resolution}, {choice.images:,} images ({choice.why})")
     chosen = {"preset": choice.preset, "resolution": args.resolution or choice.resolution}
     if args.images is None and args.epochs is None:
@@ -291,9 +291,9 @@ def _check(args: argparse.Namespace) -> None:
         if value is not None and value < least:
             raise UserError(f"--{name.replace('_', '-')} is {value}; use {least} or more.")
     if args.push_to_hub:
-        from gan import hub
+        from gan.hub import loader
 
-        hub.check_publishing(args.push_to_hub)
+        loader.check_publishing(args.push_to_hub)
     if args.wandb:
         check_wandb(args.wandb)
 
@@ -304,10 +304,10 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
         raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
     check_writable(out, "choose another --out")
     if not args.dry_run:
-        from gan.lock import check_free
+        from gan.utils.lock import check_free
 
         check_free(out)
-    from gan.checkpoint import has_snapshot
+    from gan.hub.checkpoint import has_snapshot
 
     if args.resume == "never" or not has_snapshot(out):
         _check_overwrite(args, out)
@@ -315,7 +315,7 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
 
 def _check_overwrite(args: argparse.Namespace, out: Path) -> None:
     """Raise UserError when a run that begins anew would take the place of a trained model."""
-    from gan.checkpoint import is_model
+    from gan.hub.checkpoint import is_model
 
     if args.overwrite or not is_model(out):
         return
@@ -333,8 +333,8 @@ def _configure(
 
     Raises UserError.
     """
-    from gan import hub
-    from gan.device import pick_precision
+    from gan.hub import loader
+    from gan.utils.device import pick_precision
 
     names = (
         "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight",
@@ -351,7 +351,7 @@ def _configure(
         sides = sides or (tuple(settings.pop("sides")) if resolution == begun.resolution else ())
         settings.pop("sides", None)
     elif args.start_from:
-        begun = hub.load(args.start_from).generator.config
+        begun = loader.load(args.start_from).generator.config
     classes = merged(classes) if args.unconditional else classes
     return from_preset(
         args.preset, classes, resolution=resolution, width=args.width, critic_width=args.critic_width,
@@ -362,7 +362,7 @@ def _configure(
 
 def _begun(args: argparse.Namespace, out: Path) -> tuple[ModelConfig | None, dict[str, Any]]:
     """The model and the training settings of the run that goes on in `out`, or None and nothing."""
-    from gan.checkpoint import load_snapshot
+    from gan.hub.checkpoint import load_snapshot
     from gan.trainer import settings_of
 
     try:
@@ -384,15 +384,15 @@ def _part(args: argparse.Namespace, train: TrainConfig, keep, part: int):
     """
     if not train.holdout:
         return keep
-    from gan.holdout import split
+    from gan.data.split import split
 
     return lambda found: split(keep(found) if keep else found, args.photos, train.holdout, train.seed)[part]
 
 
 def _held_out(args: argparse.Namespace, model: ModelConfig, train: TrainConfig, keep) -> Photos | None:
     """The photos kept away from training; None where they are too few to judge by."""
-    from gan.data import OVERSAMPLE, find_photos, load_photos
-    from gan.judge import LEAST_HELD_OUT
+    from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos
+    from gan.runs.validator import LEAST_HELD_OUT
 
     if not train.holdout:
         return None
@@ -414,7 +414,7 @@ def _reading(what: str):
 
 
 def _print_doctor(photos: Photos, resolution: int) -> None:
-    from gan.doctor import short
+    from gan.data.doctor import short
 
     try:
         lines = short(photos, resolution)
@@ -431,7 +431,7 @@ def _judge(
     """What judges the run on its way; None for a run too short to be judged, or where that cannot be done (said, once)."""
     if args.dry_run or not 0 < args.evaluate_every <= train.images:
         return None
-    from gan.judge import find_judge
+    from gan.runs.validator import find_judge
 
     try:
         return find_judge(photos, device, _held_out(args, model, train, keep))
@@ -455,10 +455,10 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
         return run
     run.ranks.from_first(lambda: _check_overwrite(args, run.folder))  # its snapshot may be of before the first step
     if args.start_from:
-        from gan import hub
-        from gan.checkpoint import load_critic
+        from gan.hub import loader
+        from gan.hub.checkpoint import load_critic
 
-        model = hub.load(args.start_from)
+        model = loader.load(args.start_from)
         layers = run.begin_as(args.start_from, model.generator, load_critic(model.folder) if model.folder else None)
         critic = "its critic" if run.begun_from["critic"] else "a new critic"
         print(f"begun with the first {layers} layers of {args.start_from} and {critic}")
@@ -467,7 +467,7 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
 
 def _estimate(run: Run) -> int:
     """Time a few steps of a trainer that is thrown away, and print what the rest of the run would take."""
-    from gan.layers import parameters
+    from gan.networks.layers import parameters
     from gan.trainer import Trainer
 
     train = run.trainer.config
@@ -495,20 +495,20 @@ def _steps(left: int, images: int) -> int:
 
 def _step_seconds(trainer: Trainer, begun: Path | None) -> float:
     """The median of three steps, after one that also warms up; `begun` is the folder of a run that has been trained."""
-    from gan import fitting
+    from gan.runs import batch_size
 
-    fitting.step(trainer, begun)
+    batch_size.step(trainer, begun)
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
-        fitting.step(trainer, begun)
+        batch_size.step(trainer, begun)
         seconds.append(time.perf_counter() - started)
     return sorted(seconds)[1]
 
 
 def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
     """Train, with a progress bar and (at `port`) a page that shows it, until the end or a signal; the exit code."""
-    from gan.preview import preview
+    from gan.runs.dashboard_server import preview
 
     total = run.trainer.config.images
     with ExitStack() as stack:

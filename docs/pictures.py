@@ -23,9 +23,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gan import hub, render  # noqa: E402
-from gan.latent import default_truncation  # noqa: E402
-from gan.sampler import Sampler, grid_flowers  # noqa: E402
+from gan.hub import loader  # noqa: E402
+from gan.networks.latents import default_truncation  # noqa: E402
+from gan.sampling.sampler import Sampler, grid_flowers  # noqa: E402
+from gan.utils import images  # noqa: E402
 
 SIDE = 128  # every model's pictures are shown at this size
 # What each tab is opened with, and what shows that it is there.
@@ -43,16 +44,16 @@ TABS = {
 
 def ladder(name: str) -> None:
     """Sixteen flowers of a bundled model in two rows; enlarged without smoothing, so that its pixels can be judged."""
-    pictures = Sampler(hub.load(name).generator).draw(grid_flowers(None, 0, 1.5, 16))
+    pictures = Sampler(loader.load(name).generator).draw(grid_flowers(None, 0, 1.5, 16))
     large = [np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.NEAREST)) for picture in pictures]
-    (ROOT / "docs" / f"{name}.png").write_bytes(render.png(render.grid(large, 8)))
+    (ROOT / "docs" / f"{name}.png").write_bytes(images.png(images.grid(large, 8)))
 
 
 def flagship() -> None:
     """Sixty-four flowers of the flagship."""
-    generator = hub.load("flagship").generator
+    generator = loader.load("flagship").generator
     pictures = Sampler(generator).draw(grid_flowers(None, 0, default_truncation(generator.config.scores), 64))
-    (ROOT / "docs" / "flagship.png").write_bytes(render.png(render.grid(list(pictures), 8)))
+    (ROOT / "docs" / "flagship.png").write_bytes(images.png(images.grid(list(pictures), 8)))
 
 
 def screenshots() -> None:
@@ -89,20 +90,20 @@ def screenshots() -> None:
 
 def stand_ins(place: Path) -> None:
     """A folder of pictures that take the place of photos: other flowers of the flagship."""
-    generator = hub.load("flagship").generator
+    generator = loader.load("flagship").generator
     for number, picture in enumerate(Sampler(generator).draw(grid_flowers(None, 100, 1.5, 24))):
         name = generator.config.classes[(100 + number) % len(generator.config.classes)]
         (place / name).mkdir(exist_ok=True)
-        (place / name / f"{number}.png").write_bytes(render.png(render.enlarge(picture, SIDE)))
+        (place / name / f"{number}.png").write_bytes(images.png(images.enlarge(picture, SIDE)))
 
 
 def yours(page, address: str, place: Path) -> None:
     """The Yours tab: the search for a flower near to one that the flagship drew itself, from another file."""
-    generator = hub.load("flagship").generator
+    generator = loader.load("flagship").generator
     [picture] = Sampler(generator).draw(grid_flowers(None, 23, 1.0, 1))
     file = place / "flower.jpg"
     buffer = io.BytesIO()
-    Image.fromarray(render.enlarge(picture, 512)).save(buffer, "JPEG", quality=90)
+    Image.fromarray(images.enlarge(picture, 512)).save(buffer, "JPEG", quality=90)
     file.write_bytes(buffer.getvalue())
     page.goto(f"{address}/?tab=yours")
     page.wait_for_selector("#yours-pictures input[type=file]", state="attached")
@@ -147,6 +148,6 @@ def _wait(address: str) -> None:
 
 
 if __name__ == "__main__":
-    for bundled in hub.bundled():
+    for bundled in loader.bundled():
         flagship() if bundled == "flagship" else ladder(bundled)
     screenshots()

@@ -1,5 +1,32 @@
-"""Train, load and sample small conditional GANs. `gan.load(name)` is where to start."""
+"""Train, load, sample and judge small conditional GANs.
 
-from .hub import load
+The names below are all a notebook needs. Each is imported when it is first used, so that `import gan` costs nothing.
+"""
 
-__all__ = ["load"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "load": "hub.loader",
+    "publish": "hub.loader",
+    "Sampler": "sampling.sampler",
+    "Flower": "sampling.sampler",
+    "Generator": "generator",
+    "Critic": "critic",
+    "Trainer": "trainer",
+    "from_preset": "presets",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'gan' has no attribute '{name}'")
+    return getattr(import_module(f"gan.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -18,14 +18,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import UserError
-from .terminal import command as shell_command
-from .terminal import line, unbreakable
+from gan.errors import UserError
+from gan.utils.terminal import command as shell_command
+from gan.utils.terminal import line, unbreakable
 
 if TYPE_CHECKING:
-    from .evaluate import Evaluation, Settings
-    from .features import FeatureNetwork
-    from .hub import Model
+    from gan.evaluation.evaluate import Evaluation, Settings
+    from gan.evaluation.features import FeatureNetwork
+    from gan.hub.loader import Model
 
 
 _PHOTOS = "folder of photos (a .zip, or hf://datasets/owner/name)"
@@ -157,12 +157,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace, command: str) -> int:
-    from . import hub, report
-    from .evaluate import called
-    from .files import check_writable, write_atomic
+    from gan.evaluation import report
+    from gan.evaluation.evaluate import called
+    from gan.hub import loader
+    from gan.utils.files import check_writable, write_atomic
 
     settings, network = _settings(args, command, 2000), _network(args)
-    model = hub.load(args.model)
+    model = loader.load(args.model)
     out = args.out or Path("evaluations") / called(model)
     check_writable(out, "choose another --out")
     if args.card and model.source not in ("path", "bundled"):
@@ -174,9 +175,9 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
     print(report.table(found.result))
     if args.card:
-        from .scores import write_scores
+        from gan.evaluation.scores import write_scores
 
-        if hub.load(args.model).revision != model.revision:
+        if loader.load(args.model).revision != model.revision:
             raise UserError(f"{model.folder} has other weights by now, so its card was left as it is; evaluate it again.")
         write_scores(model.folder, found.result)
         print(f"written into {model.folder}")
@@ -185,14 +186,15 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
 
 
 def _compare(args: argparse.Namespace, command: str) -> int:
-    from . import hub, report
-    from .files import check_writable, write_atomic
-    from .latent import default_truncation
+    from gan.evaluation import report
+    from gan.hub import loader
+    from gan.networks.latents import default_truncation
+    from gan.utils.files import check_writable, write_atomic
 
     out = args.out or Path("evaluations") / "compare"
     check_writable(out, "choose another --out")
     settings, network = _settings(args, command, 1000), _network(args)
-    models = [hub.load(name) for name in args.models]
+    models = [loader.load(name) for name in args.models]
     side = args.resolution or max(model.generator.config.resolution for model in models)
     results, pictures = [], {}
     for model in models:
@@ -214,13 +216,14 @@ def _compare(args: argparse.Namespace, command: str) -> int:
 
 
 def _remember(args: argparse.Namespace, command: str) -> int:
-    from . import hub, memory
-    from .evaluate import called
-    from .features import find_network
-    from .files import check_writable
-    from .reference import load_reference
+    from gan.evaluation import photo_index as memory
+    from gan.evaluation.evaluate import called
+    from gan.evaluation.features import find_network
+    from gan.evaluation.reference import load_reference
+    from gan.hub import loader
+    from gan.utils.files import check_writable
 
-    network, model = find_network(args.network), hub.load(args.model)
+    network, model = find_network(args.network), loader.load(args.model)
     if model.source not in ("path", "bundled"):
         raise UserError(f"this writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
     check_writable(model.folder, "copy the model to a folder of yours")
@@ -240,15 +243,18 @@ def _remember(args: argparse.Namespace, command: str) -> int:
 
 
 def _sample(args: argparse.Namespace, command: str) -> int:
-    from . import checks, hub, sample, settings
-    from .latent import default_truncation
-    from .sampler import grid_flowers
+    from gan.hub import loader
+    from gan.networks.latents import default_truncation
+    from gan.sampling import sample_files as sample
+    from gan.sampling import settings
+    from gan.sampling.sampler import grid_flowers
+    from gan.utils import validation
 
-    model = hub.load(args.model)
+    model = loader.load(args.model)
     config = model.generator.config
     label = settings.check_label(config.classes, args.label if args.label is not None else settings.every(config.classes))
     truncation = default_truncation(config.scores) if args.truncation is None else _level(args.truncation)
-    count = checks.whole("count", args.count, 1, sample.MOST)
+    count = validation.whole("count", args.count, 1, sample.MOST)
     flowers = [flower.resolve(len(config.classes)) for flower in grid_flowers(label, args.seed, truncation, count)]
     for path in sample.write(args.out, model, flowers, grid=args.grid, force=args.force):
         print(path)
@@ -257,7 +263,7 @@ def _sample(args: argparse.Namespace, command: str) -> int:
 
 def _level(text: str) -> float | None:
     """A truncation as the app's address has it. Raises UserError."""
-    from . import settings
+    from gan.sampling import settings
 
     try:
         return settings.read_level(text)
@@ -266,11 +272,13 @@ def _level(text: str) -> float | None:
 
 
 def _export(args: argparse.Namespace, command: str) -> int:
-    from . import export, hub, settings
-    from .files import check_writable, write_atomic
+    from gan.hub import loader
+    from gan.hub import onnx_export as export
+    from gan.sampling import settings
+    from gan.utils.files import check_writable, write_atomic
 
     export.check_installed()
-    model = hub.load(args.model)
+    model = loader.load(args.model)
     out = args.out or Path(f"{settings.file_stem(model.title)}.onnx")
     check_writable(out.parent, "choose another --out")
     if out.exists() and (not args.force or out.is_dir()):
@@ -286,35 +294,36 @@ def _export(args: argparse.Namespace, command: str) -> int:
 
 
 def _publish(args: argparse.Namespace, command: str) -> int:
-    from . import hub, space
+    from gan.hub import loader, spaces
 
-    hub.check_publishing(args.repo)
-    model = hub.load(args.model)
+    loader.check_publishing(args.repo)
+    model = loader.load(args.model)
     if model.source not in ("path", "bundled"):
         raise UserError(f"a model folder is published, and '{args.model}' is none on this computer; fetch it first.")
     if args.space:
-        space.app_files()  # refused before anything is sent
-    print(f"the model: {hub.publish(model.folder, args.repo, private=args.private)}")
+        spaces.app_files()  # refused before anything is sent
+    print(f"the model: {loader.publish(model.folder, args.repo, private=args.private)}")
     if args.space:
-        print(f"the Space: {space.publish_space(args.repo, model.generator.config, private=args.private)}")
+        print(f"the Space: {spaces.publish_space(args.repo, model.generator.config, private=args.private)}")
     if args.space and args.private:
         print("A Space reads a private model with a token only: add a secret HF_TOKEN, one that may read it, in its settings.")
     return 0
 
 
 def _doctor(args: argparse.Namespace, command: str) -> int:
-    from . import checks, doctor
-    from .auto import choose
-    from .config import MAX_RESOLUTION
-    from .data import find_photos
-    from .device import pick_device
-    from .files import check_writable, name_of, write_atomic
-    from .manifest import table
-    from .render import png
-    from .sources import photo_folder
+    from gan.config import MAX_RESOLUTION
+    from gan.data import doctor
+    from gan.data.image_folder import find_photos
+    from gan.data.manifest import table
+    from gan.data.sources import photo_folder
+    from gan.runs.auto_preset import choose
+    from gan.utils import validation
+    from gan.utils.device import pick_device
+    from gan.utils.files import check_writable, name_of, write_atomic
+    from gan.utils.images import png
 
     if args.resolution is not None:
-        checks.whole("--resolution", args.resolution, 8, MAX_RESOLUTION)
+        validation.whole("--resolution", args.resolution, 8, MAX_RESOLUTION)
     show = _progress("doctor")
     folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
     files = find_photos(folder, args.classes)
@@ -338,8 +347,8 @@ def _doctor(args: argparse.Namespace, command: str) -> int:
 
 def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -> tuple[Path, Any]:
     """The folder of PHOTOS, and what takes of its files those that --manifest keeps. Raises UserError."""
-    from .manifest import keeping
-    from .sources import photo_folder
+    from gan.data.manifest import keeping
+    from gan.data.sources import photo_folder
 
     folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
     return folder, keeping(args.manifest, folder) if args.manifest else None
@@ -348,8 +357,8 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -
 def _judge(
     args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int
 ) -> Evaluation:  # fmt: skip
-    from .evaluate import called, evaluate
-    from .reference import load_reference
+    from gan.evaluation.evaluate import called, evaluate
+    from gan.evaluation.reference import load_reference
 
     show = _progress(called(model))
     progress = lambda done, total: show("photos", done, total)  # noqa: E731
@@ -360,18 +369,18 @@ def _judge(
 
 def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
     """What the flags say. Raises UserError."""
-    from . import checks
-    from .config import MAX_RESOLUTION
-    from .evaluate import Settings
+    from gan.config import MAX_RESOLUTION
+    from gan.evaluation.evaluate import Settings
+    from gan.utils import validation
 
     if args.resolution is not None:
-        checks.whole("--resolution", args.resolution, 16, MAX_RESOLUTION)
+        validation.whole("--resolution", args.resolution, 16, MAX_RESOLUTION)
     return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
 
 
 def _network(args: argparse.Namespace) -> FeatureNetwork:
-    from .device import pick_device
-    from .features import find_network
+    from gan.evaluation.features import find_network
+    from gan.utils.device import pick_device
 
     if not (find_spec("torchmetrics") and find_spec("sklearn")):
         raise UserError("judging needs torchmetrics and scikit-learn; run pip install -r requirements-dev.txt.")

@@ -6,7 +6,7 @@ A network is a tuple of layer strings, read by `parse_layer`:
     T4,2,1>64 bn relu       transposed convolution, the same way
     up                      bilinear upsampling by two;  up-corners: the same with align_corners=True
 
-or, for a generator with styles (style.py),
+or, for a generator with styles (style_generator.py),
 
     M>256                   a layer of the mapping network, 256 wide; all of them come first
     S>128                   a scale: twice the size before it (the first is 4×4), 128 channels
@@ -14,7 +14,7 @@ or, for a generator with styles (style.py),
 
 A critic is written the same way, or in one string:
 
-    projected efficientnet-lite0>64   heads 64 wide on what a frozen network sees (projected.py)
+    projected efficientnet-lite0>64   heads 64 wide on what a frozen network sees (projected_critic.py)
 
 Norms are `bn` (batch) and `ln` (per sample),
 activations `relu`, `lrelu` (slope 0.2) and `tanh`.
@@ -26,7 +26,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .errors import UserError
+from gan.errors import UserError
 
 SCHEMA = 1
 MAX_RESOLUTION = 1024
@@ -232,7 +232,7 @@ class TrainConfig:
     flip_horizontal: bool = True
     flip_vertical: bool = True
     rotate: bool = True
-    holdout: float = 0.0  # share of each class's photos kept away from training (holdout.py)
+    holdout: float = 0.0  # share of each class's photos kept away from training (split.py)
     seed: int = 0
     start_from: str = ""  # the model whose first layers the generator began with
     precision: str = "fp32"  # "fp32" or "bf16" (autocast; a penalty's sums, and all of it through norms or heads, in fp32)

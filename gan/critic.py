@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
-from .config import ModelConfig, parse_projected
-from .layers import build, init_weights
-from .projected import ProjectedCritic
-from .trunk import find_trunk
+from gan.config import ModelConfig, parse_projected
+from gan.networks.backbones import find_trunk
+from gan.networks.layers import build, init_weights
+from gan.networks.projected_critic import ProjectedCritic
 
 
 class Critic(nn.Module):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from . import latent
-from .config import ModelConfig
-from .layers import build, folded, init_weights
-from .style import StyleGenerator
+from gan.config import ModelConfig
+from gan.networks import latents as latent
+from gan.networks.layers import build, folded, init_weights
+from gan.networks.style_generator import StyleGenerator
 
 
 class Generator(nn.Module):

@@ -78,7 +78,7 @@ def _same(mean: Tensor) -> Tensor:
     return mean
 
 
-WIDEST_GRID = 8  # pixels: what the last three doublings of the side leave, the grids that artefacts.py looks for
+WIDEST_GRID = 8  # pixels: what the last three doublings of the side leave, the grids that artifacts.py looks for
 
 
 def log_spectrum(images: Tensor) -> Tensor:

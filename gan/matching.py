@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from .losses import kernel_distance
-from .projected import BATCH, ProjectedCritic
-from .ranks import ALONE, Ranks
+from gan.losses import kernel_distance
+from gan.networks.projected_critic import BATCH, ProjectedCritic
+from gan.utils.distributed import ALONE, Ranks
 
 CELLS = 4  # a map of at least so many pixels a side tells where things are, too
 PIXELS = 8  # side of the tiny picture that stands for colours and layout

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .config import NORMS, OBJECTIVES, ModelConfig, TrainConfig, parse_sides
-from .errors import UserError
+from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig, parse_sides
+from gan.errors import UserError
 
 EVERY = "all"  # the class of a plain model, and the name of the figures over every class
 

@@ -13,19 +13,20 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 from torch.nn.utils import get_total_norm
 
-from . import latent, losses
-from .augment import Augment, diffaugment, ranged
-from .chance import Chance
-from .config import ModelConfig, TrainConfig, parse_sides
-from .critic import Critic, make_critic
-from .data import OVERSAMPLE, Photos, sample_classes
-from .errors import UserError
-from .generator import Generator, make_generator, one_hot
-from .matching import Matching
-from .projected import SETTLE, ProjectedCritic, SavedCritic
-from .ranks import ALONE, Ranks
-from .style import StyleGenerator
-from .sync_batch_norm import share_norms
+from gan import losses
+from gan.config import ModelConfig, TrainConfig, parse_sides
+from gan.critic import Critic, make_critic
+from gan.data.augment import Augment, diffaugment, ranged
+from gan.data.image_folder import OVERSAMPLE, Photos, sample_classes
+from gan.errors import UserError
+from gan.generator import Generator, make_generator, one_hot
+from gan.matching import Matching
+from gan.networks import latents
+from gan.networks.projected_critic import SETTLE, ProjectedCritic, SavedCritic
+from gan.networks.style_generator import StyleGenerator
+from gan.networks.sync_batch_norm import share_norms
+from gan.utils.distributed import ALONE, Ranks
+from gan.utils.sharded_random import Chance
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Trainer:
     """Trains a generator against a critic on photos.
 
     Step s draws all its randomness from (seed, s) and the photos follow from the count of images seen, so a resumed run
-    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit. Several processes (ranks.py) take a step
+    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit. Several processes (distributed.py) take a step
     together, each with its rows of the batch; their networks stay the same.
     """
 
@@ -299,7 +300,7 @@ class Trainer:
         return self.ema
 
     @torch.no_grad()
-    def draw(self, seeds: Sequence[int], labels: Tensor, truncation: float | None = latent.DEFAULT_TRUNCATION) -> Tensor:
+    def draw(self, seeds: Sequence[int], labels: Tensor, truncation: float | None = latents.DEFAULT_TRUNCATION) -> Tensor:
         """Pictures N×3×S×S, around [−1, 1], on the CPU by the averaged generator, from seeds N and class indices N."""
         code, generator = one_hot(labels.to(self.device), self.model), self.averaged()
         return generator.paint(*generator.latents(seeds, code, truncation)).float().cpu()

@@ -16,11 +16,11 @@ import pytest
 import torch
 from profiles import Browser
 
-from gan import hub
-from gan.checkpoint import save_model
 from gan.config import ModelConfig
 from gan.generator import Generator
-from gan.layers import init_weights
+from gan.hub import loader
+from gan.hub.checkpoint import save_model
+from gan.networks.layers import init_weights
 
 for _name in [name for name in os.environ if name.startswith("GRADIO_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]  # of whoever runs the tests: everything here is on this computer
@@ -128,7 +128,7 @@ def app_url(model_folder: Path, app_log: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def flagship_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the app with its default model, which carries its growth and its curves; one process for all tests."""
-    with serving(hub.DEFAULT, tmp_path_factory.mktemp("flagship") / "app.log") as url:
+    with serving(loader.DEFAULT, tmp_path_factory.mktemp("flagship") / "app.log") as url:
         yield url
 
 

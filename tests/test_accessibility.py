@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from test_browser import DESKTOP, PHONE, Visitor
 from test_browser_gallery import gallery
 
+from gan.studio.i18n import LANGUAGES
 from gan.studio.page import TABS
-from gan.studio.words import LANGUAGES
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 NAMES = [tab.id for tab in TABS]

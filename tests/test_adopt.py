@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from gan.generator import make_generator, one_hot
-from gan.layers import init_weights
+from gan.networks.layers import init_weights
 from gan.presets import from_preset
-from gan.transfer import with_classes
+from gan.runs.transfer import with_classes
 
 PRESETS = ["flagship", "cwgan-gp-64-k4", "cwgan-gp-64"]  # styles; kernels of T, and of C, in the first layer
 OLD = ("a", "b", "c")

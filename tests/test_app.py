@@ -15,16 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
-import gradio
 import numpy as np
 import pytest
 from conftest import ROOT, free_port, tiny_generator
 from gradio_client import Client
 from PIL import Image
 
-from gan import hub, render, settings
-from gan.sampler import Flower, Sampler
-from gan.studio.words import TEXT, t
+from gan.hub import loader
+from gan.sampling import settings
+from gan.sampling.sampler import Flower, Sampler
+from gan.studio.i18n import TEXT, t
+from gan.utils import images
 
 JSON = {"Content-Type": "application/json"}
 
@@ -70,7 +71,7 @@ def test_the_same_settings_give_the_same_bytes_and_the_model_s_own_pictures(clie
     wanted = Sampler(tiny_generator(), 1).draw([Flower(None, 1)])[0]
     with Image.open(io.BytesIO(files[3])) as image:
         assert image.format == "PNG" and np.array_equal(np.asarray(image), wanted)
-    about = render.read_settings(files[3])
+    about = images.read_settings(files[3])
     assert about.pop("revision") and about == {"model": "tiny", "class": "marigold", "seed": 1, "truncation": 1.5}
 
 
@@ -280,7 +281,7 @@ def test_a_host_that_is_none_is_one_sentence(front_door, capsys, host):
 
 
 def test_a_failed_hub_is_said_on_the_page_and_the_app_starts(front_door):
-    model = hub.Model("tiny", "bundled", "0123456789abcdef", tiny_generator(), None)
+    model = loader.Model("tiny", "bundled", "0123456789abcdef", tiny_generator(), None)
     studio = front_door.Studio(model, "The Hub <b>gave no answer</b>. The bundled model tiny is shown instead.")
     texts = " ".join(front_door.words(studio).translations["en"].values())
     assert (
@@ -290,7 +291,7 @@ def test_a_failed_hub_is_said_on_the_page_and_the_app_starts(front_door):
 
 
 def test_a_model_of_one_class_has_no_selector(front_door):
-    studio = front_door.Studio(hub.Model("plain", "path", "0123", tiny_generator(("all",)), None))
+    studio = front_door.Studio(loader.Model("plain", "path", "0123", tiny_generator(("all",)), None))
     page = front_door.build(studio).get_config_file()
     radios = [part["props"] for part in page["components"] if part["type"] == "radio" and part["props"]["visible"]]
     offered = {value for radio in radios for _, value in radio["choices"]}
@@ -302,7 +303,7 @@ def test_a_model_of_one_class_has_no_selector(front_door):
 def test_a_local_model_is_called_by_its_folder(front_door, model_folder, monkeypatch, asked):
     monkeypatch.chdir(model_folder if asked != ".." else _below(model_folder))
     name = str(model_folder / "model.safetensors") if asked == "whole" else asked
-    assert front_door.Studio(hub.load(name)).name == "tiny"
+    assert front_door.Studio(loader.load(name)).name == "tiny"
 
 
 def _below(folder: Path) -> Path:
@@ -311,12 +312,12 @@ def _below(folder: Path) -> Path:
 
 
 def test_a_file_of_the_authors_is_called_by_its_name(front_door):
-    model = hub.Model("some/where/flowers.pt", "authors", "0123", tiny_generator(), None)
+    model = loader.Model("some/where/flowers.pt", "authors", "0123", tiny_generator(), None)
     assert front_door.Studio(model).name == "flowers.pt"
 
 
 def test_two_truncations_two_file_names(front_door):
-    studio = front_door.Studio(hub.Model("tiny", "bundled", "0123", tiny_generator(), None))
+    studio = front_door.Studio(loader.Model("tiny", "bundled", "0123", tiny_generator(), None))
     names = [studio.stem(Flower(0, 7, level)) for level in (1.5, 1.23456789, 1.23456788, 3, None)]
     assert names == [f"dandelion-7-{level}" for level in ("t1.5", "t1.23456789", "t1.23456788", "t3.0", "full")]
 

@@ -1,4 +1,4 @@
-"""gan.augment: geometry, chances and switches of the four augmentations."""
+"""gan.data.augment: geometry, chances and switches of the four augmentations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.augment import Augment, diffaugment, flip_horizontal, flip_vertical, ranged, rotate, transpose
-from gan.chance import Chance
+from gan.data.augment import Augment, diffaugment, flip_horizontal, flip_vertical, ranged, rotate, transpose
+from gan.utils.sharded_random import Chance
 
 NAMES = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
 CORNERS = torch.tensor([[1.0, 2.0], [3.0, 4.0]])  # as seen: 1 upper left, 2 upper right, 3 lower left, 4 lower right

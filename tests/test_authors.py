@@ -1,4 +1,4 @@
-"""`gan.authors`: files with the keys and shapes of the paper authors' eight, written here by networks of their own."""
+"""`gan.hub.paper_weights`: files with the keys and shapes of the paper authors' eight, written here by networks of their own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan import authors, hub
-from gan.checkpoint import load_model
 from gan.errors import UserError
+from gan.hub import loader, paper_weights
+from gan.hub.checkpoint import load_model
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, padding: int = 1) -> nn.Sequential:
@@ -103,7 +103,7 @@ def test_converted_generator_draws_the_same_pictures(release: str, tmp_path: Pat
     theirs = network(release, 66, 8)
     more = {"epoch": 3500, "optimizer_state_dict": {"state": {}, "param_groups": [{"lr": 2e-4}]}}
     path = save(theirs.state_dict(), tmp_path / name, **more)
-    config = hub.convert_authors(str(path), tmp_path / "model")
+    config = loader.convert_authors(str(path), tmp_path / "model")
     ours = load_model(tmp_path / "model")
     z, code = torch.randn(3, 64, generator=torch.Generator().manual_seed(1)), torch.eye(2)[[0, 1, 1]]
     with torch.no_grad():
@@ -113,21 +113,21 @@ def test_converted_generator_draws_the_same_pictures(release: str, tmp_path: Pat
     torch.testing.assert_close(drawn, wanted, rtol=1e-5, atol=1e-5)
     assert (config.preset, config.resolution, config.classes) == (preset, size, ("dandelion", "marigold"))
     assert config == ours.config and config.trained["release"] == release and "note" not in config.trained
-    model = hub.load(str(path))
+    model = loader.load(str(path))
     assert (model.source, model.folder, len(model.revision)) == ("authors", None, 12)
     torch.testing.assert_close(model.generator(z, code), drawn, rtol=0, atol=0)
 
 
 def test_the_full_size_final_model_has_its_published_parameters(tmp_path: Path) -> None:
     name, _, _ = FILES["v0.3.0"]
-    config = hub.convert_authors(str(save(network("v0.3.0", 66, 64).state_dict(), tmp_path / name)), tmp_path / "model")
+    config = loader.convert_authors(str(save(network("v0.3.0", 66, 64).state_dict(), tmp_path / name)), tmp_path / "model")
     assert sum(value.numel() for value in load_model(tmp_path / "model").parameters()) == 1_123_011
     assert config.generator[0] == "C4,1,3>256 bn relu"
 
 
 @pytest.mark.parametrize("release", FILES)
 def test_release_is_recognised_by_keys_and_shapes_alone(release: str, tmp_path: Path) -> None:
-    config = authors.read_authors(save(network(release, 66, 4).state_dict(), tmp_path / "x.bin")).config
+    config = paper_weights.read_authors(save(network(release, 66, 4).state_dict(), tmp_path / "x.bin")).config
     if release == "v0.1.3":  # the same keys and shapes as v0.2.0
         assert config.trained["release"] == "v0.2.0"
     else:
@@ -139,12 +139,12 @@ def test_release_is_recognised_by_keys_and_shapes_alone(release: str, tmp_path: 
 def test_inputs_tell_the_classes(tmp_path: Path) -> None:
     for inputs, classes in ((64, ("all",)), (66, ("dandelion", "marigold")), (67, ("class-1", "class-2", "class-3"))):
         path = save(network("v0.0.3", inputs, 4).state_dict(), tmp_path / f"{inputs}.pt")
-        generator = authors.read_authors(path)
+        generator = paper_weights.read_authors(path)
         assert generator.config.classes == classes
         assert generator(torch.zeros(1, 64), torch.zeros(1, generator.config.code_dim)).shape == (1, 3, 28, 28)
     for inputs in (63, 65):
         with pytest.raises(UserError, match="none of the authors' eight"):
-            authors.read_authors(save(network("v0.0.3", inputs, 4).state_dict(), tmp_path / f"{inputs}.pt"))
+            paper_weights.read_authors(save(network("v0.0.3", inputs, 4).state_dict(), tmp_path / f"{inputs}.pt"))
 
 
 class Payload:
@@ -165,7 +165,7 @@ def test_hostile_and_foreign_files_are_refused(tmp_path: Path) -> None:
 
     def refused(words: str) -> None:
         with pytest.raises(UserError, match=words) as caught:
-            hub.convert_authors(str(path), tmp_path / "model")
+            loader.convert_authors(str(path), tmp_path / "model")
         assert "\n" not in str(caught.value) and str(path) in str(caught.value)
         assert not (tmp_path / "model").exists() and not trap.exists()
 
@@ -199,7 +199,7 @@ def test_hostile_and_foreign_files_are_refused(tmp_path: Path) -> None:
         save(wrong, path)
         refused("none of the authors' eight")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open("archive/data.pkl", "w") as bomb:
-        for _ in range(authors.MAX_BYTES // (1 << 22) + 1):
+        for _ in range(paper_weights.MAX_BYTES // (1 << 22) + 1):
             bomb.write(bytes(1 << 22))
     refused("MiB")
     path.unlink()
@@ -248,16 +248,16 @@ def test_converts_from_an_address(site: str, tmp_path: Path, monkeypatch: pytest
     spool = tmp_path / "spool"
     spool.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(spool))
-    config = hub.convert_authors(f"{site}/{FILES['v0.1.3'][0]}?download=true", tmp_path / "model")
+    config = loader.convert_authors(f"{site}/{FILES['v0.1.3'][0]}?download=true", tmp_path / "model")
     assert config.trained["release"] == "v0.1.3" and "up-corners" in config.generator
     z, code = torch.ones(1, 64), torch.eye(2)[:1]
     with torch.no_grad():
         wanted = theirs.gen(torch.cat([z, code], 1)[:, :, None, None])
         torch.testing.assert_close(load_model(tmp_path / "model")(z, code), wanted, rtol=1e-5, atol=1e-5)
-    assert hub.convert_authors(f"{site}/moved", tmp_path / "moved").resolution == 64
-    model = hub.load(f"{site}/{FILES['v0.1.3'][0]}")
+    assert loader.convert_authors(f"{site}/moved", tmp_path / "moved").resolution == 64
+    model = loader.load(f"{site}/{FILES['v0.1.3'][0]}")
     assert model.source == "authors" and model.generator.config == config
-    monkeypatch.setattr(authors, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(paper_weights, "ANSWER_SECONDS", 0.3)
     closed = "http://127.0.0.1:9/x.pt"
     for address, words in {
         f"{site}/missing": "answered 404", f"{site}/huge": "over 200 MiB", f"{site}/cut": "broke off",
@@ -266,10 +266,10 @@ def test_converts_from_an_address(site: str, tmp_path: Path, monkeypatch: pytest
         "http://": "cannot be reached", "http://[::1": "could not be read",
     }.items():  # fmt: skip
         with pytest.raises(UserError, match=words) as caught:
-            hub.convert_authors(address, tmp_path / "none")
+            loader.convert_authors(address, tmp_path / "none")
         assert "\n" not in str(caught.value) and str(spool) not in str(caught.value)
     monkeypatch.setattr(_Handler, "content", b"not a model")
     with pytest.raises(UserError, match="holds more than plain weights, or is damaged") as caught:
-        hub.convert_authors(f"{site}/x.pt", tmp_path / "none")
+        loader.convert_authors(f"{site}/x.pt", tmp_path / "none")
     assert f"{site}/x.pt" in str(caught.value) and str(spool) not in str(caught.value)
     assert not (tmp_path / "none").exists() and not list(spool.iterdir())

@@ -6,11 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan import auto
 from gan.config import ModelConfig, parse_sides
-from gan.data import find_photos
+from gan.data.image_folder import find_photos
 from gan.errors import UserError
 from gan.presets import RESOLUTIONS, from_preset
+from gan.runs import auto_preset
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -28,24 +28,24 @@ def folder(place, sides, classes=2):
     ("side", "device", "resolution"), [(300, CPU, 128), (300, CUDA, 256), (120, CUDA, 128), (60, CPU, 64), (20, CPU, 64)]
 )
 def test_the_resolution_follows_the_photos_and_the_device(tmp_path, side, device, resolution):
-    choice = auto.choose(device, folder(tmp_path / "photos", [side] * 5))
+    choice = auto_preset.choose(device, folder(tmp_path / "photos", [side] * 5))
     assert (choice.preset, choice.resolution) == ("flagship", resolution)
     assert f"usually {side} pixels" in choice.why
 
 
 def test_few_photos_get_the_least_and_many_the_most(tmp_path):
     found = folder(tmp_path / "photos", [128] * 4)
-    assert auto.choose(CPU, found).images == auto.LEAST
+    assert auto_preset.choose(CPU, found).images == auto_preset.LEAST
     path = found["class0"][0]
-    assert auto.choose(CPU, {"a": [path] * 300}).images == 300 * auto.PASSES
-    assert auto.choose(CPU, {"a": [path] * 30_000}).images == auto.MOST["cpu"]
+    assert auto_preset.choose(CPU, {"a": [path] * 300}).images == 300 * auto_preset.PASSES
+    assert auto_preset.choose(CPU, {"a": [path] * 30_000}).images == auto_preset.MOST["cpu"]
 
 
 def test_files_that_are_no_photos_do_not_count(tmp_path):
     found = folder(tmp_path / "photos", [128] * 5)
     for number in range(40):
         (tmp_path / "photos" / "class0" / f"x{number}.jpg").write_bytes(b"nothing")
-    assert auto.choose(CPU, find_photos(tmp_path / "photos")).resolution == 128
+    assert auto_preset.choose(CPU, find_photos(tmp_path / "photos")).resolution == 128
     assert found
 
 
@@ -53,8 +53,8 @@ def test_without_the_frozen_network_it_is_the_papers_model(tmp_path, monkeypatch
     def missing(name):
         raise UserError("the weights are not installed; install them.")
 
-    monkeypatch.setattr(auto, "find_trunk", missing)
-    choice = auto.choose(CPU, folder(tmp_path / "photos", [200] * 5))
+    monkeypatch.setattr(auto_preset, "find_trunk", missing)
+    choice = auto_preset.choose(CPU, folder(tmp_path / "photos", [200] * 5))
     assert choice.preset == "cwgan-gp-64" and choice.resolution == 64
     assert "not the flagship, because the weights are not installed" in choice.why
 

@@ -15,8 +15,8 @@ from pictures import make_photos
 from victims import FLAGS, Victim, differences
 
 import train
-from gan import boards, journal
-from gan.boards import Boards, WeightsAndBiases
+from gan.runs import history, loggers
+from gan.runs.loggers import Boards, WeightsAndBiases
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -107,7 +107,7 @@ def test_a_killed_run_goes_on_as_the_same_run_there_and_ends_as_without_it(photo
     assert "nothing is sent; `wandb sync " in again.said and "photos go" not in again.said
 
     [_, last] = records(out)  # what a killed one has written of its first 32 KB is not certain
-    name = (out / boards.WANDB_ID).read_text()
+    name = (out / loggers.WANDB_ID).read_text()
     assert [path.name.rpartition("-")[2] for path in out.glob("wandb/offline-run-*")] == [name, name]
     begun = last["run"]
     assert (begun.run_id, begun.project, begun.display_name) == (name, "mine", "run")
@@ -115,8 +115,8 @@ def test_a_killed_run_goes_on_as_the_same_run_there_and_ends_as_without_it(photo
     settings = {item.key: json.loads(item.value_json) for item in begun.config.update}
     assert settings["preset"] == "cwgan-gp-28" and settings["batch"] == 4 and settings["images"] == 160
     figures = {row["_step"]: row for row in last["history"]}
-    assert len(journal.read(out)) == 2
-    for row in journal.read(out):
+    assert len(history.read(out)) == 2
+    for row in history.read(out):
         there = figures[row["images"]]
         for name in ("critic_loss", "generator_loss", "gradient_norm", "generator_gradient", "critic_gradient"):
             assert there[name] == pytest.approx(row[name], abs=1e-5)
@@ -149,13 +149,13 @@ def test_a_run_that_begins_anew_is_a_new_one_there(photos, environment, tmp_path
     ids = []
     for more in ([], ["--resume", "never", "--overwrite"]):
         assert train.main([*argv, *more]) == 0
-        ids.append((tmp_path / "out" / boards.WANDB_ID).read_text())
+        ids.append((tmp_path / "out" / loggers.WANDB_ID).read_text())
     assert len(set(ids)) == 2 and [part["run"].run_id for part in records(tmp_path / "out")] == ids
 
 
 def test_switched_off_it_writes_nothing(environment, tmp_path):
     environment.setenv("WANDB_MODE", "disabled")
-    boards.check_wandb("mine")
+    loggers.check_wandb("mine")
     said = []
     board = WeightsAndBiases(tmp_path / "run", "mine", {}, said.append)
     board.add_scalars({"KID": 1.0}, 8)
@@ -185,11 +185,11 @@ def test_where_nobody_is_logged_in_it_is_refused_and_no_server_asked(photos, env
 
 def test_who_is_logged_in_is_found_without_asking(environment, tmp_path):
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login user password {'a' * 40}\n")
-    boards.check_wandb("mine")
+    loggers.check_wandb("mine")
     (tmp_path / "netrc").unlink()
     environment.setenv("WANDB_API_KEY", "a" * 40)
     pytest.importorskip("wandb").teardown()
-    boards.check_wandb("mine")
+    loggers.check_wandb("mine")
 
 
 def test_names_and_modes_that_cannot_be_are_refused(photos, environment, tmp_path, capsys):
@@ -212,7 +212,7 @@ def test_unasked_it_is_not_even_imported(photos, tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Watching(), *sys.meta_path])
     assert train.main([str(photos), *FLAGS, "--images", "8", "--out", str(tmp_path / "out")]) == 0
-    assert not asked and not (tmp_path / "out" / boards.WANDB_ID).exists()
+    assert not asked and not (tmp_path / "out" / loggers.WANDB_ID).exists()
 
 
 # ----------------------------------------------------------------------------------------------------------- failures
@@ -222,7 +222,7 @@ def test_a_server_that_is_not_there_is_one_sentence(environment, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         environment.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
     environment.setenv("WANDB_API_KEY", "a" * 40)
-    environment.setattr(boards, "SECONDS", 1.0)
+    environment.setattr(loggers, "SECONDS", 1.0)
     said = []
     board = WeightsAndBiases(tmp_path, "mine", {}, said.append)
     board.add_scalars({"KID": 1.0}, 8)
@@ -259,7 +259,7 @@ def test_a_full_disk_is_one_sentence_and_the_other_board_goes_on(tmp_path, monke
         init = staticmethod(lambda **_: Run())
         teardown = staticmethod(lambda: None)
 
-    monkeypatch.setattr(boards, "_wandb", lambda: (Fake, type("Asked", (), {"mode": "offline"})))
+    monkeypatch.setattr(loggers, "_wandb", lambda: (Fake, type("Asked", (), {"mode": "offline"})))
     said = []
     both = Boards(tmp_path, 0, "mine", {}, said.append)
     for images in (8, 16):
@@ -275,7 +275,7 @@ def test_a_full_disk_is_one_sentence_and_the_other_board_goes_on(tmp_path, monke
 
 def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = event_accumulator.EventAccumulator(str(folder / boards.LOGS))
+    events = event_accumulator.EventAccumulator(str(folder / loggers.LOGS))
     events.Reload()
     return [(event.step, event.value) for event in events.Scalars(name)]
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
-from gan import render
+from gan.utils import images
 
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
 FIGURES = "#generate-pictures figure[data-seed]"
@@ -195,7 +195,7 @@ def test_one_flower_large_its_file_and_all_of_them(visit):
     assert "21" in sheet.inner_text() and "Marigold" in sheet.inner_text()
     name, file = visitor.download(lambda: sheet.get_by_role("link", name="Download PNG").click())
     assert name == "marigold-21-t1.5.png" and file == content(visitor.pictures()[1])
-    assert {"model": "tiny", "class": "marigold", "seed": 21, "truncation": 1.5}.items() <= render.read_settings(file).items()
+    assert {"model": "tiny", "class": "marigold", "seed": 21, "truncation": 1.5}.items() <= images.read_settings(file).items()
     visitor.page.keyboard.press("Escape")
     name, archive = visitor.download(lambda: visitor.page.get_by_role("button", name="Download all").click())
     assert name == "flowers-20-2x2.zip"

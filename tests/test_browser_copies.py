@@ -14,11 +14,11 @@ from pictures import make_photos
 from PIL import Image
 from test_browser import DESKTOP, PHONE, Visitor, content, contrast
 
-from gan import memory
-from gan.checkpoint import read_config, save_model
-from gan.features import find_network
-from gan.memory import Known
-from gan.reference import load_reference
+from gan.evaluation import photo_index
+from gan.evaluation.features import find_network
+from gan.evaluation.photo_index import Known
+from gan.evaluation.reference import load_reference
+from gan.hub.checkpoint import read_config, save_model
 
 COUNT, HELD = 30, 12
 PLACE = "#copies-pictures"
@@ -36,16 +36,16 @@ def folder(tmp_path_factory, photos):
     place = tmp_path_factory.mktemp("models") / "tiny"
     save_model(place, tiny_generator(), config)
     known, numbers = load_reference(photos, config, 16), torch.Generator().manual_seed(0)
-    network = find_network(memory.NETWORK)
+    network = find_network(photo_index.NETWORK)
 
     def part(pictures) -> Known:
         features = torch.rand(len(pictures.labels), network.dim, generator=numbers).half().float()
-        return replace(memory._known(features, pictures), labels=pictures.labels)
+        return replace(photo_index._known(features, pictures), labels=pictures.labels)
 
-    memory.write(
+    photo_index.write(
         place,
-        memory.Memory(
-            memory.NETWORK, network.digest, 16, config.classes, "", part(known.trained_on), part(known.held_out),
+        photo_index.Memory(
+            photo_index.NETWORK, network.digest, 16, config.classes, "", part(known.trained_on), part(known.held_out),
             torch.linspace(15, 40, 2 * HELD),
         ),
     )  # fmt: skip

@@ -14,14 +14,14 @@ from PIL import Image
 from playwright.sync_api import TimeoutError
 from test_browser import DESKTOP, FIGURES, PHONE, content, contrast, visit  # noqa: F401
 
-from gan import render
-from gan.studio.words import TEXT
+from gan.studio.i18n import TEXT
+from gan.utils import images
 
 KEY = "flowers.favourites.1"
 KEPT = "#gallery-kept figure[data-seed]"
 COMPARED = "#gallery-pictures figure[data-seed]"
 TOLD = "#gallery-kept .told [role=status]"
-BLACK = "data:image/png;base64," + base64.b64encode(render.png(np.zeros((4, 4, 3), np.uint8))).decode()
+BLACK = "data:image/png;base64," + base64.b64encode(images.png(np.zeros((4, 4, 3), np.uint8))).decode()
 
 
 def keep(visitor, *places: int, key: bool = False) -> None:
@@ -90,7 +90,7 @@ def test_kept_flowers_survive_a_reload_newest_first(visit):  # noqa: F811
     sheet = page.locator(".sheet[open]")
     assert sheet.get_by_role("button", name="Kept").get_attribute("aria-pressed") == "true"
     name, file = visitor.download(lambda: sheet.get_by_role("link", name="Download PNG").click())
-    assert name == "marigold-23-t1.5.png" and render.read_settings(file)["seed"] == 23
+    assert name == "marigold-23-t1.5.png" and images.read_settings(file)["seed"] == 23
     assert Image.open(io.BytesIO(file)).size == (16, 16)
     page.keyboard.press("k")
     page.wait_for_selector(".sheet[open] .keep button[aria-pressed=false]")
@@ -202,10 +202,10 @@ def test_sheets_of_all_and_of_the_chosen(visit):  # noqa: F811
     reloaded(visitor)
     name, file = visitor.download(lambda: page.locator("#gallery-sheet-png").click())
     assert name == "flowers-tiny-3.png"
-    about = render.read_settings(file)
+    about = images.read_settings(file)
     assert about["model"] == "tiny" and [one["seed"] for one in about["flowers"]] == [62, 61, 60]
     whole = np.asarray(Image.open(io.BytesIO(file)))
-    tile = render.enlarge(np.asarray(drawn[2]), 192)
+    tile = images.enlarge(np.asarray(drawn[2]), 192)
     corners = np.argwhere((whole == tile[0, 0]).all(-1))
     assert any(np.array_equal(whole[y : y + 192, x : x + 192], tile) for y, x in corners)
     assert visitor.download(lambda: page.locator("#gallery-sheet-png").click())[1] == file

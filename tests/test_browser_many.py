@@ -9,7 +9,7 @@ from conftest import serving, tiny_generator
 from test_accessibility import barriers_everywhere
 from test_browser import DESKTOP, FIGURES, PHONE, Visitor
 
-from gan.checkpoint import save_model
+from gan.hub.checkpoint import save_model
 
 CLASSES = tuple(f"species_{number:03d}" for number in range(250))  # with 257 no directions would be offered
 MIDDLE = "figure.here"

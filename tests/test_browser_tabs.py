@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_browser import DESKTOP, PHONE, Visitor, contrast, visit  # noqa: F401
 
-from gan.studio.words import TEXT
+from gan.studio.i18n import TEXT
 
 TRUNCATION, GROWTH, LADDER = (f"#{tab}-pictures img[src]" for tab in ("truncation", "growth", "ladder"))
 

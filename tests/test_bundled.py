@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import growth, hub
-from gan.latent import DEFAULT_TRUNCATION
+from gan.evaluation.scores import headline
+from gan.hub import loader, sample_history
+from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
-from gan.render import grid
-from gan.sampler import Flower, Sampler, grid_flowers
-from gan.scores import headline
+from gan.sampling.sampler import Flower, Sampler, grid_flowers
+from gan.utils.images import grid
 
 
 def test_every_preset_is_bundled_and_nothing_else():
-    assert hub.bundled() == list(PRESETS)
+    assert loader.bundled() == list(PRESETS)
 
 
-@pytest.mark.parametrize("name", hub.bundled())
+@pytest.mark.parametrize("name", loader.bundled())
 def test_a_bundled_model_draws_what_its_card_shows(name):
-    model = hub.load(name)
+    model = loader.load(name)
     config, folder = model.generator.config, model.folder
     assert config.preset == name and model.source == "bundled"
     pictures = Sampler(model.generator).draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, 64))
@@ -35,9 +35,9 @@ def test_a_bundled_model_draws_what_its_card_shows(name):
     assert len({picture.tobytes() for picture in pictures}) == 64
 
 
-@pytest.mark.parametrize("name", hub.bundled())
+@pytest.mark.parametrize("name", loader.bundled())
 def test_a_card_says_how_its_model_came_about(name):
-    folder = hub.CHECKPOINTS / name
+    folder = loader.CHECKPOINTS / name
     trained, card = json.loads((folder / "config.json").read_text())["trained"], (folder / "README.md").read_text()
     assert trained["photos"] and trained["images"] > 0 and trained["hours"] > 0
     assert len(trained["notes"]) > 80 and trained["notes"] in card, "what the pictures show, and what they don't"
@@ -46,9 +46,9 @@ def test_a_card_says_how_its_model_came_about(name):
     assert (folder / "model.safetensors").stat().st_size < most
 
 
-@pytest.mark.parametrize("name", hub.bundled())
+@pytest.mark.parametrize("name", loader.bundled())
 def test_a_bundled_model_carries_its_figures_taken_on_photos_it_never_saw(name):
-    config, card = hub.load(name).generator.config, (hub.CHECKPOINTS / name / "README.md").read_text()
+    config, card = loader.load(name).generator.config, (loader.CHECKPOINTS / name / "README.md").read_text()
     assert config.trained["holdout"] == 0.15 and config.scores["reference"]["held_out"] >= 50
     assert headline(config.scores).startswith("KID-MobileNetV2 ") and "## Evaluation" in card
     overall = config.scores["parts"]["all"]
@@ -57,10 +57,10 @@ def test_a_bundled_model_carries_its_figures_taken_on_photos_it_never_saw(name):
     assert f"python -m gan evaluate {name} photos/flowers" in card
 
 
-@pytest.mark.parametrize("name", [name for name in hub.bundled() if hub.load(name).generator.config.code_dim])
+@pytest.mark.parametrize("name", [name for name in loader.bundled() if loader.load(name).generator.config.code_dim])
 def test_the_class_selector_changes_the_colour(name):
     """Marigolds are redder than dandelions, in the middle of the picture and on the mean of 64."""
-    model = hub.load(name)
+    model = loader.load(name)
     side = model.generator.config.resolution // 4
     labels = [model.generator.config.classes.index(flower) for flower in ("dandelion", "marigold")]
     drawn = Sampler(model.generator).draw([Flower(label, seed) for label in labels for seed in range(64)])
@@ -70,9 +70,9 @@ def test_the_class_selector_changes_the_colour(name):
 
 
 def test_the_flagship_carries_its_growth_and_opens_the_app():
-    assert hub.DEFAULT == "flagship"
-    seen = growth.frames(hub.CHECKPOINTS / "flagship")
-    assert 6 <= len(seen) <= growth.MOST and seen[-1][0] >= hub.load("flagship").generator.config.trained["images"]
+    assert loader.DEFAULT == "flagship"
+    seen = sample_history.frames(loader.CHECKPOINTS / "flagship")
+    assert 6 <= len(seen) <= sample_history.MOST and seen[-1][0] >= loader.load("flagship").generator.config.trained["images"]
     for _, path in seen:
         with Image.open(path) as frame:
             assert frame.size == (8 * 130 - 2,) * 2 and path.stat().st_size < 500_000

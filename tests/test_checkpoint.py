@@ -5,11 +5,12 @@ import os
 import pytest
 import torch
 
-from gan import checkpoint, files
 from gan.errors import UserError
 from gan.generator import Generator, one_hot
-from gan.layers import init_weights
+from gan.hub import checkpoint
+from gan.networks.layers import init_weights
 from gan.presets import from_preset
+from gan.utils import files
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan import classify
-from gan.classify import Probe, two_sample_auc
 from gan.errors import UserError
+from gan.evaluation import classifier_tests
+from gan.evaluation.classifier_tests import Probe, two_sample_auc
 
 
 def normal(count: int, width: int, seed: int, shift: float = 0.0) -> Tensor:
@@ -41,7 +41,7 @@ def test_all_that_is_more_numerous_is_used(monkeypatch):
         seen.append((a[:, 0].tolist(), b[:, 0].tolist(), seed))
         return 0.5
 
-    monkeypatch.setattr(classify, "_auc", auc)
+    monkeypatch.setattr(classifier_tests, "_auc", auc)
     few, many = torch.arange(10.0)[:, None], torch.arange(35.0)[:, None]
     for sides in ((few, many), (many, few)):
         seen.clear()
@@ -50,25 +50,25 @@ def test_all_that_is_more_numerous_is_used(monkeypatch):
         assert all(sorted(a) == list(range(10)) for a, _ in runs)
         assert len({number for _, b in runs for number in b}) == 30, "three chunks of ten, five left over"
         assert [runs[0][1], runs[1][1]] == [runs[3][1], runs[4][1]] and runs[0][1] != runs[1][1]
-        assert len({seed for *_, seed in seen}) == classify.RUNS
+        assert len({seed for *_, seed in seen}) == classifier_tests.RUNS
     seen.clear()
     two_sample_auc(few, torch.arange(500.0)[:, None], 7)
-    assert len({tuple(b) for _, b, _ in seen}) == classify.RUNS
+    assert len({tuple(b) for _, b, _ in seen}) == classifier_tests.RUNS
 
 
 def test_sides_are_capped(monkeypatch):
-    monkeypatch.setattr(classify, "MOST", 12)
+    monkeypatch.setattr(classifier_tests, "MOST", 12)
     sizes = []
-    monkeypatch.setattr(classify, "_auc", lambda a, b, seed: sizes.append((len(a), len(b))) or 0.5)
+    monkeypatch.setattr(classifier_tests, "_auc", lambda a, b, seed: sizes.append((len(a), len(b))) or 0.5)
     two_sample_auc(normal(30, 2, 0), normal(40, 2, 1), 0)
     assert set(sizes) == {(12, 12)}
 
 
 def test_error_by_hand():
     """Hanley and McNeil at 0.5 with ten a side: √((1/4 + 2·9·(1/3 − 1/4))/100); below 0.5 as above it."""
-    assert classify._hanley_mcneil(0.5, 10, 10) == pytest.approx(math.sqrt(0.0175))
-    assert classify._hanley_mcneil(0.3, 8, 8) == pytest.approx(classify._hanley_mcneil(0.7, 8, 8))
-    assert classify._hanley_mcneil(0.8, 70, 700) < classify._hanley_mcneil(0.8, 70, 70)
+    assert classifier_tests._hanley_mcneil(0.5, 10, 10) == pytest.approx(math.sqrt(0.0175))
+    assert classifier_tests._hanley_mcneil(0.3, 8, 8) == pytest.approx(classifier_tests._hanley_mcneil(0.7, 8, 8))
+    assert classifier_tests._hanley_mcneil(0.8, 70, 700) < classifier_tests._hanley_mcneil(0.8, 70, 70)
 
 
 def test_one_seed_gives_the_same_numbers():

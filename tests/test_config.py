@@ -7,7 +7,7 @@ import pytest
 from gan.config import ModelConfig, TrainConfig, parse_layer, sizes
 from gan.errors import UserError
 from gan.generator import Generator
-from gan.layers import parameters
+from gan.networks.layers import parameters
 from gan.presets import PRESETS, from_preset
 
 TWO = ("dandelion", "marigold")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gan import cost as costs
-from gan import hub
-from gan.checkpoint import save_model
-from gan.cost import cost
+from gan.evaluation import cost as costs
+from gan.evaluation.cost import cost
+from gan.hub import loader
+from gan.hub.checkpoint import save_model
 
 
 def test_a_network_counted_by_hand(tiny, tmp_path, two_threads):
@@ -43,7 +43,7 @@ def test_weights_keep_their_values(tiny):
 
 
 def test_the_papers_largest_model_costs_what_was_measured_before():
-    model = hub.load("cwgan-gp-128")
+    model = loader.load("cwgan-gp-128")
     found = cost(model.generator, model.folder)
     assert found["gflop"] == pytest.approx(3.5, rel=0.01) and found["parameters"] == 1_123_011
     assert found["pictures_per_second"] > 0

@@ -1,4 +1,4 @@
-"""gan.data: what a folder may hold, and what is said about what cannot be used. All files are made here."""
+"""gan.data.image_folder: what a folder may hold, and what is said about what cannot be used. All files are made here."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import torch
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from gan import data, manifest, photo
-from gan.data import MIN_PHOTOS, Skipped, find_photos, load_photos
+from gan.data import decode, image_folder, manifest
+from gan.data.image_folder import MIN_PHOTOS, Skipped, find_photos, load_photos
 from gan.errors import UserError
 
 SIZE = 16
@@ -287,7 +287,7 @@ def test_bad_files_are_skipped_and_named(tmp_path, content, reason, capfd):
     (tmp_path / "roses" / "bad.jpg").write_bytes(content)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        photo.hush_pillow()  # anew, as the tests change what Python warns of
+        decode.hush_pillow()  # anew, as the tests change what Python warns of
         photos = load_photos(tmp_path, SIZE)
     assert len(photos.images) == MIN_PHOTOS
     assert [item.path for item in photos.skipped] == [os.path.join("roses", "bad.jpg")]
@@ -323,7 +323,7 @@ def test_any_error_of_a_decoder_is_a_skipped_file(tmp_path, monkeypatch, error):
 
 def test_huge_file_is_not_opened(tmp_path):
     with open(fill(tmp_path / "roses") / "a.png", "wb") as file:
-        file.truncate(photo.MAX_BYTES + 1)  # sparse: takes no room
+        file.truncate(decode.MAX_BYTES + 1)  # sparse: takes no room
     assert load_photos(tmp_path, SIZE).skipped[0].reason == "too large: 256 MiB"
 
 
@@ -611,11 +611,11 @@ def test_permission_errors_without_permissions(tmp_path, monkeypatch):
 
 def test_too_much_for_the_memory(tmp_path, monkeypatch):
     fill(tmp_path / "roses")
-    monkeypatch.setattr(data, "_available_memory", lambda: 2 * MIN_PHOTOS * 3 * SIZE * SIZE)
+    monkeypatch.setattr(image_folder, "_available_memory", lambda: 2 * MIN_PHOTOS * 3 * SIZE * SIZE)
     load_photos(tmp_path, SIZE)
     with pytest.raises(UserError, match=f"{MIN_PHOTOS} photos at 17×17 .* use a smaller resolution"):
         load_photos(tmp_path, 17)
-    monkeypatch.setattr(data, "_available_memory", lambda: None)
+    monkeypatch.setattr(image_folder, "_available_memory", lambda: None)
     load_photos(tmp_path, 17)
 
 

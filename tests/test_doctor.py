@@ -1,4 +1,4 @@
-"""gan.doctor and gan.manifest: what is found in photos made here, what is written, and what training makes of it."""
+"""gan.data.doctor and gan.manifest: what is found in photos made here, what is written, and what training makes of it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from test_data import BOMB_GIF, TRUNCATED, encoded, plain
 from test_data import png as header
 
 import train
-from gan import __main__, doctor, reference
-from gan.checkpoint import read_config
-from gan.data import find_photos, load_photos
+from gan import __main__
+from gan.data import doctor
+from gan.data.image_folder import find_photos, load_photos
+from gan.data.manifest import keeping, table
 from gan.errors import UserError
-from gan.manifest import keeping, table
+from gan.evaluation import reference
+from gan.hub.checkpoint import read_config
 
 ROOT = Path(__file__).resolve().parent.parent
 RESOLUTION = 32

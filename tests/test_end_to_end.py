@@ -15,8 +15,8 @@ from hub_server import HubServer
 from pictures import make_photos
 from test_browser import DESKTOP, FRAMES, Visitor
 
-from gan import hub
-from gan.checkpoint import MODEL_FILES
+from gan.hub import loader
+from gan.hub.checkpoint import MODEL_FILES
 
 REPO = "tester/discs"
 
@@ -93,7 +93,7 @@ def test_without_the_hub_the_app_starts_on_bundled_weights_and_says_so(browser, 
         visitor = Visitor(browser, url, viewport=DESKTOP).open("?seed=7&grid=2")
         assert len(visitor.pictures()) == 4
         notice = visitor.page.locator(".notice").inner_text()
-        assert "somebody/flowers" in notice and f"The bundled model {hub.DEFAULT} is shown instead." in notice
-        assert f"{hub.DEFAULT} · bundled weights" in visitor.page.locator("#status").inner_text()
+        assert "somebody/flowers" in notice and f"The bundled model {loader.DEFAULT} is shown instead." in notice
+        assert f"{loader.DEFAULT} · bundled weights" in visitor.page.locator("#status").inner_text()
         visitor.context.close()
         assert not visitor.errors and not visitor.away

@@ -13,13 +13,13 @@ from conftest import tiny_generator
 from pictures import make_photos
 from torch import nn
 
-from gan import checkpoint
 from gan.__main__ import main
-from gan.card import model_card
 from gan.errors import UserError
-from gan.latent import default_truncation
-from gan.reference import load_reference
-from gan.scores import headline
+from gan.evaluation.reference import load_reference
+from gan.evaluation.scores import headline
+from gan.hub import checkpoint
+from gan.hub.model_card import model_card
+from gan.networks.latents import default_truncation
 
 COUNT = 120  # flowers; -n
 
@@ -47,8 +47,8 @@ def photos(tmp_path_factory) -> Path:
 def quick(tmp_path_factory, monkeypatch):
     """Features of photos are kept with the test's files, not in the home folder; averages are over fewer repeats."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setattr("gan.classify.RUNS", 2)
-    monkeypatch.setattr("gan.measures.FLOOR_REPEATS", 3)
+    monkeypatch.setattr("gan.evaluation.classifier_tests.RUNS", 2)
+    monkeypatch.setattr("gan.evaluation.measures.FLOOR_REPEATS", 3)
 
 
 def model(folder: Path, classes=("dandelion", "marigold"), **trained) -> Path:
@@ -141,7 +141,7 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
 
 
 def test_figures_do_not_go_into_a_model_that_has_been_trained_on_meanwhile(tmp_path, photos, network, capsys, monkeypatch):
-    from gan import report
+    from gan.evaluation import report
 
     folder, table = model(tmp_path / "tiny"), report.table
 
@@ -237,7 +237,7 @@ def test_where_nothing_can_be_written_is_said_before_anything_is_drawn(tmp_path,
     folder, to = model(tmp_path / "tiny"), ("--network", network, "--out", tmp_path / "file" / "out")
     for words in (("evaluate", folder, photos, *to), ("compare", folder, photos, *to)):
         assert "is a file; choose another --out" in refused(capsys, *words)
-    monkeypatch.setattr("gan.files.os.access", lambda path, mode: path != folder)
+    monkeypatch.setattr("gan.utils.files.os.access", lambda path, mode: path != folder)
     words = ("--network", network, "--out", tmp_path / "out", "--card")
     assert "leave out --card" in refused(capsys, "evaluate", folder, photos, *words)
 
@@ -294,7 +294,7 @@ def test_a_class_too_many_in_the_photos_is_left_out(tmp_path, network):
 
 
 def test_the_best_truncation_is_one_at_which_flowers_pass_for_photos():
-    from gan.evaluate import _best
+    from gan.evaluation.evaluate import _best
 
     curve = [
         {"truncation": 0.25, "kid": 0.1, "precision": 0.0},

@@ -11,15 +11,18 @@ import pytest
 import torch
 from conftest import CLASSES, tiny_generator
 
-from gan import attributes, directions, explore, hub, latent, settings
 from gan.config import ModelConfig
-from gan.directions import COUNT, Directions, Search
 from gan.errors import UserError
-from gan.explore import STILL, Explore
 from gan.generator import make_generator
-from gan.sampler import Fine, Flower, Sampler
-from gan.studio.explore import ExploreTab
-from gan.studio.studio import Studio
+from gan.hub import loader
+from gan.networks import latents
+from gan.sampling import attributes, directions, settings
+from gan.sampling.directions import COUNT, Directions, Search
+from gan.sampling.sampler import Fine, Flower, Sampler
+from gan.studio import explore_state
+from gan.studio.explore_state import STILL, Explore
+from gan.studio.session import Studio
+from gan.studio.tabs.explore import ExploreTab
 
 
 def styled() -> object:
@@ -158,7 +161,7 @@ def start(found, label: int = 0, **more) -> Flower:
 
 def test_with_all_at_zero_it_is_the_flower_itself_with_whatever_it_came_with(found):
     width = found.sampler.latents([start(found)])[0].shape[1]
-    shift = latent.write_shift(torch.linspace(-1, 1, width))
+    shift = latents.write_shift(torch.linspace(-1, 1, width))
     weights = tuple(float(i + 1) for i in range(len(found.classes)))
     for flower in (start(found), start(found, shift=shift), replace(start(found, shift=shift), label=weights)):
         assert Explore(flower).flower(found.classes, found.directions) == flower
@@ -203,7 +206,7 @@ def test_scales_of_another_flower(found):
     own, of_class = found.sampler.latents([plain, other, crossed])
     assert torch.equal((own + of_class)[2][0], (own + of_class)[0][0]) and torch.equal(own[2][1:], own[1][1:])
     with pytest.raises(UserError, match="number of scales"):
-        explore.check_fine(found.classes, "marigold", 7, found.sampler.scales, found.sampler.scales)
+        explore_state.check_fine(found.classes, "marigold", 7, found.sampler.scales, found.sampler.scales)
 
 
 def test_nine_neighbours_of_which_none_is_beyond_the_end():
@@ -211,7 +214,7 @@ def test_nine_neighbours_of_which_none_is_beyond_the_end():
     places = list(wanted.neighbours())
     assert places[4] == wanted.sliders and len(places) == 9
     assert [place[0] for place in places[:3]] == [1.8, 2.5, 3.0] and [place[1] for place in places[::3]] == [-0.6, 0.1, 0.8]
-    assert all(explore.check_sliders(list(place)) == place for place in places)
+    assert all(explore_state.check_sliders(list(place)) == place for place in places)
     assert Explore(Flower(0, 1), (3.0, *STILL[1:])).at(STILL).sliders == STILL
 
 
@@ -223,16 +226,16 @@ def test_nine_neighbours_of_which_none_is_beyond_the_end():
 )
 def test_forged_sliders_are_refused(value):
     with pytest.raises(UserError):
-        explore.check_sliders(value)
+        explore_state.check_sliders(value)
 
 
 @pytest.mark.parametrize(
     "check, value",
-    [(explore.check_direction, 6), (explore.check_direction, "1"), (explore.check_step, 0), (explore.check_step, None),
-     (explore.check_degree, 101), (explore.check_degree, 0.5), (lambda name: explore.check_class(CLASSES, name), "All"),
-     (lambda name: explore.check_class(CLASSES, name), "rose"),
-     (lambda seed: explore.check_fine(CLASSES, CLASSES[0], seed, 0, 6), -1),
-     (lambda count: explore.check_fine(CLASSES, CLASSES[0], 0, count, 0), 1)],
+    [(explore_state.check_direction, 6), (explore_state.check_direction, "1"), (explore_state.check_step, 0), (explore_state.check_step, None),
+     (explore_state.check_degree, 101), (explore_state.check_degree, 0.5), (lambda name: explore_state.check_class(CLASSES, name), "All"),
+     (lambda name: explore_state.check_class(CLASSES, name), "rose"),
+     (lambda seed: explore_state.check_fine(CLASSES, CLASSES[0], seed, 0, 6), -1),
+     (lambda count: explore_state.check_fine(CLASSES, CLASSES[0], 0, count, 0), 1)],
 )  # fmt: skip
 def test_other_forged_values_are_refused(check, value):
     with pytest.raises(UserError):
@@ -240,14 +243,16 @@ def test_other_forged_values_are_refused(check, value):
 
 
 def read(query: str, scales: int = 6) -> Explore:
-    return explore.from_address(settings.Address(query, lambda: 4), Flower(0, 1), CLASSES, scales)
+    return explore_state.from_address(settings.Address(query, lambda: 4), Flower(0, 1), CLASSES, scales)
 
 
 def test_the_address_brings_it_all_back():
     wanted = Explore(Flower(0, 1), (0.5, -3.0, 0.0, 0.0, 0.0, 2.1), 1, 37, Fine(1, 99, 3), 4, 2, 0.7)
-    pairs = explore.to_address(wanted, CLASSES, 6)
+    pairs = explore_state.to_address(wanted, CLASSES, 6)
     assert read("&".join(f"{key}={value}" for key, value in pairs.items())) == wanted
-    assert not any(explore.to_address(wanted, ("one",), 0)[key] for key in ("explore-second", "explore-fine", "explore-scales"))
+    assert not any(
+        explore_state.to_address(wanted, ("one",), 0)[key] for key in ("explore-second", "explore-fine", "explore-scales")
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,12 +274,12 @@ def test_directions_refuse_a_shift_of_another_model():
 
 @pytest.fixture(scope="module")
 def tab(model_folder):
-    from gan import hub
-    from gan.studio.explore import ExploreTab
-    from gan.studio.studio import Studio
+    from gan.hub import loader
+    from gan.studio.session import Studio
+    from gan.studio.tabs.explore import ExploreTab
 
     with gr.Blocks(), gr.Tabs():
-        made = ExploreTab(Studio(hub.load(str(model_folder))))
+        made = ExploreTab(Studio(loader.load(str(model_folder))))
     yield made
     made.studio.sampler.close()
 
@@ -312,7 +317,7 @@ def test_a_forged_move_is_refused(tab, letter):
 def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_left_out(tab):
     now = tab.find(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
     sent = tab.find(settings.Address("explore-seed=5", lambda: 4)).start
-    shift = latent.write_shift(torch.ones(8))
+    shift = latents.write_shift(torch.ones(8))
     taken = tab.take(replace(sent, shift=shift), "to", *held(tab, now))
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, STILL, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):
@@ -337,7 +342,7 @@ def test_directions_are_offered_where_enough_flowers_stand_behind_them(config, o
 
 
 def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
-    studio = Studio(hub.Model("many", "path", "0123", tiny_generator(of(300).classes), None))
+    studio = Studio(loader.Model("many", "path", "0123", tiny_generator(of(300).classes), None))
     with gr.Blocks(), gr.Tabs():
         room = ExploreTab(studio)
     assert not room.offered and list(room._find())[-1][0] == gr.skip()

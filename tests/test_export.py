@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from gan import export, hub, latent
 from gan.__main__ import main
-from gan.render import to_uint8
+from gan.hub import loader, onnx_export
+from gan.networks import latents
+from gan.utils.images import to_uint8
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -24,7 +25,7 @@ def exported(request, tmp_path_factory):
     """A bundled model, and its file."""
     path = tmp_path_factory.mktemp("onnx") / "deep" / "model.onnx"
     assert main(["export", request.param, "--onnx", "--out", str(path)]) == 0
-    return hub.load(request.param), path
+    return loader.load(request.param), path
 
 
 def test_the_file_draws_as_pytorch_does_at_any_number_of_pictures(exported):
@@ -42,8 +43,8 @@ def test_the_file_draws_as_pytorch_does_at_any_number_of_pictures(exported):
                 code = torch.full_like(code, 1 / config.code_dim)  # a mix of classes
             with torch.no_grad():
                 expected = to_uint8(generator.paint(*generator.latents(seeds, code, truncation)))
-            noise = latent.noise(seeds, config.z_dim, None if config.styled else truncation)
-            given = {"noise": noise, "classes": code, "psi": torch.tensor([latent.spread(truncation)])}
+            noise = latents.noise(seeds, config.z_dim, None if config.styled else truncation)
+            given = {"noise": noise, "classes": code, "psi": torch.tensor([latents.spread(truncation)])}
             drawn = session.run(None, {name: given[name].numpy() for name in names})[0]
             assert drawn.dtype == np.uint8 and drawn.shape == (number, config.resolution, config.resolution, 3)
             assert np.abs(drawn.astype(int) - expected.astype(int)).max() <= 1
@@ -58,7 +59,7 @@ def test_the_file_says_what_it_is_and_nothing_of_this_computer(exported):
     assert (about["resolution"], about["noise"]) == (str(config.resolution), str(config.z_dim))
     assert ("psi" in about) == config.styled and "PyTorch's generator" in about["seeds"]
     if config.styled:
-        assert math.isclose(float(about["psi"]), latent.spread(float(about["truncation"])), abs_tol=1e-4)
+        assert math.isclose(float(about["psi"]), latents.spread(float(about["truncation"])), abs_tol=1e-4)
     content = path.read_bytes()
     assert not any(word in content for word in (b'File "', b"stack_trace", sys.prefix.encode(), str(path.parent).encode()))
 
@@ -100,7 +101,7 @@ def test_what_is_refused(model_folder, tmp_path, capsys, monkeypatch):
     assert "is there already" in refused(capsys, model_folder, "--onnx", "--out", tmp_path, "--force")
     assert "ends in .onnx" in refused(capsys, model_folder, "--onnx", "--out", tmp_path / "model.pt")
     assert "there is no model" in refused(capsys, "nosuch", "--onnx")
-    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else object())
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None if name == "onnxscript" else object())
     said = refused(capsys, model_folder, "--onnx", "--out", there, "--force")
     assert "needs onnxscript; run pip install -r requirements-onnx.txt" in said
     assert there.read_bytes() == b"mine"
@@ -110,6 +111,6 @@ def test_what_is_refused(model_folder, tmp_path, capsys, monkeypatch):
 
 
 def test_a_file_that_draws_otherwise_is_not_written(model_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(export, "_reference", lambda generator, inputs: np.zeros((3, 16, 16, 3), np.uint8))
+    monkeypatch.setattr(onnx_export, "_reference", lambda generator, inputs: np.zeros((3, 16, 16, 3), np.uint8))
     assert "draws other pictures" in refused(capsys, model_folder, "--onnx", "--out", tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())

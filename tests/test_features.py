@@ -1,4 +1,4 @@
-"""gan.features: which weights are taken, what a picture goes through, and what is kept."""
+"""gan.evaluation.features: which weights are taken, what a picture goes through, and what is kept."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan import features as rooms
 from gan.errors import UserError
-from gan.features import MICRO_BATCH, FeatureNetwork, cached, features, find_network, full_precision
-from gan.files import CACHE
-from gan.render import to_uint8
+from gan.evaluation import features as rooms
+from gan.evaluation.features import MICRO_BATCH, FeatureNetwork, cached, features, find_network, full_precision
+from gan.utils.files import CACHE
+from gan.utils.images import to_uint8
 
 CPU = torch.device("cpu")
 PICTURES = np.random.default_rng(0).integers(0, 256, (MICRO_BATCH + 5, 24, 24, 3), np.uint8)

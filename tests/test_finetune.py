@@ -9,9 +9,10 @@ from pictures import make_photos
 from test_auto import CPU, CUDA, folder
 
 import train
-from gan import auto, checkpoint
 from gan.config import TrainConfig
+from gan.hub import checkpoint
 from gan.presets import from_preset
+from gan.runs import auto_preset
 
 SMALL = ["--width", "8", "--batch", "8", "--device", "cpu", "--threads", "1", "--precision", "fp32", "--evaluate-every", "0"]
 
@@ -31,18 +32,18 @@ def config(preset="flagship", **more):
 
 def test_a_run_from_a_model_is_of_its_kind_and_a_quarter_as_long(tmp_path):
     found = folder(tmp_path / "photos", [300] * 5)
-    assert auto.choose(CPU, found, config()).images == auto.choose(CPU, found).images // 4 == 10_000
-    assert auto.choose(CUDA, found).resolution == 256
-    assert auto.choose(CUDA, found, config()).resolution == 128, "no larger than the model is"
-    assert auto.choose(CPU, found, config(resolution=32)).resolution == 32
-    assert auto.choose(CPU, folder(tmp_path / "small", [60] * 5), config()).resolution == 64, "nor than the photos"
-    older = auto.choose(CPU, found, config("cwgan-gp-64-k4"))
+    assert auto_preset.choose(CPU, found, config()).images == auto_preset.choose(CPU, found).images // 4 == 10_000
+    assert auto_preset.choose(CUDA, found).resolution == 256
+    assert auto_preset.choose(CUDA, found, config()).resolution == 128, "no larger than the model is"
+    assert auto_preset.choose(CPU, found, config(resolution=32)).resolution == 32
+    assert auto_preset.choose(CPU, folder(tmp_path / "small", [60] * 5), config()).resolution == 64, "nor than the photos"
+    older = auto_preset.choose(CPU, found, config("cwgan-gp-64-k4"))
     assert (older.preset, older.resolution, older.images) == ("cwgan-gp-64-k4", 64, TrainConfig.images // 4)
 
 
 def test_a_model_of_no_preset_here_changes_nothing(tmp_path, tiny):
     found = folder(tmp_path / "photos", [128] * 5)
-    assert auto.choose(CPU, found, tiny.config) == auto.choose(CPU, found)
+    assert auto_preset.choose(CPU, found, tiny.config) == auto_preset.choose(CPU, found)
 
 
 def test_other_classes_from_the_command_line(mother, tmp_path, capsys):

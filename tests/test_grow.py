@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from gan.data import Photos
+from gan.data.image_folder import Photos
 from gan.generator import Generator, make_generator, one_hot
-from gan.layers import init_weights
+from gan.networks.layers import init_weights
 from gan.presets import from_preset
+from gan.runs.transfer import begin_as, begin_trainer_as
 from gan.trainer import Trainer
-from gan.transfer import begin_as, begin_trainer_as
 
 
 def make(preset, seed, classes=("a", "b"), width=4):

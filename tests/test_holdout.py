@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pictures import make_photos
 
-from gan.data import find_photos, load_photos
+from gan.data.image_folder import find_photos, load_photos
+from gan.data.split import split
 from gan.errors import UserError
-from gan.holdout import split
 
 
 def found(count: int = 40, classes: tuple[str, ...] = ("rose", "tulip")) -> dict[str, list[Path]]:

@@ -1,4 +1,4 @@
-"""`gan.hub`: a name → a model, with the real Hub client against a server on the loopback interface."""
+"""`gan.hub.loader`: a name → a model, with the real Hub client against a server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from hub_server import HubServer
 from huggingface_hub import constants
 from safetensors.torch import save
 
-from gan import hub, hub_client
-from gan.checkpoint import CARD, CONFIG, CRITIC, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.errors import UserError
 from gan.generator import Generator
+from gan.hub import loader
+from gan.hub.checkpoint import CARD, CONFIG, CRITIC, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.presets import from_preset
+from gan.utils import hub_client
 
 REPO = "someone/flowers"
 
@@ -48,7 +49,7 @@ def no_other_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(tmp_path / "harnesses.json"), raising=False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.setattr(loader, "CHECKPOINTS", tmp_path / "checkpoints")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         use(f"http://127.0.0.1:{free.getsockname()[1]}", monkeypatch)
@@ -75,7 +76,7 @@ def test_a_proxy_that_is_none_is_one_sentence_and_tells_which_variables(name, va
     monkeypatch.setenv(name, value)
     huggingface_hub.close_session()
     with pytest.raises(UserError, match="proxy") as caught:
-        hub.load(REPO)
+        loader.load(REPO)
     assert "all_proxy" in str(caught.value) and "\n" not in str(caught.value)
     huggingface_hub.close_session()
 
@@ -88,7 +89,7 @@ def make(folder: Path, seed: int, classes: tuple[str, ...] = ("dandelion", "mari
 
 
 def bundle(name: str) -> Path:
-    return make(hub.CHECKPOINTS / name, seed=7)
+    return make(loader.CHECKPOINTS / name, seed=7)
 
 
 def same(first: Generator, second: Generator) -> bool:
@@ -98,7 +99,7 @@ def same(first: Generator, second: Generator) -> bool:
 
 def refusal(name: str, seconds: float | None = None) -> str:
     with pytest.raises(UserError) as caught:
-        hub.load(name, seconds=seconds)
+        loader.load(name, seconds=seconds)
     message = str(caught.value)
     assert "\n" not in message and message.endswith((".", ")")), message
     return message
@@ -109,21 +110,21 @@ def refusal(name: str, seconds: float | None = None) -> str:
 
 def test_loads_a_path(tmp_path: Path) -> None:
     folder = make(tmp_path / "mine", seed=3)
-    model = hub.load(str(folder))
+    model = loader.load(str(folder))
     assert (model.source, model.folder, model.name) == ("path", folder, str(folder))
     assert len(model.revision) == 12 and int(model.revision, 16) >= 0
     assert not model.generator.training and model.generator.config.classes == ("dandelion", "marigold")
-    assert hub.load(str(folder / WEIGHTS)).folder == folder  # a file of the folder means the folder
-    assert hub.load(str(make(tmp_path / "other", seed=4))).revision != model.revision
+    assert loader.load(str(folder / WEIGHTS)).folder == folder  # a file of the folder means the folder
+    assert loader.load(str(make(tmp_path / "other", seed=4))).revision != model.revision
 
 
 def test_bundled_models_come_in_the_order_of_the_ladder() -> None:
-    assert hub.bundled() == []
+    assert loader.bundled() == []
     for name in ("z-model", "flagship", "cwgan-gp-128", "a-model", "wgan-gp-28", "cwgan-gp-64-k4"):
         bundle(name)
-    (hub.CHECKPOINTS / "not-a-model").mkdir()
-    assert hub.bundled() == ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-128", "flagship", "a-model", "z-model"]
-    model, said = hub.load_or_bundled("cwgan-gp-128")
+    (loader.CHECKPOINTS / "not-a-model").mkdir()
+    assert loader.bundled() == ["wgan-gp-28", "cwgan-gp-64-k4", "cwgan-gp-128", "flagship", "a-model", "z-model"]
+    model, said = loader.load_or_bundled("cwgan-gp-128")
     assert (model.source, said) == ("bundled", None)
 
 
@@ -133,7 +134,7 @@ def test_unknown_names_list_the_bundled_ones(tmp_path: Path, monkeypatch: pytest
     for name in ("nosuch", "", "a/b/c", "../x", "/nosuch/folder", "~nobody-here/x", "x" * 5000, "nul\0l", "http://x/y"):
         assert "cwgan-gp-128" in refusal(name)
     with pytest.raises(UserError, match="there is no model 'nosuch'"):
-        hub.load_or_bundled("nosuch")  # a mistyped setting is said at the start, not hidden
+        loader.load_or_bundled("nosuch")  # a mistyped setting is said at the start, not hidden
 
 
 def test_a_path_with_an_error_in_it_is_not_asked_of_the_hub(server: HubServer, tmp_path: Path, monkeypatch) -> None:
@@ -142,7 +143,7 @@ def test_a_path_with_an_error_in_it_is_not_asked_of_the_hub(server: HubServer, t
     make(tmp_path / "runs" / "rose", 1)
     for name in ("runs/rsoe", "runs/rose2"):
         with pytest.raises(UserError, match=f"there is no model '{name}'"):
-            hub.load_or_bundled(name)
+            loader.load_or_bundled(name)
         assert f"https://huggingface.co/{name}" in refusal(name)
     assert not server.requests
 
@@ -152,13 +153,13 @@ def test_a_folder_called_like_an_owner_does_not_hide_a_repository(server, files,
     bundle("cwgan-gp-128")
     (tmp_path / "someone" / "photos").mkdir(parents=True)
     server.put(REPO, files)
-    assert hub.load(REPO).source == "hub"
+    assert loader.load(REPO).source == "hub"
     assert "nor does the folder someone here hold a model" in refusal("someone/folwers")
     server.fault = "503"
-    assert "503" in hub.load_or_bundled("someone/others")[1], "the app starts without the Hub"
+    assert "503" in loader.load_or_bundled("someone/others")[1], "the app starts without the Hub"
     (tmp_path / REPO).mkdir()
     server.fault = None
-    assert hub.load(REPO).source == "hub"
+    assert loader.load(REPO).source == "hub"
 
 
 @pytest.mark.parametrize("name", [f"{REPO}@../../x", f"{REPO}@a b", f"{REPO}@/etc", "some--one/x", "o/x.git", "o/" + "x" * 200])
@@ -175,9 +176,9 @@ def test_a_local_folder_of_the_same_name_wins_only_as_a_model(
     message = refusal(REPO)
     assert "no such repository" in message and f"the folder {REPO} here is no model" in message
     server.put(REPO, files)
-    assert hub.load(REPO).source == "hub"
+    assert loader.load(REPO).source == "hub"
     make(Path(REPO), seed=5)
-    assert hub.load(REPO).source == "path"
+    assert loader.load(REPO).source == "path"
 
 
 # ----------------------------------------------------------------------------------------------------------- the Hub
@@ -185,28 +186,28 @@ def test_a_local_folder_of_the_same_name_wins_only_as_a_model(
 
 def test_hub_model_is_pinned_to_one_commit(server: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
     first = server.put(REPO, files)
-    model = hub.load(REPO)
+    model = loader.load(REPO)
     assert (model.source, model.revision, model.name) == ("hub", first, REPO)
-    expected = hub.load(str(write(tmp_path / "expected", files)))
+    expected = loader.load(str(write(tmp_path / "expected", files)))
     assert same(model.generator, expected.generator)
 
     other = make(tmp_path / "other", seed=2)
     second = server.put(REPO, {WEIGHTS: (other / WEIGHTS).read_bytes()})
-    assert hub.load(REPO).revision == second
-    assert same(hub.load(REPO).generator, hub.load(str(other)).generator)
+    assert loader.load(REPO).revision == second
+    assert same(loader.load(REPO).generator, loader.load(str(other)).generator)
     server.requests.clear()
-    pinned = hub.load(f"{REPO}@{first}")  # in the cache already: nobody is asked
+    pinned = loader.load(f"{REPO}@{first}")  # in the cache already: nobody is asked
     assert pinned.revision == first and same(pinned.generator, expected.generator) and server.requests == []
-    assert hub.load(f"https://huggingface.co/{REPO}@main").revision == second
+    assert loader.load(f"https://huggingface.co/{REPO}@main").revision == second
 
 
 def test_only_two_files_are_fetched_and_nothing_twice(server: HubServer, files: dict[str, bytes]) -> None:
     server.put(REPO, {**files, "pytorch_model.bin": b"x", CARD: b"# card"})
-    hub.load(REPO)
+    loader.load(REPO)
     gets = [line for line in server.requests if line.startswith("GET /someone")]
     assert sorted(line.rsplit("/", 1)[1] for line in gets) == [CONFIG, WEIGHTS]
     server.requests.clear()
-    hub.load(REPO)
+    loader.load(REPO)
     assert not [line for line in server.requests if line.startswith("GET /someone")]
 
 
@@ -215,7 +216,7 @@ def test_a_cached_model_loads_without_the_hub(
     server: HubServer, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str | None
 ) -> None:
     commit = server.put(REPO, files)
-    hub.load(REPO)
+    loader.load(REPO)
     monkeypatch.setattr(hub_client, "ANSWER_SECONDS", 0.3)
     if fault is None:
         use("http://127.0.0.1:9", monkeypatch)
@@ -223,7 +224,7 @@ def test_a_cached_model_loads_without_the_hub(
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     else:
         server.fault = fault
-    model, said = hub.load_or_bundled(REPO)
+    model, said = loader.load_or_bundled(REPO)
     assert (model.revision, model.source, said) == (commit, "hub", None)
 
 
@@ -251,7 +252,7 @@ def test_a_cached_model_loads_without_the_hub(
 def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
     server: HubServer, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, fault: str, words: str
 ) -> None:
-    bundle(hub.DEFAULT)
+    bundle(loader.DEFAULT)
     bundle("wgan-gp-28")
     monkeypatch.setattr(hub_client, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(hub_client, "LOAD_SECONDS", 1.5)
@@ -269,24 +270,24 @@ def test_every_failure_is_a_sentence_and_the_bundled_model_steps_in(
         server.put(REPO, files)
         server.fault = fault
     began = time.monotonic()
-    model, said = hub.load_or_bundled(name)
+    model, said = loader.load_or_bundled(name)
     assert time.monotonic() - began < 4
-    assert model.name == hub.DEFAULT and re.search(words, said), said
-    assert said.endswith(f" The bundled model {hub.DEFAULT} is shown instead.") and "\n" not in said
+    assert model.name == loader.DEFAULT and re.search(words, said), said
+    assert said.endswith(f" The bundled model {loader.DEFAULT} is shown instead.") and "\n" not in said
     if fault == "huge":
         assert not [line for line in server.requests if line.startswith("GET") and line.endswith(WEIGHTS)]
 
 
 def test_the_page_falls_back_to_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="cannot be reached"):
-        hub.load_or_bundled(REPO)  # nothing is bundled
+        loader.load_or_bundled(REPO)  # nothing is bundled
     bundle("a-model")
-    assert hub.load_or_bundled(REPO)[0].name == "a-model"
+    assert loader.load_or_bundled(REPO)[0].name == "a-model"
     bundle("wgan-gp-28")
-    assert hub.load_or_bundled(REPO, default="a-model")[0].name == "a-model"
-    assert hub.load_or_bundled(REPO)[0].name == "wgan-gp-28"
-    bundle(hub.DEFAULT)
-    assert hub.load_or_bundled(REPO)[0].name == hub.DEFAULT
+    assert loader.load_or_bundled(REPO, default="a-model")[0].name == "a-model"
+    assert loader.load_or_bundled(REPO)[0].name == "wgan-gp-28"
+    bundle(loader.DEFAULT)
+    assert loader.load_or_bundled(REPO)[0].name == loader.DEFAULT
 
 
 def test_a_failed_download_is_not_taken_for_the_file_later(server: HubServer, files: dict[str, bytes]) -> None:
@@ -294,10 +295,10 @@ def test_a_failed_download_is_not_taken_for_the_file_later(server: HubServer, fi
     server.fault = "cut"
     refusal(REPO, seconds=1.0)
     server.fault = None
-    assert hub.load(REPO).revision == commit
+    assert loader.load(REPO).revision == commit
     newer = server.put(REPO, {WEIGHTS: files[WEIGHTS] + b" "})  # while its weights do not arrive, the last whole copy serves
     server.fault = "cut"
-    assert hub.load(REPO, seconds=1.0).revision == commit != newer
+    assert loader.load(REPO, seconds=1.0).revision == commit != newer
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, MEMORY])
@@ -306,10 +307,10 @@ def test_a_cut_file_in_the_cache_is_fetched_again(name, asked, server: HubServer
     files = {**files, MEMORY: save({"features": torch.zeros(99)})}
     commit = server.put(REPO, files)
     wanted = REPO if asked == "main" else f"{REPO}@{commit}"
-    first = hub.load(wanted)
+    first = loader.load(wanted)
     (first.folder / name).resolve().write_bytes(files[name][: len(files[name]) // 2])
     server.requests.clear()
-    again = hub.load(wanted)
+    again = loader.load(wanted)
     assert same(first.generator, again.generator) and (again.folder / name).read_bytes() == files[name]
     fetched = [line for line in server.requests if line.startswith("GET")]
     assert fetched == [f"GET /{REPO}/resolve/{commit}/{name}"], "that file, once"
@@ -317,7 +318,7 @@ def test_a_cut_file_in_the_cache_is_fetched_again(name, asked, server: HubServer
 
 def test_a_cut_file_without_the_hub_and_a_bad_one_on_it_are_said(server: HubServer, files: dict[str, bytes]) -> None:
     commit = server.put(REPO, files)
-    weights = (hub.load(REPO).folder / WEIGHTS).resolve()
+    weights = (loader.load(REPO).folder / WEIGHTS).resolve()
     weights.write_bytes(files[WEIGHTS][:1000])
     server.fault = "503"
     said = refusal(REPO)
@@ -335,7 +336,7 @@ def test_the_client_takes_its_address_from_the_environment(server: HubServer, fi
     code = f"import gan.hub as h; m = h.load({REPO!r}); print(m.revision, m.source)"
     environment = {
         **os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_TELEMETRY": "1",
-        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(hub.__file__).parent.parent),
+        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(loader.__file__).parent.parent),
     }  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == [commit, "hub"], done.stderr
@@ -407,18 +408,18 @@ def test_published_model_loads_again(server: HubServer, tmp_path: Path, monkeypa
     folder = make(tmp_path / "run", seed=6)
     for name in (CARD, SAMPLES, SNAPSHOT, "run.json"):
         (folder / name).write_bytes(b"---\nlicense: mit\n---\n")
-    assert hub.publish(folder, REPO, token="hf_test") == f"{server.url}/{REPO}"
+    assert loader.publish(folder, REPO, token="hf_test") == f"{server.url}/{REPO}"
     stored = server.repos[REPO].commits[server.repos[REPO].refs["main"]]
     assert sorted(stored) == sorted([CONFIG, WEIGHTS, CARD, SAMPLES])
     assert len(server.repos[REPO].commits) == 2  # the one that creates the repository, and ours
-    model = hub.load(REPO)
-    assert model.revision == server.repos[REPO].refs["main"] and same(model.generator, hub.load(str(folder)).generator)
+    model = loader.load(REPO)
+    assert model.revision == server.repos[REPO].refs["main"] and same(model.generator, loader.load(str(folder)).generator)
     make(folder, seed=8)
-    hub.publish(folder, REPO, token="hf_test")  # again into the repository there is
-    assert same(hub.load(REPO).generator, hub.load(str(folder)).generator)
+    loader.publish(folder, REPO, token="hf_test")  # again into the repository there is
+    assert same(loader.load(REPO).generator, loader.load(str(folder)).generator)
     with pytest.raises(UserError, match="is public, so nothing was sent"):
-        hub.publish(folder, REPO, private=True, token="hf_test")
-    hub.publish(folder, "someone/secret", private=True, token="hf_test")
+        loader.publish(folder, REPO, private=True, token="hf_test")
+    loader.publish(folder, "someone/secret", private=True, token="hf_test")
     assert server.repos["someone/secret"].private
 
 
@@ -426,16 +427,16 @@ def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer
     folder = make(tmp_path / "model", seed=1)
     (folder / MEMORY).write_bytes(b"features")
     (folder / CRITIC).write_bytes(b"critic")
-    hub.publish(folder, REPO, token="hf_test")
+    loader.publish(folder, REPO, token="hf_test")
     assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][MEMORY] == b"features"
-    assert (hub.load(REPO).folder / MEMORY).read_bytes() == b"features"
-    assert (hub.load(REPO).folder / CRITIC).read_bytes() == b"critic"
+    assert (loader.load(REPO).folder / MEMORY).read_bytes() == b"features"
+    assert (loader.load(REPO).folder / CRITIC).read_bytes() == b"critic"
 
 
 def test_a_memory_over_the_limit_stays_on_the_hub(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:
-    monkeypatch.setattr(hub, "MAX_MEMORY_BYTES", 4)
+    monkeypatch.setattr(loader, "MAX_MEMORY_BYTES", 4)
     server.put(REPO, {**files, MEMORY: b"features"})
-    assert not (hub.load(REPO).folder / MEMORY).exists()
+    assert not (loader.load(REPO).folder / MEMORY).exists()
 
 
 def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,7 +444,7 @@ def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monk
 
     def refused(words: str, repo: str = REPO, place: Path = folder, token: str | None = "hf_test") -> None:
         with pytest.raises(UserError, match=words):
-            hub.publish(place, repo, token=token)
+            loader.publish(place, repo, token=token)
 
     for name in ("flowers", "a/b/c", "a b/c", "", "own--er/x", "https://huggingface.co/a/b"):
         refused("owner/name", repo=name)

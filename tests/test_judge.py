@@ -6,11 +6,12 @@ from pictures import make_photos
 from test_trainer import same
 
 import train as front_door
-from gan import checkpoint, growth, latent
-from gan.data import OVERSAMPLE, load_photos
-from gan.judge import LEAST_HELD_OUT, Judge, find_judge
+from gan.data.image_folder import OVERSAMPLE, load_photos
+from gan.hub import checkpoint, sample_history
+from gan.networks import latents
 from gan.presets import from_preset
-from gan.run import Run
+from gan.runs.run import Run
+from gan.runs.validator import LEAST_HELD_OUT, Judge, find_judge
 
 CPU = torch.device("cpu")
 
@@ -54,7 +55,7 @@ def test_the_model_kept_is_the_best_one_not_the_last(tmp_path):
 
 def test_the_growth_ends_with_the_model_that_is_kept(tmp_path):
     assert go(make(tmp_path, Scripted(0.5, 0.2, 0.4, 0.3)), every=16)
-    assert [images for images, _ in growth.frames(tmp_path / "run")] == [0, 16, 32]
+    assert [images for images, _ in sample_history.frames(tmp_path / "run")] == [0, 16, 32]
 
 
 def test_a_resumed_run_remembers_its_best(tmp_path):
@@ -88,15 +89,15 @@ def test_judging_changes_nothing_in_the_training(tmp_path):
 
 
 def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path, monkeypatch):
-    monkeypatch.setattr("gan.judge.COUNT", 40)
+    monkeypatch.setattr("gan.runs.validator.COUNT", 40)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     photos = load_photos(make_photos(tmp_path / "photos", count=20), OVERSAMPLE * 28)
     judge = find_judge(photos, CPU)
     assert isinstance(judge, Judge)
     model, train = from_preset("cwgan-gp-28", photos.classes, width=4)
     trainer = Run(tmp_path / "run", model, train, photos, CPU).trainer
-    seeds, noise = [], latent.noise
-    monkeypatch.setattr(latent, "noise", lambda numbers, *more: seeds.extend(numbers) or noise(numbers, *more))
+    seeds, noise = [], latents.noise
+    monkeypatch.setattr(latents, "noise", lambda numbers, *more: seeds.extend(numbers) or noise(numbers, *more))
     before = judge(trainer)
     assert before == judge(trainer)
     assert min(seeds) > 1_000_000, "an evaluation from seed 0 on must not meet flowers the moment was chosen by"
@@ -134,7 +135,7 @@ class Hands:
 
 
 def test_where_enough_are_held_out_these_are_what_is_judged_by(tmp_path, monkeypatch):
-    monkeypatch.setattr("gan.judge.COUNT", 60)
+    monkeypatch.setattr("gan.runs.validator.COUNT", 60)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     seen = load_photos(make_photos(tmp_path / "seen", 60, ("dandelion",)), OVERSAMPLE * 28)
     held = load_photos(make_photos(tmp_path / "held", LEAST_HELD_OUT, ("seedhead",)), OVERSAMPLE * 28)
@@ -154,7 +155,7 @@ TINY = "--preset cwgan-gp-28 --width 4 --batch 8 --critic-steps 1 --precision fp
 
 @pytest.mark.parametrize(("share", "by"), [("0.45", "the 54 photos held out"), ("0.1", "the photos trained on")])
 def test_a_run_says_by_which_photos_its_best_moment_was_chosen(share, by, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("gan.judge.COUNT", 40)
+    monkeypatch.setattr("gan.runs.validator.COUNT", 40)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     photos, out = make_photos(tmp_path / "photos", 60), tmp_path / "out"
     argv = [str(photos), *TINY, "--holdout", share, "--out", str(out)]

@@ -13,11 +13,12 @@ from pictures import make_photos
 from victims import FLAGS, Victim, differences
 
 import train
-from gan import checkpoint, fitting, growth
-from gan.checkpoint import BEFORE, SNAPSHOT
 from gan.errors import UserError
-from gan.lock import HOLDER, LOCK, hold
+from gan.hub import checkpoint, sample_history
+from gan.hub.checkpoint import BEFORE, SNAPSHOT
+from gan.runs import batch_size
 from gan.trainer import Trainer
+from gan.utils.lock import HOLDER, LOCK, hold
 
 IMAGES = ("--images", "96", "--every", "16")
 
@@ -161,11 +162,11 @@ def test_the_grids_of_a_long_run_are_bounded_and_evenly_spread(tmp_path):
     grids.mkdir()
     for number in range(200):
         (grids / f"{number * 10:09d}.png").touch()
-        growth.thin(tmp_path)
-        assert len(list(grids.iterdir())) <= growth.MOST_GRIDS
+        sample_history.thin(tmp_path)
+        assert len(list(grids.iterdir())) <= sample_history.MOST_GRIDS
     seen = sorted(int(path.stem) for path in grids.iterdir())
     steps = [after - before for before, after in zip(seen, seen[1:])]
-    assert len(seen) == growth.MOST_GRIDS and (seen[0], seen[-1]) == (0, 1990)
+    assert len(seen) == sample_history.MOST_GRIDS and (seen[0], seen[-1]) == (0, 1990)
     assert max(steps) <= 4 * 10 + 20, "about 34 would be even"
 
 
@@ -256,7 +257,7 @@ def test_a_run_that_diverges_whatever_the_rate_stops_with_advice(photos, tmp_pat
 def test_averages_of_the_optimizer_that_are_no_numbers_are_no_good_snapshot(photos):
     from test_trainer import make
 
-    from gan.data import load_photos
+    from gan.data.image_folder import load_photos
 
     trainer = make(load_photos(photos, 56))
     trainer.step()
@@ -325,7 +326,7 @@ def test_what_onednn_cannot_do_at_any_batch_is_no_lack_of_memory(photos, tmp_pat
     with pytest.raises(RuntimeError, match=SAID):  # a fault of a program, with the traceback that whoever mends it needs
         train.main([str(photos), *FLAGS, "--batch", "8", "--images", "16", "--out", str(tmp_path / "out")])
     assert "memory" not in capsys.readouterr().err
-    assert not fitting.is_exhausted(RuntimeError(SAID)) and fitting.may_be_exhausted(RuntimeError(SAID))
+    assert not batch_size.is_exhausted(RuntimeError(SAID)) and batch_size.may_be_exhausted(RuntimeError(SAID))
 
 
 def test_what_onednn_can_do_at_a_smaller_batch_is_one(photos, tmp_path, capsys, monkeypatch):
@@ -335,5 +336,5 @@ def test_what_onednn_can_do_at_a_smaller_batch_is_one(photos, tmp_path, capsys, 
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
-    assert not fitting.is_exhausted(RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"))
-    assert not fitting.is_exhausted(ValueError("not enough memory"))
+    assert not batch_size.is_exhausted(RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"))
+    assert not batch_size.is_exhausted(ValueError("not enough memory"))

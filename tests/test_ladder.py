@@ -5,17 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gan import hub, ladder
-from gan.artefacts import mean_spectrum
+from gan.evaluation.artifacts import mean_spectrum
+from gan.hub import loader
+from gan.studio import ladder_stages
 
 
 @pytest.fixture(scope="module")
 def stages():
-    return ladder.load()
+    return ladder_stages.load()
 
 
 def test_the_six_stages_in_the_paper_s_order(stages):
-    assert [stage.name for stage in stages] == list(ladder.STAGES) and [stage.number for stage in stages] == [1, 2, 3, 4, 5, 6]
+    assert [stage.name for stage in stages] == list(ladder_stages.STAGES) and [stage.number for stage in stages] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     assert [stage.sampler.config.resolution for stage in stages] == [28, 28, 64, 64, 64, 128]
 
 
@@ -28,7 +36,7 @@ def test_a_class_and_a_seed_go_through_every_stage(stages):
 
 def test_the_grid_is_as_the_evaluation_found_it(stages):
     k3 = next(stage for stage in stages if stage.name == "cwgan-gp-64-k3")
-    found = hub.load(k3.name).generator.config.scores["checkerboard"]
+    found = loader.load(k3.name).generator.config.scores["checkerboard"]
     assert k3.peaks()[2] == (found["generated"]["peaks_2"], found["real"]["peaks_2"]) and set(k3.peaks()) == {2, 4, 8}
 
 

@@ -8,21 +8,22 @@ import pytest
 import torch
 from scipy import stats
 
-from gan import checks, latent
 from gan.errors import UserError
+from gan.networks import latents
+from gan.utils import validation
 
 SEEDS = range(1000, 1400)
 
 
 @pytest.mark.parametrize("truncation", [0.01, 0.5, 1.5, 3.0])
 def test_truncation_has_the_distribution_of_a_redrawn_normal_and_its_bound(truncation):
-    z = latent.noise(SEEDS, 64, truncation).double().flatten()
+    z = latents.noise(SEEDS, 64, truncation).double().flatten()
     assert z.abs().max() <= truncation
     assert stats.kstest(z.numpy(), stats.truncnorm(-truncation, truncation).cdf).pvalue > 0.01
 
 
 def test_no_truncation_is_the_whole_normal_distribution():
-    z = latent.noise(SEEDS, 64, None).double().flatten()
+    z = latents.noise(SEEDS, 64, None).double().flatten()
     assert z.abs().max() > 3
     assert stats.kstest(z.numpy(), stats.norm.cdf).pvalue > 0.01
 
@@ -30,29 +31,29 @@ def test_no_truncation_is_the_whole_normal_distribution():
 @pytest.mark.parametrize("truncation", [None, 1.5])
 def test_a_seed_is_the_same_alone_and_in_any_batch_and_leaves_the_global_generator_alone(truncation):
     before = torch.get_rng_state()
-    batch = latent.noise([5, 0, latent.MAX_SEED, 5], 16, truncation)
-    assert torch.equal(latent.noise([latent.MAX_SEED], 16, truncation)[0], batch[2])
+    batch = latents.noise([5, 0, latents.MAX_SEED, 5], 16, truncation)
+    assert torch.equal(latents.noise([latents.MAX_SEED], 16, truncation)[0], batch[2])
     assert torch.equal(batch[0], batch[3]) and not torch.equal(batch[0], batch[1])
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_seed_keeps_its_signs_while_the_truncation_moves():
-    low, high = latent.noise([7], 64, 0.5), latent.noise([7], 64, None)
+    low, high = latents.noise([7], 64, 0.5), latents.noise([7], 64, None)
     assert torch.equal(low.sign(), high.sign()) and (low.abs() <= high.abs()).all()
 
 
-@pytest.mark.parametrize("way", [latent.spherical, latent.straight])
+@pytest.mark.parametrize("way", [latents.spherical, latents.straight])
 def test_the_ends_of_a_path_are_exact(way):
-    start, end = latent.noise([1, 2], 64, 1.5)
+    start, end = latents.noise([1, 2], 64, 1.5)
     assert torch.equal(way(start, end, 0.0), start) and torch.equal(way(start, end, 1.0), end)
 
 
 def test_the_arc_has_a_linear_norm_and_an_even_angle():
-    start, end = latent.noise([1, 2], 64, None).double()
+    start, end = latents.noise([1, 2], 64, None).double()
     end = end * 2
     whole = _angle(start, end)
     for t in (0.1, 0.25, 0.5, 0.9):
-        point = latent.spherical(start, end, t).double()
+        point = latents.spherical(start, end, t).double()
         assert math.isclose(point.norm(), (1 - t) * start.norm() + t * end.norm(), rel_tol=1e-5)
         assert math.isclose(_angle(start, point), t * whole, rel_tol=1e-4)
 
@@ -64,21 +65,21 @@ def _angle(a: torch.Tensor, b: torch.Tensor) -> float:
 @pytest.mark.parametrize("end", [[0.0, 0.0], [-1.0, 0.0], [2.0, 0.0]])
 def test_without_an_arc_the_path_is_straight(end):
     start, end = torch.tensor([1.0, 0.0]), torch.tensor(end)
-    assert torch.allclose(latent.spherical(start, end, 0.25), 0.75 * start + 0.25 * end)
+    assert torch.allclose(latents.spherical(start, end, 0.25), 0.75 * start + 0.25 * end)
 
 
 def test_positions_of_a_path_and_of_a_loop():
-    assert latent.positions(2, False) == [0, 1]
-    assert latent.positions(5, False) == [0, 0.25, 0.5, 0.75, 1]
-    assert latent.positions(4, True) == [0, 0.5, 1, 0.5]
-    assert latent.positions(2, True) == [0, 1]
-    assert latent.positions(3, True) == [0, 1, 0.5]
-    assert latent.positions(5, True) == [0, 0.5, 1, 2 / 3, 1 / 3]
+    assert latents.positions(2, False) == [0, 1]
+    assert latents.positions(5, False) == [0, 0.25, 0.5, 0.75, 1]
+    assert latents.positions(4, True) == [0, 0.5, 1, 0.5]
+    assert latents.positions(2, True) == [0, 1]
+    assert latents.positions(3, True) == [0, 1, 0.5]
+    assert latents.positions(5, True) == [0, 0.5, 1, 2 / 3, 1 / 3]
 
 
 @pytest.mark.parametrize("steps", range(2, 61))
 def test_a_loop_of_any_length_holds_both_ends_once(steps):
-    at = latent.positions(steps, True)
+    at = latents.positions(steps, True)
     assert len(at) == steps and at.count(0) == at.count(1) == 1
     top = at.index(1)
     assert at[0] == 0 and at[:top] == sorted(at[:top]) and at[top:] == sorted(at[top:], reverse=True)
@@ -96,55 +97,55 @@ def kind(value: object) -> str:
 @pytest.mark.parametrize("seed", [*BAD, None, 2**32, 1.5], ids=kind)
 def test_a_bad_seed_is_refused(seed):
     with pytest.raises(UserError, match="^the seed is .{1,60}; use a whole number from 0 to 4294967295.$"):
-        latent.check_seed(seed)
+        latents.check_seed(seed)
     with pytest.raises(UserError, match="seed"):
-        latent.noise([seed], 4, None)
+        latents.noise([seed], 4, None)
 
 
 @pytest.mark.parametrize("truncation", [*BAD, None, 0, 0.009, 3.01], ids=kind)
 def test_a_bad_truncation_is_refused(truncation):
     with pytest.raises(UserError, match="^the truncation is .{1,60}; use a number from 0.01 to 3, or switch it off.$"):
-        latent.check_truncation(truncation)
+        latents.check_truncation(truncation)
     if truncation is not None:
         with pytest.raises(UserError, match="truncation"):
-            latent.noise([1], 4, truncation)
+            latents.noise([1], 4, truncation)
 
 
 def test_good_values_keep_their_worth():
-    assert [latent.check_seed(seed) for seed in (0, 7.0, 2**32 - 1)] == [0, 7, 2**32 - 1]
-    assert [latent.check_truncation(level) for level in (0.01, 1, 3.0)] == [0.01, 1.0, 3.0]
-    assert isinstance(latent.check_seed(7.0), int) and isinstance(latent.check_truncation(1), float)
+    assert [latents.check_seed(seed) for seed in (0, 7.0, 2**32 - 1)] == [0, 7, 2**32 - 1]
+    assert [latents.check_truncation(level) for level in (0.01, 1, 3.0)] == [0.01, 1.0, 3.0]
+    assert isinstance(latents.check_seed(7.0), int) and isinstance(latents.check_truncation(1), float)
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(None, "missing"), (10**31, "an enormous number"), ([10**5000], "too large to show"), ("7", "'7'")]
 )
 def test_a_bad_value_is_shown_in_short(value, shown):
-    assert checks.show(value) == shown
-    assert len(checks.show("x" * 10_000)) <= 60
+    assert validation.show(value) == shown
+    assert len(validation.show("x" * 10_000)) <= 60
 
 
 @pytest.mark.parametrize("scores", [{}, {"truncation": None}, {"truncation": "1"}, {"truncation": 9}, {"truncation": True}])
 def test_a_model_without_a_sound_truncation_of_its_own_has_the_usual_one(scores):
-    assert latent.default_truncation(scores) == latent.DEFAULT_TRUNCATION
+    assert latents.default_truncation(scores) == latents.DEFAULT_TRUNCATION
 
 
 def test_a_judged_model_has_the_truncation_found_best():
-    assert latent.default_truncation({"truncation": 0.75}) == 0.75
+    assert latents.default_truncation({"truncation": 0.75}) == 0.75
 
 
 @pytest.mark.parametrize("truncation", [0.01, 0.1, 0.5, 1, 1.5, 2.2, 3.0])
 def test_the_spread_is_the_deviation_of_truncated_noise(truncation):
-    assert latent.spread(truncation) == pytest.approx(stats.truncnorm(-truncation, truncation).std(), rel=1e-6)
-    found = latent.noise(SEEDS, 64, truncation).double().std().item()
-    assert latent.spread(truncation) == pytest.approx(found, rel=0.02)
+    assert latents.spread(truncation) == pytest.approx(stats.truncnorm(-truncation, truncation).std(), rel=1e-6)
+    found = latents.noise(SEEDS, 64, truncation).double().std().item()
+    assert latents.spread(truncation) == pytest.approx(found, rel=0.02)
 
 
 def test_without_truncation_the_spread_is_whole():
-    assert latent.spread(None) == 1
+    assert latents.spread(None) == 1
 
 
 @pytest.mark.parametrize("truncation", [*BAD, 0, 0.009, 3.01], ids=kind)
 def test_there_is_no_spread_at_a_bad_truncation(truncation):
     with pytest.raises(UserError, match="truncation"):
-        latent.spread(truncation)
+        latents.spread(truncation)

@@ -1,4 +1,4 @@
-"""gan.layout: folders that are no sub-folder for each class are recognised, never trained on by guess, and said how to name."""
+"""gan.data.layout: folders that are no sub-folder for each class are recognised, never trained on by guess, and said how to name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from pictures import make_photos
 from test_sources import contents, zipped
 
 import train
-from gan import __main__, settings, sources
-from gan.data import find_photos, load_photos
+from gan import __main__
+from gan.data import sources
+from gan.data.image_folder import find_photos, load_photos
 from gan.errors import UserError
+from gan.evaluation.reference import load_reference
 from gan.generator import make_generator
 from gan.presets import from_preset
-from gan.reference import load_reference
-from gan.studio.photos import PhotoFolder
-from gan.transfer import with_classes
+from gan.runs.transfer import with_classes
+from gan.sampling import settings
+from gan.studio.host_photos import PhotoFolder
 
 cache = test_sources.cache  # an empty one for each test
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --device cpu --precision fp32 --dry-run".split()

@@ -14,13 +14,14 @@ from pictures import make_photos
 from PIL import Image
 
 import train
-from gan import journal, learning, render
-from gan.data import OVERSAMPLE, load_photos
+from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.errors import UserError
-from gan.learning import Learning
 from gan.presets import from_preset
-from gan.preview import preview
-from gan.run import Run
+from gan.runs import dashboard, history
+from gan.runs.dashboard import Learning
+from gan.runs.dashboard_server import preview
+from gan.runs.run import Run
+from gan.utils import images as render
 
 ROWS = [
     {
@@ -45,53 +46,53 @@ def some(**more) -> Learning:
 
 
 def test_the_journal_keeps_what_was_measured_and_forgets_what_was_not_saved(tmp_path):
-    book = journal.Journal(tmp_path, 0)
+    book = history.Journal(tmp_path, 0)
     for images in (32, 64, 96):
         book.add(images, critic_loss=float(images), generator_loss=float("nan"))
-    assert [row["images"] for row in journal.read(tmp_path)] == [32, 64, 96]
-    assert journal.read(tmp_path)[0] == {"images": 32, "critic_loss": 32.0}
-    again = journal.Journal(tmp_path, 64)  # resumed from a snapshot at 64
+    assert [row["images"] for row in history.read(tmp_path)] == [32, 64, 96]
+    assert history.read(tmp_path)[0] == {"images": 32, "critic_loss": 32.0}
+    again = history.Journal(tmp_path, 64)  # resumed from a snapshot at 64
     again.add(96, kid=0.5)
-    assert [row["images"] for row in journal.read(tmp_path)] == [32, 64, 96]
-    assert journal.read(tmp_path)[-1] == {"images": 96, "kid": 0.5}
+    assert [row["images"] for row in history.read(tmp_path)] == [32, 64, 96]
+    assert history.read(tmp_path)[-1] == {"images": 96, "kid": 0.5}
 
 
 @pytest.mark.parametrize("tail", ['{"images": 12', "x\n", "[]\n", '{"kid": 1}\n', "\x00\xff\n", '{"images": "7"}\n'])
 def test_a_journal_that_was_cut_short_is_read_up_to_there(tmp_path, tail):
-    journal.Journal(tmp_path, 0).add(32, kid=1.0)
-    with (tmp_path / journal.FILE).open("a", encoding="utf-8") as file:
+    history.Journal(tmp_path, 0).add(32, kid=1.0)
+    with (tmp_path / history.FILE).open("a", encoding="utf-8") as file:
         file.write(tail)
-    assert journal.read(tmp_path) == [{"images": 32, "kid": 1.0}]
+    assert history.read(tmp_path) == [{"images": 32, "kid": 1.0}]
 
 
 def test_a_long_journal_is_thinned_when_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "MOST", 10)
-    (tmp_path / journal.FILE).write_text("".join(json.dumps({"images": n}) + "\n" for n in range(35)))
-    found = [row["images"] for row in journal.read(tmp_path)]
+    monkeypatch.setattr(history, "MOST", 10)
+    (tmp_path / history.FILE).write_text("".join(json.dumps({"images": n}) + "\n" for n in range(35)))
+    found = [row["images"] for row in history.read(tmp_path)]
     assert len(found) <= 10 and found[0] == 0 and set(np.diff(found)) == {4}
-    assert journal.read(tmp_path / "nowhere") == []
+    assert history.read(tmp_path / "nowhere") == []
 
 
 def test_curves_are_of_what_was_measured():
     always = ["Losses", "Gradients of the weights", "Slope of the critic"]
-    assert [name for name, _ in learning.curves(ROWS, "KID-X")] == [*always, "KID-X"]
-    assert [name for name, _ in learning.curves(ROWS[:20])] == always
-    assert learning.curves([]) == [] and learning.curves([{"images": 5, "kid": 0.1}]) == []
-    slope = dict(learning.curves(ROWS))["Slope of the critic"]
+    assert [name for name, _ in dashboard.curves(ROWS, "KID-X")] == [*always, "KID-X"]
+    assert [name for name, _ in dashboard.curves(ROWS[:20])] == always
+    assert dashboard.curves([]) == [] and dashboard.curves([{"images": 5, "kid": 0.1}]) == []
+    slope = dict(dashboard.curves(ROWS))["Slope of the critic"]
     ys = [float(pair.split(",")[1]) for pair in re.search(r'points="([^"]+)"', slope)[1].split()]
     assert len(ys) == 5 and len(set(ys)) == 1, "steps without a penalty are no point of the curve"
 
 
 def test_a_journal_from_before_the_gradients_were_measured_has_the_other_curves():
     old = [{key: value for key, value in row.items() if not key.endswith("_gradient")} for row in ROWS]
-    assert [name for name, _ in learning.curves(old)] == ["Losses", "Slope of the critic", "KID"]
-    page = learning.page(some(rows=old))
+    assert [name for name, _ in dashboard.curves(old)] == ["Losses", "Slope of the critic", "KID"]
+    page = dashboard.page(some(rows=old))
     assert "Gradients of the weights" not in page and page.count("<figcaption>") == 3
-    assert "Gradients of the weights" in learning.page(some(rows=[*old[:10], *ROWS[10:]])), "it goes on now"
+    assert "Gradients of the weights" in dashboard.page(some(rows=[*old[:10], *ROWS[10:]])), "it goes on now"
 
 
 def test_gradients_of_different_size_are_both_to_be_seen():
-    drawing = dict(learning.curves(ROWS))["Gradients of the weights"]
+    drawing = dict(dashboard.curves(ROWS))["Gradients of the weights"]
     critic, generator = (
         [tuple(map(float, pair.split(","))) for pair in found.split()] for found in re.findall(r'points="([^"]+)"', drawing)
     )
@@ -101,13 +102,13 @@ def test_gradients_of_different_size_are_both_to_be_seen():
 
 def test_a_curve_of_many_points_is_one_of_medians():
     rows = [{"images": n, "kid": 1.0 if n % 50 else 1000.0} for n in range(1, 4001)]
-    drawing = dict(learning.curves(rows))["KID"]
-    assert len(re.search(r'points="([^"]+)"', drawing)[1].split()) <= learning.POINTS
+    drawing = dict(dashboard.curves(rows))["KID"]
+    assert len(re.search(r'points="([^"]+)"', drawing)[1].split()) <= dashboard.POINTS
 
 
 def test_the_page_shows_all_of_it_and_loads_nothing():
     flowers = np.zeros((8, 16, 16, 3), np.uint8)
-    page = learning.page(
+    page = dashboard.page(
         some(
             moments=[(3200, flowers), (6400, flowers)], truncations=[("truncation 1.5", flowers)],
             pairs=[(flowers[0], flowers[1], 4.25)], reals=np.zeros((142, 142, 3), np.uint8),
@@ -118,11 +119,11 @@ def test_the_page_shows_all_of_it_and_loads_nothing():
     assert "&lt;b&gt;rose" in page and "<b>rose" not in page
     assert "4.2" in page and page.count("<img") == 2 + 1 + 2 + 1
     assert not re.search(r"(src|href)=\"(?!data:|#)", page) and "<script" not in page
-    assert "default-src 'none'" in page and f'content="{learning.REFRESH}"' in page
+    assert "default-src 'none'" in page and f'content="{dashboard.REFRESH}"' in page
 
 
 def test_a_page_of_a_run_that_has_just_begun():
-    page = learning.page(some(rows=[], images=0))
+    page = dashboard.page(some(rows=[], images=0))
     assert "Nothing was measured yet" in page and "Not looked for" in page
 
 
@@ -131,8 +132,8 @@ def test_moments_are_the_first_row_of_the_grids_evenly_and_the_last(tmp_path):
         pictures = [np.full((16, 16, 3), 10 * number + cell % 10, np.uint8) for cell in range(64)]
         Image.fromarray(render.grid(pictures, 8)).save(tmp_path / f"{number * 1000:09d}.png")
     (tmp_path / "000099999.png").write_bytes(b"no picture")
-    found = learning.moments(tmp_path, 16)
-    assert len(found) == learning.MOMENTS - 1 and found[0][1].shape == (8, 16, 16, 3)
+    found = dashboard.moments(tmp_path, 16)
+    assert len(found) == dashboard.MOMENTS - 1 and found[0][1].shape == (8, 16, 16, 3)
     assert found[0][1][3, 0, 0, 0] == found[0][0] // 100 + 3
 
 
@@ -142,9 +143,9 @@ def test_a_run_writes_its_page_and_goes_on_with_its_journal(tmp_path):
     for images in (80, 160):
         command = [*flags, "--images", str(images), "--every", "40", "--evaluate-every", "0", "--out", str(out)]
         assert train.main(command) == 0
-        seen = [row["images"] for row in journal.read(out)]
+        seen = [row["images"] for row in history.read(out)]
         assert seen == list(range(40, images + 1, 40))
-        page = (out / learning.FILE).read_text(encoding="utf-8")
+        page = (out / dashboard.FILE).read_text(encoding="utf-8")
         assert f"{images} of {images} images" in page.replace("\xa0", " ") and "truncation 0.01" in page
         assert page.count('class="moment"') == images // 40 + 1 + 3
 
@@ -155,15 +156,15 @@ def test_a_slope_that_is_measured_at_every_fourth_step_is_logged_at_every_tenth(
     run = Run(tmp_path / "run", *from_preset("cwgan-gp-28", photos.classes, **given), photos, torch.device("cpu"))
     slopes = []
     assert run.train(1000, lambda _, stats: slopes.append(round(stats.gradient_norm, 6)), lambda: False)
-    assert [row["gradient_norm"] for row in journal.read(tmp_path / "run")] == [slopes[step] for step in (8, 16, 28, 36)]
-    assert all(row["generator_gradient"] > 0 < row["critic_gradient"] for row in journal.read(tmp_path / "run"))
+    assert [row["gradient_norm"] for row in history.read(tmp_path / "run")] == [slopes[step] for step in (8, 16, 28, 36)]
+    assert all(row["generator_gradient"] > 0 < row["critic_gradient"] for row in history.read(tmp_path / "run"))
 
 
 def test_the_preview_serves_the_page_and_nothing_else(tmp_path):
     (tmp_path / "snapshot.pt").write_bytes(b"secret")
     with preview(tmp_path, 0) as address:
         assert b"Nothing saved yet" in urllib.request.urlopen(address, timeout=5).read()
-        (tmp_path / learning.FILE).write_text("<p>here", encoding="utf-8")
+        (tmp_path / dashboard.FILE).write_text("<p>here", encoding="utf-8")
         assert urllib.request.urlopen(address + "/?again", timeout=5).read() == b"<p>here"
         for path in ("/snapshot.pt", "/learning.html/../snapshot.pt", "/%2e%2e/x"):
             with pytest.raises(urllib.error.HTTPError, match="404"):

@@ -9,11 +9,11 @@ import torch
 from pictures import make_photos
 
 from gan.config import ModelConfig
-from gan.data import load_photos
+from gan.data.image_folder import load_photos
 from gan.losses import kernel_distance
 from gan.matching import RECENT, TILE, TILE_SCALE, Matching, _mean_tile
-from gan.projected import ProjectedCritic
-from gan.trunk import find_trunk
+from gan.networks.backbones import find_trunk
+from gan.networks.projected_critic import ProjectedCritic
 
 MODEL = ModelConfig("small", 32, ("dandelion", "marigold"), ("M>8", "S>8", "S>8", "S>8", "S>8"), z_dim=8).validate()
 EACH = 18  # photos a class, with their mirrored ones more than a batch of the trunk's

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import gan.features
 import numpy as np
 import pytest
 import torch
@@ -15,15 +16,15 @@ from pictures import make_photos
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-import gan.features
-from gan import hub, memory
 from gan.__main__ import main
-from gan.checkpoint import MEMORY, save_model
+from gan.data.decode import prepare
 from gan.errors import UserError
-from gan.features import FeatureNetwork
-from gan.photo import prepare
-from gan.reference import load_reference
-from gan.studio.photos import PhotoFolder
+from gan.evaluation import photo_index
+from gan.evaluation.features import FeatureNetwork
+from gan.evaluation.reference import load_reference
+from gan.hub import loader
+from gan.hub.checkpoint import MEMORY, save_model
+from gan.studio.host_photos import PhotoFolder
 
 COUNT, HELD = 30, 12
 
@@ -55,8 +56,8 @@ def model(tmp_path_factory, config) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(photos, config) -> memory.Memory:
-    return memory.remember(load_reference(photos, config, 16), config, NETWORK)
+def found(photos, config) -> photo_index.Memory:
+    return photo_index.remember(load_reference(photos, config, 16), config, NETWORK)
 
 
 def test_it_holds_both_sides_and_no_photo_twice(found):
@@ -77,10 +78,10 @@ def test_distances_are_those_of_a_naive_loop(found, photos, config):
 def test_a_turned_copy_is_found_and_is_nearer_than_all_that_was_never_shown(found, photos, config):
     kept = load_reference(photos, config, 16).trained_on
     copy = np.rot90(kept.pixels[5][:, ::-1], 3).copy()
-    distances, numbers = found.compare(memory.turned_features(NETWORK, copy), 6)
+    distances, numbers = found.compare(photo_index.turned_features(NETWORK, copy), 6)
     assert numbers[0] == 5 and distances[0] < 1e-3 and distances == sorted(distances) and len(set(numbers)) == 6
-    assert memory.share_farther(distances[0], found.usual(0)) == 1
-    assert memory.share_farther(99.0, found.usual(0)) == 0 and memory.share_farther(2.0, [1.0, 2.0, 3.0, 4.0]) == 0.5
+    assert photo_index.share_farther(distances[0], found.usual(0)) == 1
+    assert photo_index.share_farther(99.0, found.usual(0)) == 0 and photo_index.share_farther(2.0, [1.0, 2.0, 3.0, 4.0]) == 0.5
 
 
 def test_a_class_with_few_photos_held_out_is_judged_by_all(found):
@@ -90,22 +91,22 @@ def test_a_class_with_few_photos_held_out_is_judged_by_all(found):
 
 
 def test_what_is_written_is_read_again(tmp_path, found, config):
-    size = memory.write(tmp_path, found)
-    again = memory.read(tmp_path, config)
+    size = photo_index.write(tmp_path, found)
+    again = photo_index.read(tmp_path, config)
     assert size == (tmp_path / MEMORY).stat().st_size
     for part in ("trained", "held_out"):
         one, two = getattr(found, part), getattr(again, part)
         assert torch.equal(one.features, two.features) and torch.equal(one.labels, two.labels)
         assert (one.sizes, one.digests) == (two.sizes, two.digests)
     assert torch.equal(found.distances, again.distances) and again.network_digest == "0" * 64
-    assert memory.read(tmp_path / "elsewhere", config) is None
+    assert photo_index.read(tmp_path / "elsewhere", config) is None
 
 
 def test_nothing_held_out(tmp_path, photos, config):
     every = replace(config, trained={})
-    bare = memory.remember(load_reference(photos, every, 16), every, NETWORK)
-    memory.write(tmp_path, bare)
-    assert memory.read(tmp_path, every).usual(0) == []
+    bare = photo_index.remember(load_reference(photos, every, 16), every, NETWORK)
+    photo_index.write(tmp_path, bare)
+    assert photo_index.read(tmp_path, every).usual(0) == []
 
 
 def spoil(state, about, how):
@@ -159,30 +160,30 @@ HOW = [
 
 @pytest.mark.parametrize("how", HOW)
 def test_a_file_that_is_not_what_it_should_be_is_refused(tmp_path, found, config, how):
-    memory.write(tmp_path, found)
+    photo_index.write(tmp_path, found)
     state = load_file(tmp_path / MEMORY)
     with safe_open(tmp_path / MEMORY, "pt") as file:
         about = dict(file.metadata())
     spoil(state, about, how)
     save_file(state, tmp_path / MEMORY, about)
     with pytest.raises(UserError, match=rf"^{MEMORY} .*python -m gan remember MODEL PHOTOS\.$"):
-        memory.read(tmp_path, config)
+        photo_index.read(tmp_path, config)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])
 def test_a_file_that_is_none_is_refused(tmp_path, config, content):
     (tmp_path / MEMORY).write_bytes(content)
     with pytest.raises(UserError, match="not a whole safetensors file"):
-        memory.read(tmp_path, config)
+        photo_index.read(tmp_path, config)
 
 
 def test_a_file_over_the_limit_is_neither_written_nor_opened(tmp_path, found, config, monkeypatch):
-    memory.write(tmp_path, found)
-    monkeypatch.setattr(memory, "MAX_MEMORY_BYTES", 1000)
+    photo_index.write(tmp_path, found)
+    monkeypatch.setattr(photo_index, "MAX_MEMORY_BYTES", 1000)
     with pytest.raises(UserError, match="than is read here"):
-        memory.read(tmp_path, config)
+        photo_index.read(tmp_path, config)
     with pytest.raises(UserError, match="use fewer photos"):
-        memory.write(tmp_path, found)
+        photo_index.write(tmp_path, found)
 
 
 # ---------------------------------------------------------------------------------------------------------- the command
@@ -194,7 +195,7 @@ def test_the_command_writes_what_the_training_left_out(tmp_path, model, photos, 
     assert main(["remember", str(own), str(photos)]) == 0
     said = capsys.readouterr()
     assert "36 photos trained on and 24 held out" in said.out and "Traceback" not in said.err
-    again = memory.read(own, config)
+    again = photo_index.read(own, config)
     assert again.trained.digests == found.trained.digests and torch.equal(again.distances, found.distances)
 
 
@@ -219,9 +220,9 @@ def test_photos_are_found_again_whatever_they_are_called(tmp_path, photos, found
     for number, path in enumerate(sorted(photos.rglob("*.png"))):
         shutil.copy(path, moved / f"{number}.jpg")
     (moved / "none.png").write_bytes(b"x" * found.trained.sizes[0])  # of a size that is looked for
-    place = memory.find(found.trained, [*moved.iterdir(), moved / "missing"])
+    place = photo_index.find(found.trained, [*moved.iterdir(), moved / "missing"])
     assert sorted(place) == list(range(len(found.trained.labels)))
-    assert all(memory._digest(path) == found.trained.digests[number] for number, path in place.items())
+    assert all(photo_index._digest(path) == found.trained.digests[number] for number, path in place.items())
 
 
 def test_the_folder_of_photos_gives_the_squares_of_the_training(photos, config, found, tmp_path):
@@ -236,7 +237,7 @@ def test_the_folder_of_photos_gives_the_squares_of_the_training(photos, config, 
 
 def test_a_folder_without_usable_photos_is_one_sentence_and_few_files_are_opened(tmp_path, photos, config, monkeypatch):
     opened = []
-    monkeypatch.setattr("gan.studio.photos.prepare", lambda path, out: opened.append(path) or prepare(path, out))
+    monkeypatch.setattr("gan.studio.host_photos.prepare", lambda path, out: opened.append(path) or prepare(path, out))
     PhotoFolder(photos, config)
     assert len(opened) == 2
     for name, content in (("dandelion", b"not a photo"), ("roses", (photos / "dandelion" / "00.png").read_bytes())):
@@ -262,9 +263,9 @@ REMEMBERING = ("flagship", "cwgan-gp-64-k4", "cwgan-gp-128")
 
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_bundled_models_remember_their_photos(name):
-    config = hub.load(name).generator.config
-    known = memory.read(hub.CHECKPOINTS / name, config)
-    assert (hub.CHECKPOINTS / name / MEMORY).stat().st_size <= 2_000_000
+    config = loader.load(name).generator.config
+    known = photo_index.read(loader.CHECKPOINTS / name, config)
+    assert (loader.CHECKPOINTS / name / MEMORY).stat().st_size <= 2_000_000
     assert known.network_digest == gan.features._WHEELS[known.network].digest
     assert [int(count) for count in torch.bincount(known.trained.labels)] == [
         config.trained["photos"][c] for c in config.classes

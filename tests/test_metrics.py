@@ -8,8 +8,8 @@ import torch
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from gan import metrics
 from gan.errors import UserError
+from gan.evaluation import metrics
 
 
 def normal(count: int, width: int, seed: int, shift: float = 0.0) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from gan.critic import Critic, make_critic, with_planes
 from gan.generator import Generator, make_generator, one_hot
-from gan.layers import init_weights
+from gan.networks.layers import init_weights
 from gan.presets import PRESETS, from_preset
 
 TWO = ("dandelion", "marigold")

@@ -12,11 +12,11 @@ from pictures import make_photos
 from gan import losses
 from gan.config import ModelConfig, Projected, parse_projected
 from gan.critic import make_critic
-from gan.data import load_photos
+from gan.data.image_folder import load_photos
 from gan.errors import UserError
 from gan.generator import one_hot
-from gan.projected import BATCH, WIDTHS, ProjectedCritic
-from gan.trunk import find_trunk
+from gan.networks.backbones import find_trunk
+from gan.networks.projected_critic import BATCH, WIDTHS, ProjectedCritic
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig("small", 32, ("dandelion", "marigold"), ("M>8", "S>8", "S>8", "S>8", "S>8"), z_dim=8).validate()

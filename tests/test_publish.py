@@ -16,10 +16,10 @@ from hub_server import HubServer
 from huggingface_hub import ModelCard, SpaceCard
 from test_hub import REPO, make
 
-from gan import card, hub, space
 from gan.__main__ import main
-from gan.checkpoint import CARD, CONFIG, SAMPLES, SNAPSHOT, WEIGHTS, read_config, save_config
 from gan.config import ModelConfig
+from gan.hub import loader, model_card, spaces
+from gan.hub.checkpoint import CARD, CONFIG, SAMPLES, SNAPSHOT, WEIGHTS, read_config, save_config
 
 no_other_hub, server = test_hub.no_other_hub, test_hub.server  # fixtures, the first for every test
 SPACE = f"spaces/{REPO}"
@@ -55,7 +55,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"as committed: {name}\n")
     for name in ("requirements.txt", "README.md"):
-        shutil.copy(space.ROOT / name, root / name)
+        shutil.copy(spaces.ROOT / name, root / name)
     git(root, "init", "-q")
     git(root, "add", ".")
     git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "all")
@@ -63,7 +63,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "gan" / "secret.py").write_text("not under version control\n")
     (root / "runs").mkdir()
     (root / "runs" / "snapshot.pt").write_bytes(b"state")
-    monkeypatch.setattr(space, "ROOT", root)
+    monkeypatch.setattr(spaces, "ROOT", root)
     return root
 
 
@@ -97,7 +97,7 @@ def test_a_model_and_its_space(server, signed_in, repository, tmp_path, capsys):
     ]
     assert ours["models"] == [REPO] and ours["short_description"] == "Dandelion, marigold, drawn by a small GAN"
     assert isinstance(ours["python_version"], str), "or 3.10 would be 3.1"
-    assert hub.load(made.variables["MODEL_ID"]).source == "hub"
+    assert loader.load(made.variables["MODEL_ID"]).source == "hub"
     asked = server.requests.index(f"POST /api/spaces/{REPO}/variables")
     assert asked < server.requests.index(f"POST /api/spaces/{REPO}/commit/main"), "what starts the Space comes last"
     assert main(["publish", str(folder), REPO, "--space"]) == 0  # again into what there is
@@ -116,7 +116,7 @@ def test_private_is_for_both_and_never_made_of_a_public_one(server, signed_in, r
 
 def test_the_space_of_this_repository_is_all_the_app_needs(tmp_path):
     """What goes into a Space starts as an app does, in a folder of its own."""
-    for path, content in space.app_files().items():
+    for path, content in spaces.app_files().items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", "app.py", "checkpoints", "gan", "requirements.txt"}
@@ -131,7 +131,7 @@ def test_the_space_of_this_repository_is_all_the_app_needs(tmp_path):
 def test_no_repository_is_said_before_anything_is_sent(server, signed_in, tmp_path, capsys, monkeypatch):
     folder = make(tmp_path / "run", seed=6)
     (tmp_path / "unpacked").mkdir()
-    monkeypatch.setattr(space, "ROOT", tmp_path / "unpacked")
+    monkeypatch.setattr(spaces, "ROOT", tmp_path / "unpacked")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert main(["publish", str(folder), REPO, "--space"]) == 2
     assert "clone it with git" in capsys.readouterr().err
@@ -193,7 +193,7 @@ def test_a_card_that_was_written_by_hand_stays_and_gets_what_it_lacks(server, si
     assert (data.license, data.pipeline_tag, data.library_name) == ("mit", "text-to-image", "pytorch")
     assert data.eval_results[0].metric_value == 0.125
     assert (folder / CARD).read_text() == written
-    assert card.completed(sent, read_config(folder)) == sent
+    assert model_card.completed(sent, read_config(folder)) == sent
     (folder / CARD).write_text("---\n: [\n---\n")
     before = len(server.repos[REPO].commits)
     assert main(["publish", str(folder), REPO]) == 2
@@ -201,8 +201,8 @@ def test_a_card_that_was_written_by_hand_stays_and_gets_what_it_lacks(server, si
 
 
 def test_a_card_says_what_it_was_trained_on():
-    config = read_config(space.CHECKPOINTS / "flagship")
-    made = card.model_card(config, 1)
+    config = read_config(spaces.CHECKPOINTS / "flagship")
+    made = model_card.model_card(config, 1)
     assert (
         "## Data" in made and "522 photos, in folders called dandelion, dandelion_clock, marigold; 0.15 of each class" in made
     )
@@ -210,19 +210,19 @@ def test_a_card_says_what_it_was_trained_on():
 
 
 def test_no_name_breaks_a_table_of_a_card():
-    config = read_config(space.CHECKPOINTS / "flagship")
+    config = read_config(spaces.CHECKPOINTS / "flagship")
     names = ("a|b", "line\nbreak")
     trained = {**config.trained, "photos": dict.fromkeys(names, 7), "start_from": "runs/a|b", "notes": ""}
     scores = {**SCORES, "parts": {"all": SCORES["parts"]["all"], "a|b": SCORES["parts"]["all"]}}
-    made = card.model_card(replace(config, classes=names, trained=trained, scores=scores), 1)
+    made = model_card.model_card(replace(config, classes=names, trained=trained, scores=scores), 1)
     tables = [line for line in made.splitlines() if line.startswith("|")]
     assert r"| classes | a\|b, line break |" in tables and any(r"| a\|b |" in line for line in tables)
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {3, 5}, "two columns, or four of the evaluation"
 
 
 def test_a_card_names_every_part_of_a_loss():
-    config = read_config(space.CHECKPOINTS / "flagship")
-    made = card.model_card(config, 1)
+    config = read_config(spaces.CHECKPOINTS / "flagship")
+    made = model_card.model_card(config, 1)
     assert "| matching | kernel distance to the photos of the class, weight 20 |" in made
     assert "| spectrum | distance to the mean of the photos, weight 0.3 |" in made
-    assert "| spectrum |" not in card.model_card(read_config(space.CHECKPOINTS / "cwgan-gp-128"), 1)
+    assert "| spectrum |" not in model_card.model_card(read_config(spaces.CHECKPOINTS / "cwgan-gp-128"), 1)

@@ -17,9 +17,9 @@ import torch
 from conftest import ROOT, free_port
 from pictures import make_photos
 
-from gan.chance import Chance
 from gan.errors import UserError
-from gan.ranks import ALONE, Ranks
+from gan.utils.distributed import ALONE, Ranks
+from gan.utils.sharded_random import Chance
 from train import main
 
 FLAGS = (

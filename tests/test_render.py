@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import render
+from gan.utils import images
 
 
 def flowers(count: int, size: int = 16) -> list[np.ndarray]:
@@ -19,19 +19,19 @@ def flowers(count: int, size: int = 16) -> list[np.ndarray]:
 
 def test_a_png_is_lossless_and_knows_its_settings():
     picture, settings = flowers(1)[0], {"class": "чорнобривці <b>", "seed": 2**32 - 1, "truncation": None}
-    file = render.png(picture, settings)
-    assert file == render.png(picture, settings)
+    file = images.png(picture, settings)
+    assert file == images.png(picture, settings)
     with Image.open(io.BytesIO(file)) as image:
         assert image.format == "PNG" and np.array_equal(np.asarray(image), picture)
         assert image.info["Software"] == "This Flower Does Not Exist"
-    assert render.read_settings(file) == settings
-    assert render.read_settings(render.png(picture)) is None
+    assert images.read_settings(file) == settings
+    assert images.read_settings(images.png(picture)) is None
 
 
 def test_a_zip_holds_its_files_and_no_date():
     files = [("a-1.png", b"one"), ("b-2.png", b"two")]
-    archive = render.zipped(files)
-    assert archive == render.zipped(files)
+    archive = images.zipped(files)
+    assert archive == images.zipped(files)
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         assert opened.testzip() is None
         assert [(entry.filename, opened.read(entry)) for entry in opened.infolist()] == files
@@ -40,26 +40,26 @@ def test_a_zip_holds_its_files_and_no_date():
 
 def test_a_grid_puts_pictures_in_rows():
     pictures = flowers(5, 4)
-    sheet = render.grid(pictures, 3, gap=1, colour=9)
+    sheet = images.grid(pictures, 3, gap=1, colour=9)
     assert sheet.shape == (9, 14, 3)
     assert np.array_equal(sheet[5:9, 5:9], pictures[4]) and (sheet[5:, 10:] == 9).all() and (sheet[4] == 9).all()
-    assert render.grid(pictures[:1], 7).shape == (4, 4, 3)
+    assert images.grid(pictures[:1], 7).shape == (4, 4, 3)
 
 
 def test_a_filmstrip_breaks_after_twelve():
-    assert render.filmstrip(flowers(3, 4)).shape == (4, 12, 3)
-    assert render.filmstrip(flowers(13, 4)).shape == (8, 48, 3)
+    assert images.filmstrip(flowers(3, 4)).shape == (4, 12, 3)
+    assert images.filmstrip(flowers(13, 4)).shape == (8, 48, 3)
 
 
 @pytest.mark.parametrize(("size", "least", "side"), [(28, 256, 280), (64, 256, 256), (128, 384, 384), (600, 384, 600)])
 def test_small_pictures_are_enlarged_by_a_whole_factor(size, least, side):
-    assert render.enlarge(np.zeros((size, size, 3), np.uint8), least).shape == (side, side, 3)
+    assert images.enlarge(np.zeros((size, size, 3), np.uint8), least).shape == (side, side, 3)
 
 
 def test_a_gif_opens_with_all_its_pictures_and_repeats():
     pictures = flowers(6)
-    file = render.gif(pictures)
-    assert file == render.gif(pictures)
+    file = images.gif(pictures)
+    assert file == images.gif(pictures)
     with Image.open(io.BytesIO(file)) as image:
         assert (image.format, image.n_frames, image.size) == ("GIF", 6, (256, 256))
         assert image.info["loop"] == 0 and image.info["duration"] == 80
@@ -70,8 +70,8 @@ def test_a_film_decodes_to_all_its_pictures_at_an_even_size(size):
     import av
 
     pictures = [np.full((size, size, 3), level, np.uint8) for level in (0, 60, 120, 180, 240)]
-    file = render.mp4(pictures)
-    assert file == render.mp4(pictures)
+    file = images.mp4(pictures)
+    assert file == images.mp4(pictures)
     with av.open(io.BytesIO(file)) as film:
         stream = film.streams.video[0]
         assert stream.codec_context.name == "h264" and stream.codec_context.pix_fmt == "yuv420p"

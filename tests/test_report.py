@@ -16,7 +16,9 @@ import pytest
 from PIL import Image
 from test_browser import contrast
 
-from gan import digits, figures, plot, report
+from gan.evaluation import report
+from gan.evaluation import results as figures
+from gan.utils import formatting, svg_plots
 
 HOSTILE = "<script>alert(1)</script>\"'&amp; | `x` \x1b[31m\n# rose"
 SECTIONS = ("probe", "copies", "diversity", "artefacts", "truncation", "best_truncation", "smoothness", "cost")
@@ -46,7 +48,7 @@ def part(n, other=0.44):
 
 
 def made_up(classes=("dandelion", "marigold"), model="cwgan-gp-64"):
-    """A result as `gan.evaluate` gives it, of numbers that nobody measured."""
+    """A result as `gan.evaluation.evaluate` gives it, of numbers that nobody measured."""
     count = len(classes)
     confusion = [[950 if i == j else 50 + i + j for j in range(count)] for i in range(count)]
     real = [[33 if i == j else i + j for j in range(count)] for i in range(count)]
@@ -143,21 +145,29 @@ def gaps():
 
 
 def test_a_figure_has_the_digits_its_error_allows():
-    assert digits.number(0.12345, 0.0041) == "0.123 ± 0.004"
-    assert digits.number(-0.00031, 0.0015) == "−0.0003 ± 0.0015"
-    assert digits.number(123.4, 5.6) == "123 ± 6" and digits.number(51234.4, 123) == "51,230 ± 120"
-    assert digits.number(0.12345) == "0.123" and digits.number(1048899) == "1,048,899" and digits.number(51234.4) == "51,234"
-    assert digits.number(-0.00001, 0.02) == "0.00 ± 0.02", "no minus before nothing"
-    assert digits.number(0.5, 0) == digits.number(0.5, None) == "0.500" and digits.number(0) == "0"
+    assert formatting.number(0.12345, 0.0041) == "0.123 ± 0.004"
+    assert formatting.number(-0.00031, 0.0015) == "−0.0003 ± 0.0015"
+    assert formatting.number(123.4, 5.6) == "123 ± 6" and formatting.number(51234.4, 123) == "51,230 ± 120"
+    assert (
+        formatting.number(0.12345) == "0.123"
+        and formatting.number(1048899) == "1,048,899"
+        and formatting.number(51234.4) == "51,234"
+    )
+    assert formatting.number(-0.00001, 0.02) == "0.00 ± 0.02", "no minus before nothing"
+    assert formatting.number(0.5, 0) == formatting.number(0.5, None) == "0.500" and formatting.number(0) == "0"
     for nothing in (None, math.nan, math.inf, True, "0.5", jinja2.Undefined()):
-        assert digits.number(nothing) == digits.share(nothing, 100) == digits.count(nothing) == "–"
+        assert formatting.number(nothing) == formatting.share(nothing, 100) == formatting.count(nothing) == "–"
 
 
 def test_a_share_is_never_certain():
     """39 of 39: z = 1 moves it to 39.5 of 40, whose error is √(0.9875 · 0.0125 / 40)."""
-    assert digits.share_error(1, 39) == pytest.approx(math.sqrt(0.9875 * 0.0125 / 40))
-    assert digits.share(1, 39) == "100.0 ± 1.8 %" and digits.share(0.965, 1000) == "96.5 ± 0.6 %"
-    assert digits.share(0.965) == "96.5 %" and digits.share(0.965, None) == "96.5 %" and digits.share_error(0.5, 0) is None
+    assert formatting.share_error(1, 39) == pytest.approx(math.sqrt(0.9875 * 0.0125 / 40))
+    assert formatting.share(1, 39) == "100.0 ± 1.8 %" and formatting.share(0.965, 1000) == "96.5 ± 0.6 %"
+    assert (
+        formatting.share(0.965) == "96.5 %"
+        and formatting.share(0.965, None) == "96.5 %"
+        and formatting.share_error(0.5, 0) is None
+    )
 
 
 @pytest.mark.parametrize("classes", CLASSES, ids=len)
@@ -183,7 +193,7 @@ def test_what_was_not_measured_is_a_dash():
 
 
 def test_columns_that_do_not_fit_go_on_below():
-    lines = digits.columns([["", *["x" * 30] * 5], ["name", *"12345"]])
+    lines = formatting.columns([["", *["x" * 30] * 5], ["name", *"12345"]])
     assert max(map(len, lines)) <= 100
     assert [line.split()[1:] for line in lines if line.startswith("name")] == [["1", "2", "3"], ["4", "5"]]
 
@@ -304,8 +314,8 @@ def test_the_page_holds_every_figure_and_loads_nothing(classes):
     words = page.words()
     for part in result["parts"].values():
         for m in part["measures"].values():
-            assert digits.number(m["value"], m["error"]).replace(" ", "\N{NO-BREAK SPACE}") in page.text
-            assert digits.number(m["floor"], m["floor_error"]).replace(" ", "\N{NO-BREAK SPACE}") in page.text
+            assert formatting.number(m["value"], m["error"]).replace(" ", "\N{NO-BREAK SPACE}") in page.text
+            assert formatting.number(m["floor"], m["floor_error"]).replace(" ", "\N{NO-BREAK SPACE}") in page.text
     for figure in (
         "1.2 ± 0.3 %", "1.4 ± 1.6 %", "3.2 ± 0.9 %", "51,234", "0.020 ± 0.004", "0.00 ± 0.18 %", "123 ± 6", "1,048,899", "1.23",
         "80.1", "4,200,123", "0.101 ± 0.004", "seed 827", "0.422", "2f518e77", "the run's holdout of 0.15", *result["notes"],
@@ -378,13 +388,13 @@ def test_the_comparison_page_shows_each_model():
 
 
 def test_an_axis_stands_by_its_kind():
-    assert plot.Axis("", 0, 4).at(1) == 0.25 and plot.Axis("", 0, 4, "root").at(1) == 0.5
-    assert plot.Axis("", 0, 4, "root").at(-3) == 0 and plot.Axis("", 0, 4).at(9) == 1
-    assert plot.Axis("", 1e-4, 1, "log").at(1e-2) == pytest.approx(0.5)
-    assert plot.Axis("", 1e-2, 1, "log").ticks() == [(0.0, "10⁻²"), (pytest.approx(0.5), "10⁻¹"), (1.0, "1")]
-    assert [name for _, name in plot.Axis("", -0.1, 0.31).ticks()] == ["−0.1", "0", "0.1", "0.2", "0.3"]
+    assert svg_plots.Axis("", 0, 4).at(1) == 0.25 and svg_plots.Axis("", 0, 4, "root").at(1) == 0.5
+    assert svg_plots.Axis("", 0, 4, "root").at(-3) == 0 and svg_plots.Axis("", 0, 4).at(9) == 1
+    assert svg_plots.Axis("", 1e-4, 1, "log").at(1e-2) == pytest.approx(0.5)
+    assert svg_plots.Axis("", 1e-2, 1, "log").ticks() == [(0.0, "10⁻²"), (pytest.approx(0.5), "10⁻¹"), (1.0, "1")]
+    assert [name for _, name in svg_plots.Axis("", -0.1, 0.31).ticks()] == ["−0.1", "0", "0.1", "0.2", "0.3"]
     for values in ([], [0.0], [-0.002, -0.001], [None, math.nan], [5e-5], [1e6]):
-        axis = plot.span(values, "")
+        axis = svg_plots.span(values, "")
         assert axis.low <= 0 <= axis.high and axis.low < axis.high and axis.ticks()
 
 
@@ -394,14 +404,14 @@ def test_labels_of_a_scale_stay_on_it_and_apart():
         labels = [(place, 0.3) for place in random.random(3).tolist()]
         ends = sorted(
             {"start": (x, x + 0.3), "middle": (x - 0.15, x + 0.15), "end": (x - 0.3, x)}[anchor]
-            for x, anchor in plot._apart(labels)
+            for x, anchor in svg_plots._apart(labels)
         )
         assert ends[0][0] > -1e-9 and ends[-1][1] < 1 + 1e-9
         assert all(b[0] - a[1] > -1e-9 for a, b in zip(ends, ends[1:]))
 
 
 def test_a_histogram_is_a_staircase_from_and_to_the_ground():
-    assert plot.stairs([0, 1, 2], [5, 3]) == [(0, 0), (0, 5), (1, 5), (1, 3), (2, 3), (2, 0)]
+    assert svg_plots.stairs([0, 1, 2], [5, 3]) == [(0, 0), (0, 5), (1, 5), (1, 3), (2, 3), (2, 0)]
 
 
 # ----------------------------------------------------------------------------------------------------------- a browser

@@ -12,13 +12,13 @@ from conftest import tiny_generator
 from pictures import make_photos
 from PIL import Image
 
-from gan import hub
 from gan.errors import UserError
-from gan.rounds import Asked, Dealer
-from gan.sampler import Flower
-from gan.studio.game import GameTab
-from gan.studio.studio import Studio
-from gan.studio.words import TEXT
+from gan.hub import loader
+from gan.sampling.sampler import Flower
+from gan.studio.game_rounds import Asked, Dealer
+from gan.studio.i18n import TEXT
+from gan.studio.session import Studio
+from gan.studio.tabs.game import GameTab
 
 SECRET = b"s" * 32
 
@@ -77,7 +77,7 @@ def tab(photos):
     import gradio as gr
 
     with gr.Blocks(), gr.Tabs():
-        return GameTab(Studio(hub.Model("tiny", "path", "0123", tiny_generator(), None), photos=photos))
+        return GameTab(Studio(loader.Model("tiny", "path", "0123", tiny_generator(), None), photos=photos))
 
 
 def cut(src: str) -> list[np.ndarray]:
@@ -149,7 +149,7 @@ def test_without_photos_it_says_how_to_turn_it_on(tab):
     import gradio as gr
 
     with gr.Blocks(), gr.Tabs():
-        off = GameTab(Studio(hub.Model("tiny", "path", "0123", tiny_generator(), None)))
+        off = GameTab(Studio(loader.Model("tiny", "path", "0123", tiny_generator(), None)))
     assert "--photos" in off.show(Asked(1, 0, 1.5))["off"] and off.dice.visible == "hidden"
     with pytest.raises(UserError):
         off.judge({**tab.show(Asked(5, 0, 1.5))["asked"], "choice": 0})
@@ -162,6 +162,6 @@ def test_a_plain_model_plays_with_all_photos(photos, tmp_path):
     generator = tiny_generator(("all",))
     generator.config = replace(generator.config, trained={"photos": {"dandelion": 6}})
     with gr.Blocks(), gr.Tabs():
-        plain = GameTab(Studio(hub.Model("plain", "path", "0123", generator, None), photos=tmp_path))
+        plain = GameTab(Studio(loader.Model("plain", "path", "0123", generator, None), photos=tmp_path))
     shown = plain.show(Asked(2, 0, None))
     assert len(cut(shown["sheet"])) == 4 and plain.judge({**shown["asked"], "choice": 1})["item"]["class"] == "all"

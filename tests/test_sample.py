@@ -9,13 +9,14 @@ import pytest
 from conftest import tiny_generator
 from PIL import Image
 
-from gan import hub, sample, settings
 from gan.__main__ import main
-from gan.checkpoint import save_model
 from gan.errors import UserError
-from gan.render import read_settings
-from gan.sampler import Flower
-from gan.studio.studio import Studio
+from gan.hub import loader
+from gan.hub.checkpoint import save_model
+from gan.sampling import sample_files, settings
+from gan.sampling.sampler import Flower
+from gan.studio.session import Studio
+from gan.utils.images import read_settings
 
 
 def run(folder, *more):
@@ -24,7 +25,7 @@ def run(folder, *more):
 
 def test_the_files_are_those_of_the_app(model_folder, tmp_path, capsys):
     assert run(model_folder, "--seed", 7, "--count", 4, "--truncation", 1.25, "--out", tmp_path / "new" / "out") == 0
-    studio = Studio(hub.load(str(model_folder)))
+    studio = Studio(loader.load(str(model_folder)))
     expected = studio.pictures(settings.generate(studio.classes, "All", 7, 1.25, 2))
     assert {path.name: path.read_bytes() for path in (tmp_path / "new" / "out").iterdir()} == {
         name: png for _, name, png in expected
@@ -96,17 +97,17 @@ def test_every_flower_has_a_file_of_its_own(classes, tmp_path, capsys):
     assert run(tmp_path / "model", "--count", 16, "--out", tmp_path / "out") == 0
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 16 and sorted(printed) == sorted(str(path) for path in (tmp_path / "out").iterdir())
-    studio = Studio(hub.load(str(tmp_path / "model")))
+    studio = Studio(loader.load(str(tmp_path / "model")))
     _, archive = studio.archive(settings.generate(studio.classes, "All", 0, 1.5, 4))
     names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
-    assert len({sample.same_name(name) for name in names}) == 16, "on a system without case, too"
-    one = [sample.stem(Flower(label, 7), classes) for label in range(len(classes))]
-    assert len({sample.same_name(name) for name in one}) == len(classes), "of one seed, too"
+    assert len({sample_files.same_name(name) for name in names}) == 16, "on a system without case, too"
+    one = [sample_files.stem(Flower(label, 7), classes) for label in range(len(classes))]
+    assert len({sample_files.same_name(name) for name in one}) == len(classes), "of one seed, too"
 
 
 def test_two_equal_flowers_are_refused_at_once(model_folder, tmp_path):
     with pytest.raises(UserError, match="two of the flowers would be .*dandelion-7-t1.5.png"):
-        sample.write(tmp_path / "out", hub.load(str(model_folder)), [Flower(0, 7), Flower(1, 7), Flower(0, 7)])
+        sample_files.write(tmp_path / "out", loader.load(str(model_folder)), [Flower(0, 7), Flower(1, 7), Flower(0, 7)])
     assert not (tmp_path / "out").exists()
 
 

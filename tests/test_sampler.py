@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from gan import latent
 from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import Generator, make_generator
+from gan.networks import latents
 from gan.presets import PRESETS, from_preset
-from gan.sampler import Fine, Flower, Sampler, grid_flowers
+from gan.sampling.sampler import Fine, Flower, Sampler, grid_flowers
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_one_picture_is_the_same_alone_and_in_a_batch_in_every_preset(preset):
 
 
 def test_what_makes_drawing_fast_changes_no_weight_and_no_picture_of_note(tiny):
-    z, code = latent.noise([4], 8, None), torch.tensor([[1.0, 0.0]])
+    z, code = latents.noise([4], 8, None), torch.tensor([[1.0, 0.0]])
     before = tiny(z, code)
     picture = Sampler(tiny, 1).draw_latents(z, code)[0]
     wanted = ((before[0].permute(1, 2, 0) + 1) * 127.5).round().numpy()
@@ -70,7 +70,7 @@ def test_the_truncation_changes_the_picture(sampler):
     assert not np.array_equal(pictures[2], pictures[3])
 
 
-@pytest.mark.parametrize("way", latent.PATHS)
+@pytest.mark.parametrize("way", latents.PATHS)
 def test_the_ends_of_a_path_are_the_flowers_themselves(sampler, way):
     start, end = Flower(0, 10), Flower(None, 11)
     frames = sampler.path(start, end, 7, way)
@@ -80,7 +80,7 @@ def test_the_ends_of_a_path_are_the_flowers_themselves(sampler, way):
     assert np.array_equal(loop[1], loop[5]) and np.array_equal(loop[2], loop[4])
 
 
-@pytest.mark.parametrize("way", latent.PATHS)
+@pytest.mark.parametrize("way", latents.PATHS)
 @pytest.mark.parametrize("steps", [2, 3, 4, 5, 7, 8])
 def test_a_loop_of_any_length_holds_both_flowers(sampler, way, steps):
     start, end = Flower(0, 10), Flower(1, 11)
@@ -90,7 +90,7 @@ def test_a_loop_of_any_length_holds_both_flowers(sampler, way, steps):
 
 
 def test_the_two_ways_differ_between_the_ends(sampler):
-    frames = [sampler.path(Flower(0, 1, None), Flower(1, 2, None), 3, way)[1] for way in latent.PATHS]
+    frames = [sampler.path(Flower(0, 1, None), Flower(1, 2, None), 3, way)[1] for way in latents.PATHS]
     assert not np.array_equal(*frames)
 
 
@@ -179,7 +179,7 @@ def test_truncation_draws_styles_together(styled):
     assert spread(0.01) < 1 < spread(0.5) < spread(1.5) < spread(None)
 
 
-@pytest.mark.parametrize("way", latent.PATHS)
+@pytest.mark.parametrize("way", latents.PATHS)
 def test_a_path_between_styles_ends_in_the_flowers_and_is_smooth(styled, way):
     start, end = Flower(0, 10), Flower(2, 11)
     path = styled.path(start, end, 30, way)
@@ -229,12 +229,12 @@ def test_what_cannot_be_crossed(sampler, styled):
 def test_a_shift_moves_a_flower_and_its_text_brings_it_back(request, which):
     drawer = request.getfixturevalue(which)
     own, of_class = drawer.latents([Flower(0, 1)])
-    code = latent.write_shift(torch.linspace(-1, 1, own.shape[1]))
+    code = latents.write_shift(torch.linspace(-1, 1, own.shape[1]))
     moved = Flower(0, 1, shift=code)
     there, _ = drawer.latents([moved])
     assert torch.allclose(there - own, torch.linspace(-1, 1, own.shape[1]).expand_as(own), atol=0.006)
     assert not np.array_equal(drawer.draw([moved]), drawer.draw([Flower(0, 1)]))
-    back = replace(moved, shift=latent.write_shift(latent.read_shift(code, own.shape[1])))
+    back = replace(moved, shift=latents.write_shift(latents.read_shift(code, own.shape[1])))
     assert np.array_equal(drawer.draw([back]), drawer.draw([moved])), "writing what was read changes nothing"
     assert drawer.draw([replace(moved, shift="")]).tobytes() == drawer.draw([Flower(0, 1)]).tobytes()
 

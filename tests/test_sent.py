@@ -1,4 +1,4 @@
-"""gan.sent: which pictures are taken from a stranger, and why the others are not."""
+"""gan.studio.upload: which pictures are taken from a stranger, and why the others are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import sent
+from gan.studio import upload
 
 
 def file(kind: str, side: int | tuple[int, int] = 256, **options) -> bytes:
@@ -28,9 +28,9 @@ def address(content: bytes, kind: str = "jpeg") -> str:
 
 
 def reason(text) -> str:
-    with pytest.raises(sent.Refused) as caught:
-        sent.read(text)
-    assert str(caught.value) == sent.SENTENCES[caught.value.reason]
+    with pytest.raises(upload.Refused) as caught:
+        upload.read(text)
+    assert str(caught.value) == upload.SENTENCES[caught.value.reason]
     return caught.value.reason
 
 
@@ -43,7 +43,7 @@ def reason(text) -> str:
 )  # fmt: skip
 def test_a_picture_of_each_kind_is_read(kind, side, options):
     content = file(kind, side, **options)
-    pixels = sent.read(address(content, kind))
+    pixels = upload.read(address(content, kind))
     assert pixels.shape == (256, 256, 3) and pixels.dtype == np.uint8 and pixels.flags.writeable
     with Image.open(io.BytesIO(content)) as image:
         wanted = np.asarray(image.convert("RGB").resize((256, 256), Image.Resampling.LANCZOS))
@@ -56,11 +56,11 @@ def test_it_stands_upright_and_on_white():
     buffer, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter to the right
     left_red.save(buffer, "JPEG", exif=exif, quality=95)
-    pixels = sent.read(address(buffer.getvalue()))
+    pixels = upload.read(address(buffer.getvalue()))
     assert pixels[20, 128, 0] > 200 and pixels[230, 128, 2] > 200
     clear = io.BytesIO()
     Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(clear, "PNG")
-    assert sent.read(address(clear.getvalue(), "png")).min() == 255
+    assert upload.read(address(clear.getvalue(), "png")).min() == 255
 
 
 def test_what_is_missing_or_no_address():
@@ -76,8 +76,8 @@ def test_what_is_missing_or_no_address():
 
 
 def test_what_is_too_long_is_not_even_decoded(monkeypatch):
-    monkeypatch.setattr(sent.base64, "b64decode", None)
-    assert reason("data:image/jpeg;base64," + "A" * sent.MAX_TEXT) == "long"
+    monkeypatch.setattr(upload.base64, "b64decode", None)
+    assert reason("data:image/jpeg;base64," + "A" * upload.MAX_TEXT) == "long"
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><script>alert(1)</script></svg>'
@@ -129,8 +129,8 @@ def test_damaged_files_are_a_sentence_or_a_picture_but_never_another_error(kind)
         for place in random.integers(0, len(content), 8):
             damaged[place] = random.integers(0, 256)
         try:
-            assert sent.read(address(bytes(damaged), kind)).shape == (256, 256, 3)
-        except sent.Refused:
+            assert upload.read(address(bytes(damaged), kind)).shape == (256, 256, 3)
+        except upload.Refused:
             pass
 
 
@@ -150,4 +150,4 @@ def test_moving_pictures_are_refused():
 
 def test_nothing_is_written(monkeypatch, tmp_path):
     monkeypatch.setattr("builtins.open", lambda *_, **__: pytest.fail("a file was opened"))
-    sent.read(address(file("jpeg", 64)))
+    upload.read(address(file("jpeg", 64)))

@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 import pytest
 import torch
 
-from gan import bunch, latent, settings
 from gan.errors import UserError
-from gan.sampler import Fine, Flower
+from gan.networks import latents
+from gan.sampling import collection, settings
+from gan.sampling.sampler import Fine, Flower
 
 CLASSES = ("dandelion", "marigold")
 GOOD = ("marigold", 7, 1.5, 4)
@@ -211,7 +212,7 @@ def test_a_mix_of_however_many_classes_travels_as_text(count):
     mixed = Flower(tuple([0.625] + [0.0] * (count - 2) + [0.375]), 7)
     about = settings.describe(mixed, classes)
     assert settings.described(classes, about) == mixed and len(about["extras"]) <= 210
-    assert bunch.read(bunch.write([mixed]), classes) == (mixed,)
+    assert collection.read(collection.write([mixed]), classes) == (mixed,)
 
 
 def test_a_mix_of_few_classes_is_written_as_it_has_always_been():
@@ -233,7 +234,7 @@ def test_a_mix_that_is_none_is_left_out(mix):
 
 @pytest.mark.parametrize("width", [16, 512, 1047, 4096])
 def test_a_shift_of_however_wide_a_style_travels_as_text(width):
-    moved = Flower(1, 7, 1.5, latent.write_shift(torch.linspace(-1, 1, width)))
+    moved = Flower(1, 7, 1.5, latents.write_shift(torch.linspace(-1, 1, width)))
     assert settings.described(CLASSES, settings.describe(moved, CLASSES)) == moved
     query = urlencode({"x-extras": settings.extras(moved), "padding": "x" * 20_000, "y-extras": settings.extras(moved)})
     assert settings.Address(query, _never).text("y-extras") == settings.extras(moved)

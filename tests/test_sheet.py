@@ -14,21 +14,24 @@ import torch
 from conftest import CLASSES, tiny_generator
 from PIL import Image
 
-from gan import bunch, latent, pdf, render, settings, sheet
 from gan.errors import UserError
-from gan.sampler import Fine, Flower, Sampler
+from gan.networks import latents
+from gan.sampling import collection, settings
+from gan.sampling.sampler import Fine, Flower, Sampler
+from gan.studio import contact_sheet, pdf
+from gan.utils import images
 
 FLOWERS = [
     Flower(0, 7, 1.5),
     Flower(1, 2**32 - 1, None),
     Flower((0.4, 0.6), 12, 0.1 + 0.2),
-    replace(Flower(1, 3, 1.0), shift=latent.write_shift(torch.linspace(-1, 1, 8)), fine=Fine(0, 5, 3)),
+    replace(Flower(1, 3, 1.0), shift=latents.write_shift(torch.linspace(-1, 1, 8)), fine=Fine(0, 5, 3)),
 ]
 
 
-def sheet_of(flowers, classes=CLASSES, names=("Dandelion", "Marigold")) -> sheet.Sheet:
+def sheet_of(flowers, classes=CLASSES, names=("Dandelion", "Marigold")) -> contact_sheet.Sheet:
     pictures = [np.full((16, 16, 3), number, np.uint8) for number in range(len(flowers))]
-    return sheet.Sheet(flowers, pictures, classes, names, {"model": "tiny", "revision": "0123456789abcdef"})
+    return contact_sheet.Sheet(flowers, pictures, classes, names, {"model": "tiny", "revision": "0123456789abcdef"})
 
 
 # ----------------------------------------------------------------------------------------------------------- a bunch
@@ -36,8 +39,8 @@ def sheet_of(flowers, classes=CLASSES, names=("Dandelion", "Marigold")) -> sheet
 
 def test_flowers_of_a_browser_are_those_that_were_described():
     described = json.loads(json.dumps([settings.describe(flower, CLASSES) for flower in FLOWERS]))
-    assert bunch.checked(CLASSES, described) == FLOWERS
-    assert bunch.checked(CLASSES, []) == []
+    assert collection.checked(CLASSES, described) == FLOWERS
+    assert collection.checked(CLASSES, []) == []
 
 
 PLAIN = {"class": "dandelion", "seed": 7, "truncation": 1.5}
@@ -63,14 +66,14 @@ PLAIN = {"class": "dandelion", "seed": 7, "truncation": 1.5}
 )
 def test_what_describes_no_flowers_is_refused(values, sentence):
     with pytest.raises(UserError, match=re.escape(sentence)):
-        bunch.checked(CLASSES, values)
+        collection.checked(CLASSES, values)
 
 
 def test_an_address_brings_them_back():
-    text = bunch.write(FLOWERS)
-    assert bunch.read(text, CLASSES) == tuple(FLOWERS)
-    assert bunch.write(FLOWERS[:2]) == "1.5*0.7*off*1.4294967295"
-    assert bunch.write([]) == "" and bunch.read("", CLASSES) == ()
+    text = collection.write(FLOWERS)
+    assert collection.read(text, CLASSES) == tuple(FLOWERS)
+    assert collection.write(FLOWERS[:2]) == "1.5*0.7*off*1.4294967295"
+    assert collection.write([]) == "" and collection.read("", CLASSES) == ()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_an_address_brings_them_back():
      "nan*0.7", "1.5*9999.7", "*".join(["1.5*0.7"] * 5)],
 )  # fmt: skip
 def test_an_address_that_says_no_flowers_gives_none(text):
-    assert bunch.read(text, CLASSES, most=4) == ()
+    assert collection.read(text, CLASSES, most=4) == ()
 
 
 # ---------------------------------------------------------------------------------------------------------- the sheet
@@ -89,17 +92,17 @@ def test_a_png_has_every_picture_in_order_and_says_what_they_are():
     sampler = Sampler(tiny_generator(), 1)
     plain = FLOWERS[:3]
     drawn = replace(sheet_of(plain), pictures=sampler.draw(plain))
-    file = sheet.png(drawn)
-    assert file == sheet.png(drawn)
-    about = render.read_settings(file)
+    file = contact_sheet.png(drawn)
+    assert file == contact_sheet.png(drawn)
+    about = images.read_settings(file)
     assert about["model"] == "tiny" and about["revision"] == "0123456789abcdef"
-    assert bunch.checked(CLASSES, about["flowers"]) == plain
+    assert collection.checked(CLASSES, about["flowers"]) == plain
     with Image.open(io.BytesIO(file)) as image:
         whole = np.asarray(image)
     side = 192
     lefts = []
     for picture in drawn.pictures:
-        tile = render.enlarge(picture, sheet.LEAST_SIDE)
+        tile = images.enlarge(picture, contact_sheet.LEAST_SIDE)
         rows, columns = np.nonzero((whole == tile[0, 0]).all(-1))
         found = [
             (y, x) for y, x in zip(rows, columns)
@@ -112,15 +115,15 @@ def test_a_png_has_every_picture_in_order_and_says_what_they_are():
 
 def test_another_order_or_truncation_is_another_file():
     first = sheet_of(FLOWERS)
-    assert sheet.document(first) == sheet.document(sheet_of(FLOWERS))
+    assert contact_sheet.document(first) == contact_sheet.document(sheet_of(FLOWERS))
     others = [sheet_of(FLOWERS[::-1]), sheet_of([replace(FLOWERS[0], truncation=1.25), *FLOWERS[1:]])]
-    assert len({make(one) for make in (sheet.png, sheet.document) for one in (first, *others)}) == 6
+    assert len({make(one) for make in (contact_sheet.png, contact_sheet.document) for one in (first, *others)}) == 6
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 4), (5, 3), (17, 5), (100, 10)])
 def test_columns_of_the_png(count, columns):
-    assert sheet.columns_for(count) == columns
-    with Image.open(io.BytesIO(sheet.png(sheet_of([Flower(0, seed) for seed in range(count)])))) as image:
+    assert contact_sheet.columns_for(count) == columns
+    with Image.open(io.BytesIO(contact_sheet.png(sheet_of([Flower(0, seed) for seed in range(count)])))) as image:
         assert max(1, (image.width - 64) // 192) >= columns and image.width <= columns * 220 + 300
 
 
@@ -138,13 +141,13 @@ def test_a_caption_says_class_seed_truncation_and_what_was_done():
 
 
 def test_words_in_letters_that_the_fonts_have():
-    assert sheet.plain("Чорнобривці Їжа Щука") == "Chornobryvtsi Izha Shchuka"
-    assert sheet.plain("й́ é № ·") == "i e No ·"
-    assert sheet.plain("花") == "?" and sheet.plain("花", "class 2") == "class 2"
+    assert contact_sheet.plain("Чорнобривці Їжа Щука") == "Chornobryvtsi Izha Shchuka"
+    assert contact_sheet.plain("й́ é № ·") == "i e No ·"
+    assert contact_sheet.plain("花") == "?" and contact_sheet.plain("花", "class 2") == "class 2"
 
 
 def test_the_font_has_all_that_a_sheet_says():
-    font = sheet._font(20)
+    font = contact_sheet._font(20)
     lacking = bytes(font.getmask("\uffff"))  # what stands for a letter that is not there
     assert all(bytes(font.getmask(letter)) != lacking for letter in [*map(chr, range(33, 127)), "·"])
 
@@ -172,7 +175,7 @@ def pages_of(file: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize(("count", "pages"), [(1, 1), (4, 1), (16, 1), (25, 1), (26, 2), (100, 4)])
 def test_pages_of_the_pdf(count, pages):
-    file = sheet.document(sheet_of([Flower(0, seed) for seed in range(count)]))
+    file = contact_sheet.document(sheet_of([Flower(0, seed) for seed in range(count)]))
     assert file.startswith(b"%PDF-1.4\n") and len(pages_of(file)) == pages
     assert all(b"/MediaBox [0 0 595 842]" in page for page in pages_of(file))
     assert f"/Type /Pages /Count {pages} ".encode() in file and file.count(b"/Subtype /Image") == count
@@ -185,7 +188,7 @@ def test_a_pdf_keeps_the_pictures_without_loss_and_the_words_as_words():
     )
     streams = [
         zlib.decompress(one.split(b"stream\n", 1)[1].rsplit(b"\nendstream", 1)[0])
-        for one in objects_of(sheet.document(drawn)).values()
+        for one in objects_of(contact_sheet.document(drawn)).values()
         if b"stream\n" in one
     ]
     assert [picture.tobytes() for picture in drawn.pictures] == streams[:4]
@@ -197,9 +200,9 @@ def test_a_pdf_keeps_the_pictures_without_loss_and_the_words_as_words():
 
 
 def test_the_settings_are_in_the_properties_of_the_pdf():
-    subject = re.search(rb"/Subject <feff([0-9a-f]+)>", sheet.document(sheet_of(FLOWERS)))[1]
+    subject = re.search(rb"/Subject <feff([0-9a-f]+)>", contact_sheet.document(sheet_of(FLOWERS)))[1]
     about = json.loads(bytes.fromhex(subject.decode()).decode("utf-16-be"))
-    assert bunch.checked(CLASSES, about["flowers"]) == FLOWERS
+    assert collection.checked(CLASSES, about["flowers"]) == FLOWERS
 
 
 def test_brackets_and_strange_letters_do_no_harm_to_a_pdf():

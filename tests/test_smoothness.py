@@ -12,11 +12,11 @@ from scipy import stats
 from torch import Tensor, nn
 
 import gan
-from gan import latent
 from gan.errors import UserError
-from gan.features import FeatureNetwork, find_network
+from gan.evaluation.features import FeatureNetwork, find_network
+from gan.evaluation.path_length import path_length, trimmed_mean
 from gan.generator import Generator
-from gan.smoothness import path_length, trimmed_mean
+from gan.networks import latents as latent
 
 CPU = torch.device("cpu")
 

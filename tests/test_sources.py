@@ -1,4 +1,4 @@
-"""gan.sources, gan.archive, gan.dataset: zip archives and datasets of the Hub, good and hostile, and their copies."""
+"""gan.data.sources, gan.archive, gan.dataset: zip archives and datasets of the Hub, good and hostile, and their copies."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from hub_server import HubServer, Repo
 from huggingface_hub import constants
 from pictures import make_photos
 
-from gan import archive, dataset, hub_client, sources
-from gan.data import load_photos
+from gan.data import hub_dataset, sources, zip_archive
+from gan.data.image_folder import load_photos
 from gan.errors import UserError
-from gan.names import LEFT_BEHIND
+from gan.utils import hub_client
+from gan.utils.names import LEFT_BEHIND
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = 32
@@ -106,8 +107,8 @@ def test_a_second_start_uses_the_copy_and_a_spoilt_one_is_made_anew(
     photos: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, calls = zipped(tmp_path / "flowers.zip", contents(photos)), []
-    real = archive.unpack
-    monkeypatch.setattr(archive, "unpack", lambda *args: calls.append(args) or real(*args))
+    real = zip_archive.unpack
+    monkeypatch.setattr(zip_archive, "unpack", lambda *args: calls.append(args) or real(*args))
     folder = sources.photo_folder(str(path))
     os.utime(path)
     assert sources.photo_folder(str(path)) == folder and len(calls) == 1
@@ -187,10 +188,10 @@ def test_bombs_are_refused_before_anything_is_unpacked(tmp_path: Path, cache: Pa
         ("MAX_DIRECTORY", 500, "lists far more"),
     ):  # fmt: skip
         with monkeypatch.context() as patch:
-            patch.setattr(archive, name, value)
+            patch.setattr(zip_archive, name, value)
             assert says in refusal(path)
     with monkeypatch.context() as patch:
-        patch.setattr(archive.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 19_999}))
+        patch.setattr(zip_archive.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 19_999}))
         assert "are free in" in refusal(path)
     assert not list(cache.rglob("*"))
     assert sources.photo_folder(str(path)).is_dir()
@@ -339,9 +340,9 @@ def test_a_file_that_is_cut_short_in_the_cache_is_fetched_again(server: HubServe
 def test_what_the_hub_converted_is_taken_where_there_is_no_parquet(server: HubServer, rows) -> None:
     put(server, {"flowers.tar": b"x"})
     assert "has no Parquet files" in refusal(NAME)
-    put(server, {"default/train/0000.parquet": parquet(*rows, ["a", "b"])}, dataset.CONVERTED)
+    put(server, {"default/train/0000.parquet": parquet(*rows, ["a", "b"])}, hub_dataset.CONVERTED)
     assert {path.name for path in sources.photo_folder(NAME).iterdir()} == {"a", "b"}
-    put(server, {"small/train/0000.parquet": parquet(*rows, ["a", "b"])}, dataset.CONVERTED)
+    put(server, {"small/train/0000.parquet": parquet(*rows, ["a", "b"])}, hub_dataset.CONVERTED)
     assert "several parts (default, small)" in refusal(NAME)
     assert sources.photo_folder(f"{NAME}/small").name == "flowers-small"
 
@@ -412,7 +413,7 @@ def test_datasets_that_cannot_be_used_are_sentences(
         ("MAX_CLASSES", 1, "different labels"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(dataset, name, value)
+            patch.setattr(hub_dataset, name, value)
             put(server, {"train.parquet": good})
             assert says in refusal(NAME)
     put(server, {"train.parquet": good})

@@ -11,16 +11,18 @@ import pytest
 from conftest import tiny_generator
 from PIL import Image
 
-from gan import hub, render, settings
 from gan.errors import UserError
-from gan.sampler import Flower
-from gan.studio.growth import Growth, GrowthTab
-from gan.studio.ladder import LadderTab, Rung
+from gan.hub import loader
+from gan.sampling import settings
+from gan.sampling.sampler import Flower
+from gan.studio.i18n import TEXT, class_titles, language_of, t
 from gan.studio.page import TABS, build
-from gan.studio.studio import Studio
-from gan.studio.tab import class_selector
-from gan.studio.truncation import LEVELS, PAPER, Truncation, TruncationTab, plots
-from gan.studio.words import TEXT, class_titles, language_of, t
+from gan.studio.session import Studio
+from gan.studio.tabs.base import class_selector
+from gan.studio.tabs.growth import Growth, GrowthTab
+from gan.studio.tabs.ladder import LadderTab, Rung
+from gan.studio.tabs.truncation import LEVELS, PAPER, Truncation, TruncationTab, plots
+from gan.utils import images as render
 
 CURVE = [
     {
@@ -43,7 +45,7 @@ def studio(tmp_path_factory) -> Studio:
     for images in (1000, 20_000):
         pictures = [np.full((16, 16, 3), (images // 1000 + 3 * number) % 256, np.uint8) for number in range(64)]
         Image.fromarray(render.grid(pictures, 8)).save(folder / "growth" / f"{images:09d}.webp", lossless=True)
-    return Studio(hub.Model("tiny", "path", "0123456789ab", tiny_generator(), folder))
+    return Studio(loader.Model("tiny", "path", "0123456789ab", tiny_generator(), folder))
 
 
 @pytest.fixture(scope="module")
@@ -129,15 +131,15 @@ def test_growth_of_a_model_without_any_is_empty():
     import gradio as gr
 
     with gr.Blocks(), gr.Tabs():
-        room = GrowthTab(Studio(hub.Model("tiny", "authors", "0123", tiny_generator(), None)))
+        room = GrowthTab(Studio(loader.Model("tiny", "authors", "0123", tiny_generator(), None)))
     assert room.value(Growth())["frames"] == []
 
 
 def test_the_ladder_draws_what_each_stage_draws(rooms):
     shown = rooms[LadderTab].value(Rung("marigold", 3))
     assert len(shown["stages"]) == 6 and [stage["size"] for stage in shown["stages"]] == [28, 28, 64, 64, 64, 128]
-    sixth = hub.load("cwgan-gp-128").generator
-    from gan.sampler import Sampler
+    sixth = loader.load("cwgan-gp-128").generator
+    from gan.sampling.sampler import Sampler
 
     drawn = Sampler(sixth, 1).draw([Flower(list(sixth.config.classes).index("marigold"), 3)])[0]
     assert np.array_equal(picture(shown["stages"][5]["src"]), drawn)

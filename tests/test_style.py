@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate, leaky_relu
 
-from gan import latent
-from gan.checkpoint import load_model, save_model
 from gan.config import ModelConfig, parse_layer
 from gan.errors import UserError
 from gan.generator import one_hot
-from gan.style import Modulated, StyleGenerator
+from gan.hub.checkpoint import load_model, save_model
+from gan.networks import latents
+from gan.networks.style_generator import Modulated, StyleGenerator
 
 THREE = ("dandelion", "marigold", "seedhead")
 LAYERS = ("M>12", "M>16", "S>16", "S>12", "S>8")  # 4, 8 and 16 pixels
@@ -252,7 +252,7 @@ def test_settling_is_the_same_every_time_and_leaves_the_global_generator_alone(g
 def test_at_the_lowest_truncation_every_seed_is_the_mean_flower_of_its_class(classes):
     generator = made(classes)
     labels = list(range(len(classes))) * 2
-    own, mean = generator.latents(range(len(labels)), code_of(generator, *labels), latent.MIN_TRUNCATION)
+    own, mean = generator.latents(range(len(labels)), code_of(generator, *labels), latents.MIN_TRUNCATION)
     assert torch.equal(mean, generator.mean_style[labels])
     pictures, usual = generator.paint(own, mean), generator.synthesise(generator.mean_style)
     assert max(distance(picture, usual[label]) for picture, label in zip(pictures, labels)) < 0.02
@@ -264,7 +264,7 @@ def test_without_truncation_a_seed_has_the_whole_style_of_its_noise(classes):
     generator = made(classes)
     seeds, code = [5, 6, 7], code_of(generator, 0, len(classes) - 1, 0)
     own, mean = generator.latents(seeds, code, None)
-    wanted = generator.style(latent.noise(seeds, DIM, None), code)
+    wanted = generator.style(latents.noise(seeds, DIM, None), code)
     torch.testing.assert_close(own + mean, wanted, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(generator.paint(own, mean), generator.synthesise(wanted), atol=1e-5, rtol=1e-5)
 
@@ -273,7 +273,7 @@ def test_without_truncation_a_seed_has_the_whole_style_of_its_noise(classes):
 def test_truncation_keeps_the_share_of_a_style_that_it_keeps_of_noise(generator, truncation):
     code = code_of(generator, 0, 1)
     whole, truncated = (generator.latents([1, 2], code, level) for level in (None, truncation))
-    torch.testing.assert_close(truncated[0], latent.spread(truncation) * whole[0])
+    torch.testing.assert_close(truncated[0], latents.spread(truncation) * whole[0])
     assert torch.equal(truncated[1], whole[1])
 
 

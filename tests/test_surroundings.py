@@ -11,7 +11,7 @@ from conftest import free_port, serving
 from test_app import ask, front_door, start  # noqa: F401
 from test_browser import DESKTOP, Visitor
 
-from gan.studio.framework import undisturbed
+from gan.studio.gradio_compat import undisturbed
 
 PROXY = "http://127.0.0.1:9"  # nobody answers there
 ODD = {

@@ -12,8 +12,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 from pictures import make_photos
 
-from gan import archive, files, hub, hub_client, sources
+from gan.data import sources, zip_archive
 from gan.errors import UserError
+from gan.hub import loader
+from gan.utils import files, hub_client
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = sorted([ROOT / "app.py", ROOT / "train.py", *(ROOT / "gan").rglob("*.py")])
@@ -113,7 +115,7 @@ def test_a_drive_or_a_share_gives_a_run_its_name(folder, name):
 def test_paths_of_windows_are_no_names_on_the_hub(name, monkeypatch):
     monkeypatch.setattr(hub_client, "bounded", lambda *_: pytest.fail("the Hub was asked"))
     with pytest.raises(UserError, match="there is no model"):
-        hub.load(name)
+        loader.load(name)
     assert sources.photo_folder(name) == Path(name)
 
 
@@ -122,9 +124,9 @@ def test_an_archive_with_names_that_windows_cannot_write(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
         for name in ("what?/a:b.png", "con/1.png", "what?/c.png ", "roses/1.png"):
             made.writestr(name, name)
-    monkeypatch.setattr(archive, "WINDOWS", True)
+    monkeypatch.setattr(zip_archive, "WINDOWS", True)
     (tmp_path / "out").mkdir()
-    archive.unpack(tmp_path / "a.zip", tmp_path / "out")
+    zip_archive.unpack(tmp_path / "a.zip", tmp_path / "out")
     found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert found == {"what_/a_b.png", "con_/1.png", "what_/c.png", "roses/1.png"}
 
@@ -134,7 +136,7 @@ def test_classes_that_are_one_folder_where_case_is_ignored_are_refused(tmp_path,
         for name in ("Rose/1.png", "rose/2.png"):
             made.writestr(name, name)
     (tmp_path / "there").mkdir()
-    archive.unpack(tmp_path / "a.zip", tmp_path / "there")
+    zip_archive.unpack(tmp_path / "a.zip", tmp_path / "there")
     assert len(list((tmp_path / "there").iterdir())) == 2
     mkdir = Path.mkdir
 
@@ -146,4 +148,4 @@ def test_classes_that_are_one_folder_where_case_is_ignored_are_refused(tmp_path,
     (tmp_path / "here").mkdir()
     monkeypatch.setattr(Path, "mkdir", folded)
     with pytest.raises(UserError, match="folders that this system takes for one"):
-        archive.unpack(tmp_path / "a.zip", tmp_path / "here")
+        zip_archive.unpack(tmp_path / "a.zip", tmp_path / "here")

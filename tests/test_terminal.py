@@ -14,8 +14,9 @@ import pytest
 from pictures import COLOURS, make_photos
 
 import train
-from gan import checkpoint, interrupts, terminal
-from gan.terminal import unbreakable
+from gan.hub import checkpoint
+from gan.utils import interrupts, terminal
+from gan.utils.terminal import unbreakable
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("кульбаба", "чорнобривці", "花")

@@ -18,10 +18,10 @@ from PIL import Image
 from test_trainer import same
 
 import train
-from gan import checkpoint
-from gan.checkpoint import load_model
-from gan.files import write_atomic
+from gan.hub import checkpoint
+from gan.hub.checkpoint import load_model
 from gan.presets import PRESETS, from_preset
+from gan.utils.files import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = [
@@ -159,7 +159,7 @@ def test_ctrl_c_before_training_is_no_traceback(photos, tmp_path, capsys, monkey
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gan.data.load_photos", interrupted)
+    monkeypatch.setattr("gan.data.image_folder.load_photos", interrupted)
     assert train.main([str(photos), *TINY, "--out", str(tmp_path / "out")]) == 130
     assert "Traceback" not in capsys.readouterr().err
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 from pictures import make_photos
 
-from gan import checkpoint, losses
+from gan import losses
 from gan import trainer as trainer_module
-from gan.chance import Chance
 from gan.config import ModelConfig, TrainConfig
-from gan.data import OVERSAMPLE, load_photos
+from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.errors import UserError
+from gan.hub import checkpoint
 from gan.presets import from_preset
+from gan.runs.transfer import begin_critic_as, critic_with_classes
 from gan.trainer import Stats, Trainer
-from gan.transfer import begin_critic_as, critic_with_classes
+from gan.utils.sharded_random import Chance
 
 CPU = torch.device("cpu")
 

@@ -1,4 +1,4 @@
-"""gan.trunk against the same networks written out with their batch norms, and against what their weights should know."""
+"""gan.networks.backbones against the same networks written out with their batch norms, and against what their weights should know."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import gan
-from gan import features
 from gan.errors import UserError
-from gan.pickled import load_pickle
-from gan.sampler import Flower, Sampler
-from gan.trunk import ARCHITECTURES, Trunk
+from gan.evaluation import features
+from gan.networks.backbones import ARCHITECTURES, Trunk
+from gan.sampling.sampler import Flower, Sampler
+from gan.utils.safe_load import load_pickle
 
 # One row an inverted residual, written out by hand from the papers' tables: expansion, channels, stride, kernel.
 MOBILE = [

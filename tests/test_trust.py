@@ -21,8 +21,8 @@ from PIL import Image, ImageFilter
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from gan import artefacts, classify, copies, features, metrics
-from gan.data import load_photos
+from gan.data.image_folder import load_photos
+from gan.evaluation import artifacts, classifier_tests, features, memorization, metrics
 
 FOLDER = Path(os.environ.get("PHOTOS", ROOT / "photos" / "flowers"))
 CLASSES = ("dandelion", "marigold", "dandelion_clock", "calendula")
@@ -96,7 +96,7 @@ def figures(reference: Tensor, fake: Tensor) -> dict[str, float]:
         "kid": metrics.kid(reference, fake, 0),
         "frechet": metrics.frechet(reference, fake),
         **metrics.neighbours(reference, fake, 3),
-        "auc": classify.two_sample_auc(reference, fake, 0)[0],
+        "auc": classifier_tests.two_sample_auc(reference, fake, 0)[0],
     }
 
 
@@ -147,18 +147,18 @@ def test_new_photos_of_the_same_flowers_are_as_good_as_photos(photos):
 
 def test_the_coarser_the_jpeg_the_stronger_its_grid(photos):
     pixels = photos.sample_pixels
-    strengths = [artefacts.phase_strength(worse(pixels, jpeg, quality), 8) for quality in (50, 25, 10, 5)]
-    assert artefacts.phase_strength(pixels, 8) < 0.1 < strengths[0] and rising(strengths), strengths
+    strengths = [artifacts.phase_strength(worse(pixels, jpeg, quality), 8) for quality in (50, 25, 10, 5)]
+    assert artifacts.phase_strength(pixels, 8) < 0.1 < strengths[0] and rising(strengths), strengths
 
 
 def test_classes_are_told_apart_and_halves_of_one_are_not(photos):
     dandelions, marigolds = photos.reference[:REFERENCE], photos.reference[REFERENCE : 2 * REFERENCE]
-    assert classify.two_sample_auc(dandelions, marigolds, 0)[0] > 0.98
+    assert classifier_tests.two_sample_auc(dandelions, marigolds, 0)[0] > 0.98
     order = torch.randperm(len(photos.reference), generator=torch.Generator().manual_seed(0))
     half, other = photos.reference[order].chunk(2)
-    assert 0.3 < classify.two_sample_auc(half, other, 0)[0] < 0.7
+    assert 0.3 < classifier_tests.two_sample_auc(half, other, 0)[0] < 0.7
     labels = torch.arange(len(CLASSES)).repeat_interleave(REFERENCE)
-    probe = classify.Probe(photos.reference, labels, CLASSES)
+    probe = classifier_tests.Probe(photos.reference, labels, CLASSES)
     unseen = torch.arange(len(CLASSES)).repeat_interleave(torch.tensor(POOL))
     assert probe.accuracy(torch.cat(photos.pool), unseen) > 0.85
 
@@ -168,16 +168,16 @@ def test_classes_are_told_apart_and_halves_of_one_are_not(photos):
 
 def test_returned_training_photos_are_caught_by_copies_and_missed_by_kid(photos):
     returned = photos.reference[::3]
-    held_out, _ = copies.nearest(torch.cat(photos.pool), photos.reference)
-    distances, which = copies.nearest(returned, photos.reference)
+    held_out, _ = memorization.nearest(torch.cat(photos.pool), photos.reference)
+    distances, which = memorization.nearest(returned, photos.reference)
     assert which.tolist() == list(range(0, len(photos.reference), 3)) and distances.max() == 0
-    assert copies.share_below(distances, held_out) == 1
-    assert copies.share_below(held_out, held_out) < 0.05
-    some, _ = copies.nearest(torch.cat([returned[:10], *photos.pool]), photos.reference)
-    assert copies.closest(some, 10).tolist() == list(range(10)), "among honest ones, too"
+    assert memorization.share_below(distances, held_out) == 1
+    assert memorization.share_below(held_out, held_out) < 0.05
+    some, _ = memorization.nearest(torch.cat([returned[:10], *photos.pool]), photos.reference)
+    assert memorization.closest(some, 10).tolist() == list(range(10)), "among honest ones, too"
     floor, spread = metrics.halves(photos.reference, lambda a, b: metrics.kid(a, b, 0), 10, 0)
     assert metrics.kid(photos.reference, returned, 0) < floor + 2 * spread
-    assert classify.two_sample_auc(torch.cat(photos.pool), returned, 0)[0] < 0.7
+    assert classifier_tests.two_sample_auc(torch.cat(photos.pool), returned, 0)[0] < 0.7
 
 
 def test_turned_and_compressed_copies_are_caught(photos):
@@ -185,23 +185,23 @@ def test_turned_and_compressed_copies_are_caught(photos):
     ways = [np.rot90(way, turns, (1, 2)) for way in (learnt, learnt[:, :, ::-1]) for turns in range(4)]
     variants = features.features(photos.network, np.stack(ways, 1).reshape(-1, SIDE, SIDE, 3))
     returned = features.features(photos.network, worse(np.rot90(learnt, 1, (1, 2)), jpeg, 90))
-    distances, which = copies.nearest(returned, variants, variants=len(ways))
-    held_out, _ = copies.nearest(torch.cat(photos.pool), variants, variants=len(ways))
+    distances, which = memorization.nearest(returned, variants, variants=len(ways))
+    held_out, _ = memorization.nearest(torch.cat(photos.pool), variants, variants=len(ways))
     assert which.tolist() == list(range(count))
-    assert copies.share_below(distances, held_out) == 1
+    assert memorization.share_below(distances, held_out) == 1
 
 
 def test_a_generator_that_repeats_itself_is_caught(photos):
     """Eight photos four times over: 48 duplicates among 496 pairs are what 10 pictures would give."""
     diverse = photos.drawn(len(CLASSES))
     repeated = diverse[::4].repeat(4, 1)
-    apart, _ = copies.nearest(diverse, diverse, itself=True)
+    apart, _ = memorization.nearest(diverse, diverse, itself=True)
     threshold = torch.quantile(apart, 0.01).item()
-    found = copies.support_size(repeated, threshold)
+    found = memorization.support_size(repeated, threshold)
     assert found["duplicates"] == 48 and found["size"] == pytest.approx(496 / 48)
-    assert copies.support_size(diverse, threshold)["size"] > 20 * found["size"]
-    again, _ = copies.nearest(repeated, repeated, itself=True)
-    assert copies.share_below(again, apart) == 1
+    assert memorization.support_size(diverse, threshold)["size"] > 20 * found["size"]
+    again, _ = memorization.nearest(repeated, repeated, itself=True)
+    assert memorization.share_below(again, apart) == 1
 
 
 # ------------------------------------------------------------------------------------- the same numbers, here and elsewhere

@@ -16,7 +16,7 @@ from test_app import JSON, MULTIPART, UPLOAD, ask
 from test_browser import FRAMES, Visitor
 
 from gan.errors import UserError
-from gan.guard import check_root
+from gan.studio.middleware import check_root
 
 ROOT = "/flowers"
 KINDS = {

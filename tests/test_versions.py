@@ -9,11 +9,12 @@ import pytest
 import torch
 from test_trainer import CPU, same, styled
 
-from gan import checkpoint, growth, hub, memory
 from gan.config import ModelConfig, TrainConfig
-from gan.data import Photos, load_photos
+from gan.data.image_folder import Photos, load_photos
 from gan.errors import UserError
-from gan.run import Run
+from gan.evaluation import photo_index
+from gan.hub import checkpoint, loader, sample_history
+from gan.runs.run import Run
 
 DATA = Path(__file__).resolve().parent / "data"
 RUNS = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
@@ -71,22 +72,22 @@ def test_an_old_run_goes_on(old):
     saved = checkpoint.load_snapshot(old)
     assert saved["schema"] == checkpoint.SNAPSHOT_SCHEMA and saved["images_seen"] == 32
     assert saved["generator_steps"] == 8 and saved["rollbacks"] == state.get("rollbacks", [])
-    assert hub.load(str(old)).generator.config.trained["images"] == 32
+    assert loader.load(str(old)).generator.config.trained["images"] == 32
     assert checkpoint._read_snapshot(old / checkpoint.BEFORE)["images_seen"] == 16, "as the old version wrote it"
 
 
 def test_an_old_model_draws(old):
-    model = hub.load(str(old))
+    model = loader.load(str(old))
     side = model.generator.config.resolution
     with torch.no_grad():
         code = torch.eye(2)
         drawn = model.generator.paint(*model.generator.latents([1, 2], code, 1.5))
     assert drawn.shape == (2, 3, side, side) and drawn.isfinite().all() and not torch.equal(drawn[0], drawn[1])
     has = old.name == "styles"
-    remembered = memory.read(old, model.generator.config)
-    assert len(growth.frames(old)) == 2 * has and (remembered is not None) == has
-    for _, path in growth.frames(old):
-        assert growth.flowers(path, side).shape == (64, side, side, 3)
+    remembered = photo_index.read(old, model.generator.config)
+    assert len(sample_history.frames(old)) == 2 * has and (remembered is not None) == has
+    for _, path in sample_history.frames(old):
+        assert sample_history.flowers(path, side).shape == (64, side, side, 3)
     if has:
         assert remembered.trained.features.shape == (2, 1280) and remembered.distances.shape == (2,)
 
@@ -131,7 +132,7 @@ def test_a_model_of_a_later_version_is_refused_by_its_version_not_by_its_keys(tm
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "schema": 2, "layout": "new"}))
     with pytest.raises(UserError, match="schema 2, and this version reads schema 1"):
-        hub.load(str(folder))
+        loader.load(str(folder))
     (folder / "config.json").write_text(json.dumps({**config, "layout": "new"}))
     with pytest.raises(UserError, match="layout"):
-        hub.load(str(folder))
+        loader.load(str(folder))

@@ -20,16 +20,17 @@ from conftest import free_port, tiny_generator
 from PIL import Image
 from starlette.middleware import Middleware
 
-from gan import hub, invert, settings
-from gan.guard import MAX_BODY, Guard
-from gan.sampler import Flower
-from gan.sent import MAX_TEXT, SENTENCES
-from gan.studio import yours
-from gan.studio.look import words
+from gan.hub import loader
+from gan.sampling import inversion, settings
+from gan.sampling.sampler import Flower
+from gan.studio.i18n import TEXT
+from gan.studio.middleware import MAX_BODY, Guard
 from gan.studio.page import build
+from gan.studio.session import Studio
 from gan.studio.speaker import Speaker
-from gan.studio.studio import Studio
-from gan.studio.words import TEXT
+from gan.studio.tabs import yours
+from gan.studio.theme import words
+from gan.studio.upload import MAX_TEXT, SENTENCES
 
 
 def photo(seed: int = 3, side: int = 256) -> str:
@@ -46,7 +47,7 @@ BANDS = {0: "yours_same", 0.3: "yours_close", 0.6: "yours_alike", 1.0: "yours_di
 
 @pytest.fixture(scope="module")
 def studio():
-    return Studio(hub.Model("tiny", "bundled", "0123456789abcdef", tiny_generator(), None))
+    return Studio(loader.Model("tiny", "bundled", "0123456789abcdef", tiny_generator(), None))
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ class Quick:
     pixels_only = False
 
     def __init__(self, studio: Studio) -> None:
-        self._inverter = invert.Inverter(studio.model.generator, studio.sampler, studio.truncation)
+        self._inverter = inversion.Inverter(studio.model.generator, studio.sampler, studio.truncation)
 
     def search(self, pixels, label):
         assert pixels.shape == (256, 256, 3)
@@ -133,7 +134,7 @@ def test_distances_have_words_up_to_the_farthest(tab):
         (1.0, "yours_distant"),
         (9.0, "yours_far"),
     ):
-        news = invert.Nearest(1, np.zeros((16, 16, 3), np.uint8), distance, Flower(0, 1))
+        news = inversion.Nearest(1, np.zeros((16, 16, 3), np.uint8), distance, Flower(0, 1))
         sentence = tab._end(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"]
         assert sentence == TEXT["en"][key].format(percent=round(100 * distance))
     tab.inverter.pixels_only = True
@@ -155,7 +156,7 @@ class Endless:
         try:
             while True:
                 time.sleep(0.05)
-                yield invert.Nearest(0.5, pixels[:16, :16], 0.5)
+                yield inversion.Nearest(0.5, pixels[:16, :16], 0.5)
         finally:
             self.closed.append(number)
 

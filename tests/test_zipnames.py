@@ -1,4 +1,4 @@
-"""gan.zipnames: class names out of archives as macOS, Windows and others write them; none is ever garbage."""
+"""gan.data.zip_names: class names out of archives as macOS, Windows and others write them; none is ever garbage."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import test_sources
 from pictures import make_photos
 from test_sources import refusal
 
-from gan import sources
-from gan.data import load_photos
-from gan.zipnames import code_page
+from gan.data import sources
+from gan.data.image_folder import load_photos
+from gan.data.zip_names import code_page
 
 cache = test_sources.cache  # an empty one for each test
 

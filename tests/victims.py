@@ -23,7 +23,9 @@ FLAGS = (
 _WRITES = ("fsync", "replace")  # the steps of an atomic write
 
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["train", "gan.run", "gan.data", "gan.lock", "torch._dynamo", "torch.utils.tensorboard", "tqdm"])
+_server.set_forkserver_preload(
+    ["train", "gan.runs.run", "gan.data.image_folder", "gan.utils.lock", "torch._dynamo", "torch.utils.tensorboard", "tqdm"]
+)
 
 
 class Victim:
@@ -95,7 +97,7 @@ def differences(one: Path, other: Path) -> list[str]:
     """In what two run folders differ, of all that does not tell the time."""
     from test_trainer import same
 
-    from gan import checkpoint
+    from gan.hub import checkpoint
 
     found = []
     states = [checkpoint.load_snapshot(folder) for folder in (one, other)]

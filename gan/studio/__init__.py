@@ -4,7 +4,7 @@ A tab is a file here, with its settings, its controls and what it draws; a file 
 drawn, one in `text/` has its words in both languages, and one in `style/`, where it needs any, its looks.
 """
 
-from .framework import undisturbed
+from gan.studio.gradio_compat import undisturbed
 
 with undisturbed():  # before any part of the page imports it
     import gradio  # noqa: F401

@@ -7,22 +7,22 @@ from typing import Any
 
 import gradio as gr
 
-from .. import settings
-from ..errors import UserError
-from .api import add_api
-from .copies import CopiesTab
-from .explore import ExploreTab
-from .gallery import GalleryTab
-from .game import GameTab
-from .generate import GenerateTab
-from .growth import GrowthTab
-from .interpolate import InterpolateTab
-from .ladder import LadderTab
-from .studio import Studio
-from .tab import DRAW, HIDDEN, Tab, asked
-from .truncation import TruncationTab
-from .words import mark
-from .yours import YoursTab
+from gan.errors import UserError
+from gan.sampling import settings
+from gan.studio.api import add_api
+from gan.studio.i18n import mark
+from gan.studio.session import Studio
+from gan.studio.tabs.base import DRAW, HIDDEN, Tab, asked
+from gan.studio.tabs.copies import CopiesTab
+from gan.studio.tabs.explore import ExploreTab
+from gan.studio.tabs.gallery import GalleryTab
+from gan.studio.tabs.game import GameTab
+from gan.studio.tabs.generate import GenerateTab
+from gan.studio.tabs.growth import GrowthTab
+from gan.studio.tabs.interpolate import InterpolateTab
+from gan.studio.tabs.ladder import LadderTab
+from gan.studio.tabs.truncation import TruncationTab
+from gan.studio.tabs.yours import YoursTab
 
 TABS: tuple[type[Tab], ...] = (
     GenerateTab, InterpolateTab, ExploreTab, TruncationTab, GrowthTab, LadderTab, YoursTab, CopiesTab, GameTab, GalleryTab,
@@ -52,7 +52,7 @@ class Page(gr.Blocks):
 
 def build(studio: Studio) -> gr.Blocks:
     """The whole page for a loaded model, with its API."""
-    from .look import title
+    from gan.studio.theme import title
 
     with Page(title=title(), analytics_enabled=False, delete_cache=(CACHE_SECONDS // 3, CACHE_SECONDS)) as page:
         gr.HTML(mark("page_header"), elem_id="head", apply_default_css=False)

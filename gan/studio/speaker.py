@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .words import language_of, spoken
+from gan.studio.i18n import language_of, spoken
 
 Message = MutableMapping[str, Any]
 

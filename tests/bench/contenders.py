@@ -22,18 +22,16 @@ from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gan import judge, latent  # noqa: E402
 from gan import trainer as trainer_module  # noqa: E402
 from gan.critic import Critic  # noqa: E402
-from gan.data import (
-    OVERSAMPLE,
-    load_photos,  # noqa: E402
-)
-from gan.device import pick_precision  # noqa: E402
+from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
 from gan.generator import make_generator, one_hot  # noqa: E402
+from gan.networks import latents  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
-from gan.render import to_uint8  # noqa: E402
+from gan.runs import validator  # noqa: E402
 from gan.trainer import Trainer  # noqa: E402
+from gan.utils.device import pick_precision  # noqa: E402
+from gan.utils.images import to_uint8  # noqa: E402
 
 CLASSES = ("dandelion", "marigold")
 SIDE = 128
@@ -153,8 +151,8 @@ class Paper:
     def draw(self, labels: Tensor) -> np.ndarray:
         """Pictures uint8 N×S×S×3 of the classes N, at the paper's truncation."""
         self.generator.eval()
-        seeds = range(judge.FIRST_SEED, judge.FIRST_SEED + len(labels))
-        z = latent.noise(seeds, self.model.z_dim, latent.DEFAULT_TRUNCATION)
+        seeds = range(validator.FIRST_SEED, validator.FIRST_SEED + len(labels))
+        z = latents.noise(seeds, self.model.z_dim, latents.DEFAULT_TRUNCATION)
         drawn = [self.generator(*part).float() for part in zip(z.split(20), one_hot(labels, self.model).split(20))]
         self.generator.train()
         return to_uint8(torch.cat(drawn))

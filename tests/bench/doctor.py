@@ -1,4 +1,4 @@
-"""Measure what gan/doctor.py takes for near-duplicates and blur, on a folder of sound photos that are all different.
+"""Measure what gan/data/doctor.py takes for near-duplicates and blur, on a folder of sound photos that are all different.
 
     python tests/bench/doctor.py PHOTOS
 
@@ -17,9 +17,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gan import doctor
-from gan.data import OVERSAMPLE, load_photos
-from gan.photo import side_of
+from gan.data import doctor
+from gan.data.decode import side_of
+from gan.data.image_folder import OVERSAMPLE, load_photos
 
 SIDE = 128
 

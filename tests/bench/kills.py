@@ -31,7 +31,7 @@ import victims  # noqa: E402
 from pictures import make_photos  # noqa: E402
 from victims import Victim  # noqa: E402
 
-from gan import checkpoint  # noqa: E402
+from gan.hub import checkpoint  # noqa: E402
 
 FLAGS = ("--images", "96", "--every", "16")
 ENDLESS = ("--images", "10000000", "--every", "16")

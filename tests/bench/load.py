@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from page import _resident, _serve  # noqa: E402
 
-from gan import render  # noqa: E402
+from gan.utils import images  # noqa: E402
 
 LOOK = (0.5, 3.0)  # seconds that a visitor looks at what came
 WAIT = 60.0  # seconds after which a visitor gives up, which is an error
@@ -134,7 +134,7 @@ def _check(shown: list[Any], key: str | None, seed: int, found: Found) -> None:
         found.pictures += 1
         if key is None:
             continue
-        about = render.read_settings(base64.b64decode(src.partition("base64,")[2])) or {}
+        about = images.read_settings(base64.b64decode(src.partition("base64,")[2])) or {}
         if "seed" in about and not 0 <= (about["seed"] - seed) % 2**32 < 49:
             found.strangers += 1
     if key and value["address"].get(key) != str(seed):

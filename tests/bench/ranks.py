@@ -22,14 +22,11 @@ import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gan.data import (
-    OVERSAMPLE,
-    load_photos,  # noqa: E402
-)
-from gan.device import pick_precision  # noqa: E402
+from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
-from gan.ranks import joined  # noqa: E402
 from gan.trainer import Trainer  # noqa: E402
+from gan.utils.device import pick_precision  # noqa: E402
+from gan.utils.distributed import joined  # noqa: E402
 
 STEPS = 2  # timed, times the steps from one penalty to the next
 # Bytes a second and seconds a message: Ethernet of 10 and 100 Gbit/s between computers, GPUs bridged within one.

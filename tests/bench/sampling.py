@@ -4,7 +4,7 @@
 
 One, sixteen and forty-nine pictures a turn, in turns, medians. The authors' way: float32, PyTorch's default layout, norms of
 their own, one pass of all pictures on as many threads as the sampler has. Ours: the same network, and the flagship, drawn by
-`gan.sampler`; with --fp32 as on a processor that has no bf16. Ratios of one machine at one time: say which, and what else it
+`gan.sampling.sampler`; with --fp32 as on a processor that has no bf16. Ratios of one machine at one time: say which, and what else it
 did.
 """
 
@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch  # noqa: E402
 
-from gan import hub, sampler  # noqa: E402
-from gan.device import describe  # noqa: E402
-from gan.sampler import Sampler, grid_flowers  # noqa: E402
+from gan.hub import loader  # noqa: E402
+from gan.sampling import sampler  # noqa: E402
+from gan.sampling.sampler import Sampler, grid_flowers  # noqa: E402
+from gan.utils.device import describe  # noqa: E402
 
 COUNTS, TURNS = (1, 16, 49), 15
 
@@ -36,9 +37,9 @@ def main() -> None:
     if parser.parse_args().fp32:
         sampler.pick_precision = lambda device: "fp32"
     # The authors' layers; what the weights are does not matter here.
-    written = copy.deepcopy(hub.load("cwgan-gp-128").generator.gen)
+    written = copy.deepcopy(loader.load("cwgan-gp-128").generator.gen)
     z = torch.randn(max(COUNTS), 66)[:, :, None, None]
-    ours = {name: Sampler(hub.load(name).generator) for name in ("cwgan-gp-128", "flagship")}
+    ours = {name: Sampler(loader.load(name).generator) for name in ("cwgan-gp-128", "flagship")}
     for drawer in ours.values():
         drawer.warm_up()
 

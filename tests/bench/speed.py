@@ -46,10 +46,11 @@ from contenders import CLASSES, CPU, SIDE, Data, Ours, make  # noqa: E402
 from operations import Operations  # noqa: E402
 from torch.nn.functional import conv2d  # noqa: E402
 
-from gan import judge, metrics  # noqa: E402
-from gan.data import OVERSAMPLE, load_photos  # noqa: E402
-from gan.device import describe  # noqa: E402
-from gan.features import features, find_network  # noqa: E402
+from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
+from gan.evaluation import metrics  # noqa: E402
+from gan.evaluation.features import features, find_network  # noqa: E402
+from gan.runs import validator  # noqa: E402
+from gan.utils.device import describe  # noqa: E402
 
 NAMES = (
     "paper", "ours-same-network", "ours-cpu-recipe", "flagship-coarse", "flagship", "lightweight-gan", "stylegan2-pytorch"
@@ -110,7 +111,7 @@ def timed(unit: Callable[[], int]) -> dict[str, float]:
 def judged(contender: Any, folder: Path, budget: float) -> Iterator[dict[str, float]]:
     """Train for `budget` seconds of the processor; the KID at the start, at each mark, and at the end."""
     photos = contender.photos if isinstance(contender, Ours) else load_photos(folder, OVERSAMPLE * SIDE)
-    judging = judge.Judge(find_network(), photos)
+    judging = validator.Judge(find_network(), photos)
     cpu = wall = 0.0
     seen = updates = 0
     for mark in (0, *(mark for mark in MARKS if mark < budget), budget):

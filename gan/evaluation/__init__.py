@@ -1,0 +1,1 @@
+"""How good the flowers are: features of frozen networks, metrics, tests, the report."""

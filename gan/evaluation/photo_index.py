@@ -1,0 +1,260 @@
+"""What a model may remember: features of the photos it was trained on, small enough to travel with it, and without the photos.
+
+A model folder may hold `photos.safetensors`, which `python -m gan remember` writes. Its tensors, for N photos trained on and
+M held out from the training:
+
+    trained.features, held_out.features    float16 N×D and M×D, what a frozen network sees in each photo
+    trained.labels, held_out.labels        int16 N and M, the class of each, an index into `classes`
+    trained.sizes, held_out.sizes          int64 N and M, bytes of the photo's file
+    trained.digests, held_out.digests      uint8 N×16 and M×16, the first half of the file's SHA-256
+    held_out.distances                     float32 M, from each photo held out, however it is turned, to the nearest trained on
+
+Its metadata, all text: `format`, `network` and `network_sha256` (features.py), `resolution` of the photos, `classes` as JSON,
+`photos` (the `photos_digest` of the training, empty where that is not known). Names of files are not in it: sizes
+and digests find a photo in a folder again, whatever it is called there. Who has a photo can find out that it was used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from gan.config import ModelConfig
+from gan.errors import UserError
+from gan.evaluation import memorization
+from gan.evaluation.features import FeatureNetwork
+from gan.evaluation.reference import Pictures, Reference
+from gan.hub.checkpoint import MAX_MEMORY_BYTES, MEMORY, read_weights
+from gan.utils import validation
+from gan.utils.files import write_atomic
+
+FORMAT = "photos-1"
+NETWORK = "efficientnet-lite0"
+NETWORKS = ("efficientnet-lite0", "mobilenetv2")  # those whose weights anyone can install
+ENOUGH = 12  # photos held out of a class: fewer say nothing about how far is far
+_DIGEST = 16
+
+
+@dataclass(frozen=True)
+class Known:
+    """Photos as a model folder knows them."""
+
+    features: Tensor  # float32 N×D
+    labels: Tensor  # int64 N
+    sizes: tuple[int, ...]
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What `photos.safetensors` holds."""
+
+    network: str
+    network_digest: str
+    resolution: int
+    classes: tuple[str, ...]
+    photos: str
+    trained: Known
+    held_out: Known
+    distances: Tensor  # float32 M
+
+    def compare(self, turned: Tensor, count: int) -> tuple[list[float], list[int]]:
+        """The `count` nearest photos trained on, nearest first: distances, and which photos.
+
+        `turned` D-vectors of one picture in all its turns (`turned_features`); the nearest of them counts.
+        """
+        table = torch.cdist(turned.double(), self.trained.features.double()).min(0).values
+        order = memorization.closest(table, count)
+        return table[order].tolist(), order.tolist()
+
+    def usual(self, label: int) -> list[float]:
+        """Distances of photos held out to the nearest trained on, ascending: of one class, or of all where it has too few."""
+        own = self.distances[self.held_out.labels == label]
+        return sorted((own if len(own) >= ENOUGH else self.distances).tolist())
+
+    def is_class_of_its_own(self, label: int) -> bool:
+        """Whether `usual` is about that class alone."""
+        return int((self.held_out.labels == label).sum()) >= ENOUGH
+
+
+def turned_features(network: FeatureNetwork, picture: np.ndarray) -> Tensor:
+    """Features float32 8×D of one picture uint8 S×S×3 in all ways to flip and turn it: a copy may be of any of them."""
+    turns = torch.from_numpy(memorization.dihedral(picture[None])).permute(0, 3, 1, 2)
+    return network(turns / 127.5 - 1).cpu()  # always eight at once: kernels are chosen by how many there are
+
+
+def share_farther(distance: float, usual: Sequence[float]) -> float:
+    """The share of `usual` distances that are larger than `distance`, from 0 to 1."""
+    return sum(one > distance for one in usual) / len(usual)
+
+
+def remember(
+    reference: Reference,
+    config: ModelConfig,
+    network: FeatureNetwork,
+    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
+) -> Memory:
+    """What `config`'s model may remember of `reference`'s photos (at its own resolution). Raises OSError for a file gone."""
+    kept, held = reference.trained_on, reference.held_out or _none(reference.trained_on)
+    rows = [[turned_features(network, one) for one in _counted(part, progress, what)]
+            for what, part in (("photos", kept), ("photos held out", held))]  # fmt: skip
+    width = network.dim
+    upright = [torch.stack([row[0] for row in part]) if part else torch.zeros(0, width) for part in rows]
+    stored = upright[0].half().float()  # as whoever reads the file will have them
+    distances = [torch.cdist(row.double(), stored.double()).min() for row in rows[1]]
+    return Memory(
+        network.name, network.digest, config.resolution, config.classes, str(config.trained.get("photos_digest", "")),
+        _known(stored, kept), _known(upright[1].half().float(), held),
+        torch.tensor([float(one) for one in distances], dtype=torch.float32),
+    )  # fmt: skip
+
+
+def write(folder: Path, memory: Memory) -> int:
+    """Write a memory into a model folder. Returns its size in bytes. Raises UserError when it is too large, and OSError."""
+    state: dict[str, Tensor] = {}
+    for part in ("trained", "held_out"):
+        known: Known = getattr(memory, part)
+        state[f"{part}.features"] = known.features.half()
+        state[f"{part}.labels"] = known.labels.to(torch.int16)
+        state[f"{part}.sizes"] = torch.tensor(known.sizes, dtype=torch.int64)
+        digests = np.frombuffer(b"".join(known.digests), np.uint8).reshape(-1, _DIGEST)
+        state[f"{part}.digests"] = torch.from_numpy(digests.copy())
+    state["held_out.distances"] = memory.distances
+    about = {
+        "format": FORMAT, "network": memory.network, "network_sha256": memory.network_digest,
+        "resolution": str(memory.resolution), "classes": json.dumps(memory.classes), "photos": memory.photos,
+    }  # fmt: skip
+    content = save(state, metadata=about)
+    if len(content) > MAX_MEMORY_BYTES:
+        raise UserError(
+            f"the features take {len(content) >> 20} MiB, and {MAX_MEMORY_BYTES >> 20} are the most; use fewer photos."
+        )
+    write_atomic(folder / MEMORY, content)
+    return len(content)
+
+
+def read(folder: Path, config: ModelConfig) -> Memory | None:
+    """The memory of a model folder, None where there is none.
+
+    Raises UserError for a file that is damaged, is not what this file describes, or belongs to another training.
+    """
+    path = folder / MEMORY
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{MEMORY} cannot be read ({error.strerror}); mend that, or write it anew.") from None
+    if size > MAX_MEMORY_BYTES:
+        raise _bad(f"has over {MAX_MEMORY_BYTES >> 20} MiB, more than is read here")
+    try:
+        state = read_weights(path)
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+    except UserError:
+        raise _bad("is not a whole safetensors file") from None
+    memory = _parse(state, about)
+    if (memory.classes, memory.resolution) != (config.classes, config.resolution):
+        raise _bad("was written for a model of other classes or another size")
+    if memory.photos != str(config.trained.get("photos_digest", "")):
+        raise _bad("was written for a training on other photos")
+    return memory
+
+
+def find(known: Known, files: Iterable[Path]) -> dict[int, Path]:
+    """Which of `known` photos lie among `files`: number → file. Only files of a known size are opened; none raises."""
+    wanted, sizes = dict(zip(known.digests, range(len(known.digests)))), set(known.sizes)
+    found: dict[int, Path] = {}
+    for path in files:
+        try:
+            number = wanted.get(_digest(path)) if path.stat().st_size in sizes else None
+        except OSError:
+            continue
+        if number is not None:
+            found.setdefault(number, path)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def _known(features: Tensor, photos: Pictures) -> Known:
+    sizes = tuple(os.stat(path).st_size for path in photos.files)
+    return Known(features, photos.labels, sizes, tuple(_digest(path) for path in photos.files))
+
+
+def _none(like: Pictures) -> Pictures:
+    return Pictures(like.pixels[:0], like.labels[:0])
+
+
+def _counted(photos: Pictures, progress: Callable[[str, int, int], object], what: str) -> Iterable[np.ndarray]:
+    for number, picture in enumerate(photos.pixels):
+        yield picture
+        progress(what, number + 1, len(photos.pixels))
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()[:_DIGEST]
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def _parse(state: Mapping[str, Tensor], about: Mapping[str, str]) -> Memory:
+    if about.get("format") != FORMAT:
+        raise _bad(f"says its format is {validation.show(about.get('format'))}, and {FORMAT} is read here")
+    if about.get("network") not in NETWORKS:
+        raise _bad(f"names a network that is not known here, {validation.show(about.get('network'))}")
+    try:
+        classes, resolution = json.loads(about["classes"]), int(about["resolution"])
+    except (KeyError, ValueError, RecursionError):
+        raise _bad("does not say its classes and resolution") from None
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise _bad("does not say its classes and resolution")
+    width = state["trained.features"].shape[-1] if "trained.features" in state and state["trained.features"].ndim == 2 else 0
+    trained, held = (_read_known(state, part, width, len(classes)) for part in ("trained", "held_out"))
+    distances = _take(state, "held_out.distances", torch.float32, (len(held.labels),))
+    if len(state) != 9 or not len(trained.labels) or not width:
+        raise _bad("does not hold what it should")
+    if (distances < 0).any():
+        raise _bad("holds distances below 0")
+    return Memory(
+        about["network"], about.get("network_sha256", ""), resolution, tuple(classes), about.get("photos", ""), trained, held,
+        distances,
+    )  # fmt: skip
+
+
+def _read_known(state: Mapping[str, Tensor], part: str, width: int, classes: int) -> Known:
+    labels = state.get(f"{part}.labels")
+    count = len(labels) if labels is not None and labels.ndim == 1 else 0
+    labels = _take(state, f"{part}.labels", torch.int16, (count,)).long()
+    if (labels < 0).any() or (labels >= classes).any():
+        raise _bad("holds a class that it does not name")
+    features = _take(state, f"{part}.features", torch.float16, (count, width)).float()
+    digests = _take(state, f"{part}.digests", torch.uint8, (count, _DIGEST)).numpy()
+    sizes = _take(state, f"{part}.sizes", torch.int64, (count,))
+    return Known(features, labels, tuple(sizes.tolist()), tuple(row.tobytes() for row in digests))
+
+
+def _take(state: Mapping[str, Tensor], key: str, kind: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    tensor: Any = state.get(key)
+    if tensor is None or tensor.dtype != kind or tuple(tensor.shape) != shape:
+        raise _bad(f"has no '{key}' of the right kind and shape")
+    if tensor.is_floating_point() and not tensor.isfinite().all():
+        raise _bad(f"holds values in '{key}' that are not finite")
+    return tensor
+
+
+def _bad(what: str) -> UserError:
+    return UserError(f"{MEMORY} {what}; write it anew with python -m gan remember MODEL PHOTOS.")

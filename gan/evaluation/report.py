@@ -1,0 +1,182 @@
+"""What an evaluation found: as text for a terminal, as Markdown, and as pages of HTML that load nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from gan.evaluation import charts
+from gan.evaluation.results import ARROWS, HEADLINES, PERIODS, Result, at, compared, differences, figures, label, total
+from gan.utils import images, svg_plots
+from gan.utils.formatting import columns, count, markdown, number, plain, share, wrapped
+
+BEST = "the best, and those within two standard errors of the difference to it"
+ERRORS = "± is one standard error; beside the distances of real photos, how far random halves of them differ"
+_NAME = 28  # letters of a name in a table of text
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+# ---------------------------------------------------------------------------------------------------------------- text
+
+
+def table(result: Result) -> str:
+    """One model as plain text, at most 100 columns wide: every figure of the whole, then the measures of each class."""
+    setting, reference = result["settings"], result["reference"]
+    lines = wrapped(
+        f"{plain(result['model'])}: {number(setting['n'])} flowers of {squared(result['resolution'])} from seed "
+        f"{setting['seed']} on, {cut(setting['truncation'])}, seen by {setting['network_label']} at "
+        f"{squared(setting['compared_at'])} beside {number(reference['trained_on'])} photos trained on and "
+        f"{number(reference['held_out'])} held out."
+    )
+    body = [
+        [plain(one.label, _NAME), one.text, _n(one.n), one.real, _n(one.real_n), one.noise, one.against]
+        for one in figures(result)
+    ]
+    lines += ["", *columns([["", "flowers", "n", "real photos", "n", "noise", "against"], *body])]
+    names = [key for key in HEADLINES if key in result["parts"]["all"]["measures"]]
+    body = [[plain(name, _NAME), *(_measure(part, key) for key in names)] for name, part in result["parts"].items()]
+    if len(body) > 1:
+        lines += ["", *columns([["", *(plain(label(result, key), _NAME) for key in names)], *body])]
+    lines += [""] + [line for note in [f"{ERRORS}.", *result["notes"]] for line in wrapped(note)]
+    return "\n".join(lines)
+
+
+def comparison_table(results: Sequence[Result]) -> str:
+    """Several models as plain text, at most 100 columns wide: a line a model; a "*" marks the best."""
+    rows = compared(results, HEADLINES)
+    body = [["", *(plain(row.label, _NAME) for row in rows)]]
+    for i, result in enumerate(results):
+        body.append([plain(result["model"], _NAME), *(row.figures[i].text + " *"[i in row.best] for row in rows)])
+    body.append(["real photos", *(f"{row.real} " for row in rows)])
+    notes = [f"* {BEST}.", *differences(results)]
+    return "\n".join([*columns(body), "", *(line for note in notes for line in wrapped(note))])
+
+
+def comparison_markdown(results: Sequence[Result]) -> str:
+    """Several models as a table of Markdown: a line a model; the best are bold."""
+    rows = compared(results, HEADLINES)
+    body = [["model", *(markdown(row.label) for row in rows)], ["---", *["---:"] * len(rows)]]
+    for i, result in enumerate(results):
+        cells = [f"**{row.figures[i].text}**" if i in row.best else row.figures[i].text for row in rows]
+        body.append([markdown(result["model"]), *cells])
+    body.append(["*real photos*", *(row.real for row in rows)])
+    notes = [f"Bold: {BEST}.", *differences(results)]
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in body), "", " ".join(map(markdown, notes))]) + "\n"
+
+
+def cut(truncation: float | None) -> str:
+    """A truncation in words."""
+    return "no truncation" if truncation is None else f"truncation {truncation:g}"
+
+
+def squared(side: int) -> str:
+    """64 → "64×64"."""
+    return f"{side}×{side}"
+
+
+def _n(count: int | None) -> str:
+    return "" if count is None else number(count)
+
+
+def _measure(part: Mapping[str, Any], key: str) -> str:
+    return number(at(part, "measures", key, "value"), at(part, "measures", key, "error"))
+
+
+# --------------------------------------------------------------------------------------------------------------- pages
+
+
+def page(result: Result, pictures: Mapping[str, Any]) -> str:
+    """One model as a page of HTML.
+
+    `pictures`: `samples` are flowers as they came, uint8 N×S×S×3, whose seeds follow on from that of the settings (or a
+    grid of them, uint8 H×W×3); `pairs` a list of (flower, photo), each uint8 H×W×3, in the order of the result's
+    `copies.pairs`; `by_class` is class → what `samples` is. Any of them may be absent.
+    """
+    pairs = zip_longest(at(result, "copies", "pairs") or (), pictures.get("pairs") or ())
+    return template("report.html").render(
+        result=result,
+        samples=pictures.get("samples"),
+        by_class=pictures.get("by_class") or {},
+        pairs=[{**about, "pictures": both} for about, both in pairs if about],
+    )
+
+
+def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray]) -> str:
+    """Several models side by side as a page of HTML. `pictures`: model → what `samples` is for `page`, of the same seeds."""
+    return template("comparison.html").render(
+        results=results,
+        pictures=pictures,
+        rows=compared(results),
+        best=BEST,
+        differences=differences(results),
+    )
+
+
+@lru_cache
+def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
+    """The page `name` of a `folder`, in the look and under the policy of all of them.
+
+    It may ask for what a result does not have: that is nothing, and a figure of nothing is "–".
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,
+    )  # fmt: skip
+    style = "\n".join(path.read_text(encoding="utf-8") for path in (TEMPLATES / "report.css", svg_plots.STYLE))
+    # The page's policy allows this one style sheet, by its digest, and pictures inside the page: nothing else, no script.
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    words = {"number": number, "count": count, "share": share}
+    environment.filters.update({name: _unbroken(function) for name, function in words.items()})
+    environment.filters.update(cut=cut, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths, row=_row)
+    environment.globals.update(
+        style=Markup(style),
+        digest=digest,
+        errors=ERRORS,
+        charts=charts,
+        arrows=ARROWS,
+        label=label,
+        total=total,
+        periods=PERIODS,
+    )
+    return environment.get_template(name)
+
+
+def _unbroken(function: Callable[..., str]) -> Callable[..., str]:
+    """The same words, which no line ends between."""
+    return lambda *values: function(*values).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _sheet(pictures: np.ndarray) -> np.ndarray:
+    """Pictures N×S×S×3 as a square grid, the page showing between them (H×W×4); one picture H×W×3 as it is."""
+    if pictures.ndim == 3:
+        return pictures
+    columns, gap = math.ceil(math.sqrt(len(pictures))), max(1, pictures.shape[1] // 32)
+    there = images.grid(list(np.full_like(pictures, 255)), columns, gap, colour=0)
+    return np.concatenate([images.grid(list(pictures), columns, gap), there[..., :1]], axis=2)
+
+
+def _row(pictures: np.ndarray) -> np.ndarray:
+    """Pictures N×S×S×3 side by side."""
+    return images.grid(list(pictures), len(pictures), gap=2)
+
+
+def _data_url(picture: np.ndarray, least: int) -> str:
+    """A picture as an address that holds it, its pixels as squares large enough for a longer side of about `least`."""
+    factor = max(1, round(least / max(picture.shape[:2])))
+    file = images.png(picture.repeat(factor, 0).repeat(factor, 1))
+    return "data:image/png;base64," + base64.b64encode(file).decode()
+
+
+def _fifths(value: int, row: Sequence[int]) -> int:
+    """How much of its row a cell holds, in fifths: 0 to 5."""
+    return round(5 * value / max(1, sum(row)))

@@ -1,0 +1,86 @@
+"""Layer strings of `config.py` → torch modules, for both networks."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from gan.config import Layer, parse_layer
+
+
+def build(layers: tuple[str, ...], in_channels: int) -> nn.Sequential:
+    """One `Sequential` entry a layer string: an upsampling, or a `Sequential` of convolution, norm and activation.
+
+    The nesting gives the key names `<i>.0.weight` (convolution) and `<i>.1.*` (norm) of the paper authors' own files.
+    """
+    modules, channels = [], in_channels
+    for text in layers:
+        layer = parse_layer(text)
+        modules.append(_block(layer, channels))
+        channels = layer.channels or channels
+    return nn.Sequential(*modules)
+
+
+def _block(layer: Layer, in_channels: int) -> nn.Module:
+    if layer.op.startswith("up"):
+        return nn.Upsample(scale_factor=2, mode="bilinear", align_corners=layer.op == "up-corners")
+    conv = nn.Conv2d if layer.op == "C" else nn.ConvTranspose2d
+    parts: list[nn.Module] = [conv(in_channels, layer.channels, layer.kernel, layer.stride, layer.padding)]
+    if layer.norm == "bn":
+        parts.append(nn.BatchNorm2d(layer.channels))
+    elif layer.norm == "ln":
+        parts.append(nn.GroupNorm(1, layer.channels))  # one group: every statistic belongs to one sample
+    if layer.activation == "relu":
+        parts.append(nn.ReLU(inplace=True))
+    elif layer.activation == "lrelu":
+        parts.append(nn.LeakyReLU(0.2, inplace=True))
+    elif layer.activation == "tanh":
+        parts.append(nn.Tanh())
+    return nn.Sequential(*parts)
+
+
+def folded(network: nn.Sequential) -> nn.Sequential:
+    """A copy of what `build` made, for drawing alone: batch norms go into the convolutions before them.
+
+    A norm in evaluation mode is a scale and a shift of each channel, so values differ by rounding only.
+    """
+    return nn.Sequential(*(_folded(block) if isinstance(block, nn.Sequential) else block for block in copy.deepcopy(network)))
+
+
+def _folded(block: nn.Sequential) -> nn.Sequential:
+    conv, *rest = block
+    if rest and isinstance(rest[0], nn.BatchNorm2d):
+        conv = fuse_conv_bn_eval(conv, rest.pop(0), isinstance(conv, nn.ConvTranspose2d))
+    return nn.Sequential(conv, *(_QuickReLU() if isinstance(part, nn.ReLU) else part for part in rest))
+
+
+class _QuickReLU(nn.Module):
+    """max(x, 0), in place. A negative bfloat16 is negative as an int16, too, and those PyTorch clamps six times as fast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype != torch.bfloat16:
+            return x.clamp_(min=0)
+        x.view(torch.int16).clamp_(min=0)
+        return x
+
+
+def init_weights(network: nn.Module, std: float = 0.02) -> None:
+    """Draw convolution and batch-norm weights from N(0, std²) around 0 and 1, biases 0, in place (DCGAN, section 3).
+
+    Uses torch's global generator; seed it first where the result has to be reproducible.
+    """
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, std)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, std)
+            nn.init.zeros_(module.bias)
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(weight.numel() for weight in network.parameters())

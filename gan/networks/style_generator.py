@@ -1,0 +1,218 @@
+"""The style generator: noise and class code → style → pictures, a scale at a time (StyleGAN2 without custom operators).
+
+What it keeps of Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN": a mapping network, modulated and
+demodulated 3×3 convolutions, pictures summed over the scales. What it leaves out: noise a pixel (taken for texture, it hides
+what the layers have not learnt yet), the constant start (every flower then has one layout), equalized learning rates.
+There is no norm over a batch anywhere: one picture is the same alone and in a batch, and the CPU has less to do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu
+
+from gan.config import ModelConfig, parse_layer
+from gan.networks import latents as latent
+
+SLOPE = 0.2
+GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
+
+
+class StyleGenerator(nn.Module):
+    """Generators of `M` (mapping) and `S` (scale) layers, built from `config.generator`.
+
+    A style is a vector of as many numbers as the last mapping layer has channels; every scale takes one, so a picture can
+    be drawn from the styles of two flowers (section 3.1 of Karras et al. 2019, "style mixing").
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers = [parse_layer(text) for text in config.generator]
+        mapping = [layer.channels for layer in layers if layer.op == "M"]
+        scales = [layer for layer in layers if layer.op == "S"]
+        self.embed = nn.Linear(config.code_dim, config.z_dim, bias=False) if config.code_dim else None
+        widths = [config.z_dim * (2 if config.code_dim else 1), *mapping]
+        self.mapping = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        style = widths[-1]
+        self.start = nn.Linear(style, scales[0].channels * 16)
+        self.scales = nn.ModuleList(
+            Scale(before.channels, scale.channels, style, scale.smooth)
+            for before, scale in zip([scales[0], *scales], scales, strict=False)
+        )
+        # The mean style of each class, which truncation draws towards; `settle` keeps it.
+        self.register_buffer("mean_style", torch.zeros(max(1, config.code_dim), style))
+
+    def reset(self) -> None:
+        """Draw all weights anew from torch's global generator."""
+        for module in (*self.mapping, self.start):
+            nn.init.normal_(module.weight, 0, GAIN / math.sqrt(module.in_features))
+            nn.init.zeros_(module.bias)
+        if self.embed is not None:
+            nn.init.normal_(self.embed.weight)
+        for scale in self.scales:
+            scale.reset()
+
+    def style(self, z: Tensor, code: Tensor) -> Tensor:
+        """Noise N×z_dim and class code N×K (N×0 for a plain model) → styles N×W in float32."""
+        with torch.autocast(z.device.type, enabled=False):
+            x = normalise(z)
+            if self.embed is not None:
+                x = torch.cat([x, normalise(self.embed(code.to(z.dtype)))], 1)
+            for layer in self.mapping:
+                x = leaky_relu(layer(x), SLOPE)
+            return x
+
+    def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
+        """Seeds N and class codes N×K → what `paint` takes: how each style differs from the mean one of its class, and that.
+
+        `truncation` draws styles towards the mean by `latent.spread` of it (Karras et al. 2019, appendix B, where that factor
+        is ψ): the number means as much for styles as it does for noise. Raises UserError for a seed or truncation out of range.
+        """
+        z = latent.noise(seeds, self.config.z_dim, None).to(code.device)
+        mean = code @ self.mean_style if self.embed is not None else self.mean_style.expand(len(code), -1)
+        return latent.spread(truncation) * (self.style(z, code) - mean), mean
+
+    def paint(self, difference: Tensor, mean: Tensor) -> Tensor:
+        """What `latents` gave, or a point between two of them → pictures N×3×S×S, around [−1, 1]."""
+        return self.synthesise(difference + mean)
+
+    def synthesise(self, styles: Tensor, side: int | None = None) -> Tensor:
+        """Styles N×W, or N×L×W with one for each of the L scales → pictures N×3×S×S, around [−1, 1].
+
+        With a `side` below S the finer scales are left out: what training begins with. The range is not enforced.
+        """
+        count = len(self.scales) if side is None else _scales(side)
+        if styles.ndim == 2:
+            styles = styles[:, None].expand(-1, len(self.scales), -1)
+        channels = self.start.out_features // 16
+        x = self.start(styles[:, 0]).view(-1, channels, 4, 4).contiguous(memory_format=torch.channels_last)
+        picture = None
+        for number, scale in enumerate(self.scales[:count]):
+            x, picture = scale(x, picture, styles[:, number], number > 0)
+        return picture
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Draw with convolutions in `dtype` from now on, faster, with weights that are no longer looked at."""
+        for scale in self.scales:
+            scale.first.freeze(dtype)
+            scale.second.freeze(dtype)
+
+    def begin_coarse(self, side: int) -> None:
+        """Take the scales above `side` pixels out of the picture, until they have learnt to add to it."""
+        for scale in self.scales[_scales(side) :]:
+            nn.init.zeros_(scale.rgb_weight)
+
+    def forward(self, z: Tensor, code: Tensor, side: int | None = None) -> Tensor:
+        """Noise N×z_dim and class code N×K → pictures N×3×S×S, as `synthesise` gives them for the style of both."""
+        return self.synthesise(self.style(z, code), side)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Measure the mean style of each class over a fixed draw of noise: needed once the weights are what they will be."""
+        z = torch.randn(SETTLE, self.config.z_dim, generator=torch.Generator().manual_seed(0)).to(self.start.weight.device)
+        for number, code in enumerate(torch.eye(len(self.mean_style), device=z.device)):
+            code = code if self.config.code_dim else code[:0]
+            self.mean_style[number] = self.style(z, code.expand(len(z), -1)).mean(0)
+
+
+SETTLE = 4096  # noise vectors behind a mean style
+
+
+def _scales(side: int) -> int:
+    """How many scales it takes to `side` pixels: 1 for 4, 2 for 8, …"""
+    return (side // 4).bit_length()
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Rows N×W scaled to a mean square of 1, as the mapping network takes noise and embeddings."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+class Scale(nn.Module):
+    """Two modulated convolutions at one size, and what they add to the picture."""
+
+    def __init__(self, before: int, channels: int, style: int, smooth: bool) -> None:
+        super().__init__()
+        self.first, self.second = Modulated(before, channels, style, smooth), Modulated(channels, channels, style)
+        self.rgb = nn.Linear(style, channels)  # the modulation of the three 1×1 kernels below
+        self.rgb_weight, self.rgb_bias = nn.Parameter(torch.empty(3, channels)), nn.Parameter(torch.zeros(3))
+
+    def reset(self) -> None:
+        self.first.reset()
+        self.second.reset()
+        nn.init.normal_(self.rgb.weight, 0, 1 / math.sqrt(self.rgb.in_features))
+        nn.init.ones_(self.rgb.bias)
+        # Small, or a scale that knows nothing yet drowns the coarser ones.
+        nn.init.normal_(self.rgb_weight, 0, 0.1 / math.sqrt(self.rgb_weight.shape[1]))
+        nn.init.zeros_(self.rgb_bias)
+
+    def forward(self, x: Tensor, picture: Tensor | None, style: Tensor, enlarge: bool) -> tuple[Tensor, Tensor]:
+        x = self.second(self.first(x, style, enlarge), style, False)
+        kernels = (self.rgb(style)[:, :, None] * self.rgb_weight.T).to(x.dtype)  # N×C×3: cheaper than scaling x
+        n, channels, side, _ = x.shape
+        seen = torch.bmm(x.permute(0, 2, 3, 1).reshape(n, side * side, channels), kernels).float()
+        seen = (seen + self.rgb_bias).view(n, side, side, 3).permute(0, 3, 1, 2)
+        if picture is not None:
+            seen = seen + interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
+        return x, seen
+
+
+class Modulated(nn.Module):
+    """A 3×3 convolution whose input channels the style scales and whose output is scaled back (section 2.2); leaky ReLU."""
+
+    def __init__(self, before: int, channels: int, style: int, smooth: bool = False) -> None:
+        """`smooth` says how maps are enlarged: by repeating pixels, which leaves a grid, or with a low-pass filter."""
+        super().__init__()
+        self.smooth = smooth
+        self._frozen: tuple[Tensor, Tensor] | None = None
+        self.affine = nn.Linear(style, before)
+        self.weight, self.bias = nn.Parameter(torch.empty(channels, before, 3, 3)), nn.Parameter(torch.zeros(channels))
+
+    def reset(self) -> None:
+        nn.init.normal_(self.affine.weight, 0, 1 / math.sqrt(self.affine.in_features))
+        nn.init.ones_(self.affine.bias)
+        nn.init.normal_(self.weight, 0, 1 / math.sqrt(9 * self.weight.shape[1]))
+        nn.init.zeros_(self.bias)
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Keep the kernels in `dtype`, and what demodulation needs of them: nothing may change them from now on."""
+        kernels = self.weight.detach().to(dtype, memory_format=torch.channels_last)
+        self._frozen = kernels, self.weight.detach().square().sum((2, 3))
+
+    def forward(self, x: Tensor, style: Tensor, enlarge: bool) -> Tensor:
+        """Maps N×C×H×W and styles N×W → maps N×C'×H×W, or 2H×2W where they are enlarged first."""
+        kernels, energy = self._frozen or (self.weight.to(_kind(x)), self.weight.square().sum((2, 3)))
+        with torch.autocast(x.device.type, enabled=False):
+            scale = self.affine(style)
+            demodulation = GAIN * (scale.square() @ energy.T + 1e-8).rsqrt()
+        x = x.to(kernels.dtype) * scale.to(kernels.dtype)[:, :, None, None]
+        # The scaling comes first: it then touches a quarter of the pixels.
+        if enlarge and self.smooth:
+            x = low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2))
+        else:
+            x = conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
+        x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
+        return leaky_relu(x, SLOPE, inplace=True)
+
+
+def low_pass(x: Tensor) -> Tensor:
+    """Maps N×C×(2H+1)×(2W+1) of a transposed convolution of stride 2 → N×C×2H×2W, filtered by [1 3 3 1]/4 along both axes.
+
+    Inside the map this equals bilinear enlarging before the convolution (filters commute), at a quarter of its products
+    (StyleGAN2 enlarges in this order too).
+    """
+    channels = x.shape[1]
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
+    x = conv2d(x, taps.view(1, 1, 4, 1).expand(channels, 1, 4, 1), padding=(1, 0), groups=channels)
+    return conv2d(x, taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), padding=(0, 1), groups=channels)
+
+
+def _kind(x: Tensor) -> torch.dtype:
+    """What convolutions compute in here: autocast's type where that is on."""
+    on = torch.is_autocast_enabled(x.device.type)
+    return torch.get_autocast_dtype(x.device.type) if on else x.dtype

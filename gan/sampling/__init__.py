@@ -1,0 +1,1 @@
+"""A loaded model → flowers: the sampler, files, interpolation, directions, inversion."""

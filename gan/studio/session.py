@@ -1,0 +1,120 @@
+"""A loaded model and all that the page and the API get from it, as values and files. Knows nothing of widgets."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from gan.evaluation.scores import headline
+from gan.hub import loader
+from gan.networks import latents
+from gan.sampling import sample_files, settings
+from gan.sampling.sampler import Flower, Sampler
+from gan.studio.host_photos import PhotoFolder
+from gan.studio.i18n import say
+from gan.utils import images
+from gan.utils.files import replace
+
+
+class Studio:
+    """What every tab draws through."""
+
+    def __init__(self, model: loader.Model, notice: str | None = None, photos: Path | None = None) -> None:
+        """`notice` is a sentence to show on the page, `photos` a folder with a sub-folder for each class.
+
+        Raises UserError for a folder without usable photos.
+        """
+        self.model, self.notice = model, notice
+        self.photos = PhotoFolder(photos, model.generator.config) if photos else None
+        self.sampler = Sampler(model.generator)
+        self.config = self.sampler.config
+        self.classes = self.config.classes
+        self.truncation = latents.default_truncation(self.config.scores)
+        self.name = model.title
+        # A film is drawn once and then encoded in up to three ways.
+        self.frames = lru_cache(maxsize=8)(self._frames)
+
+    def status(self, language: str = "en") -> str:
+        """The line that says which weights are loaded."""
+        source = say(f"source_{self.model.source}", language)
+        revision, size = self.model.revision[:12], self.config.resolution
+        line = say("status", language, name=self.name, source=source, revision=revision, size=size)
+        judged = headline(self.config.scores)
+        return f"{line} · {judged}" if judged else line
+
+    # ---------------------------------------------------------------------------------------------------------- flowers
+
+    def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
+        """`flowers` drawn, each as the page's script takes it: picture, file name, and what `settings.describe` says."""
+        return [{"src": data_url(png), **self.item(flower)} for flower, _, png in self.files(flowers)]
+
+    def item(self, flower: Flower) -> dict[str, Any]:
+        """What an item says of a flower beside its picture."""
+        return {"name": f"{self.stem(flower)}.png", **settings.describe(flower, self.classes)}
+
+    def pictures(self, wanted: settings.Generate) -> list[tuple[Flower, str, bytes]]:
+        """(flower, file name, PNG file) for every picture of the grid."""
+        return self.files(wanted.flowers(self.classes))
+
+    def files(self, flowers: Sequence[Flower]) -> list[tuple[Flower, str, bytes]]:
+        """(flower, file name, PNG file) for each of `flowers`."""
+        return [
+            (flower, f"{self.stem(flower)}.png", images.png(picture, self.about(flower)))
+            for flower, picture in zip(flowers, self.sampler.draw(flowers), strict=True)
+        ]
+
+    def about(self, flower: Flower | None = None) -> dict[str, Any]:
+        """What a PNG file says about where it comes from."""
+        return sample_files.about(self.model, flower)
+
+    def stem(self, flower: Flower) -> str:
+        """File name of a flower, without its ending."""
+        return sample_files.stem(flower, self.classes)
+
+    # ------------------------------------------------------------------------------------------------------------ films
+
+    def _frames(self, wanted: settings.Interpolate) -> np.ndarray:
+        return self.sampler.path(*wanted.ends(self.classes), wanted.steps, wanted.path, wanted.loop)
+
+    def film(self, wanted: settings.Interpolate, kind: str) -> tuple[str, bytes]:
+        """(file name, content) of a film as `png` (a filmstrip), `gif` or `mp4`."""
+        frames = list(self.frames(wanted))
+        if kind == "png":
+            about = {**self.about(), **settings.to_address(self.classes, wanted)}
+            content = images.png(images.filmstrip(frames), about)
+        else:
+            content = {"gif": images.gif, "mp4": images.mp4}[kind](frames)
+        start, end = wanted.ends(self.classes)
+        return f"{settings.file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
+
+    def archive(self, wanted: settings.Generate) -> tuple[str, bytes]:
+        """(file name, content) of a ZIP with every picture of the grid."""
+        stem = settings.file_stem("flowers", wanted.seed, f"{wanted.side}x{wanted.side}")
+        return f"{stem}.zip", images.zipped((name, png) for _, name, png in self.pictures(wanted))
+
+
+def data_url(content: bytes, kind: str = "image/png") -> str:
+    """A file as an address that holds it: no file on the server, and no second request."""
+    return f"data:{kind};base64," + base64.b64encode(content).decode()
+
+
+def cached(name: str, content: bytes) -> str:
+    """Path of a file in the framework's cache, in a folder named after its content, so that no two visitors share a name."""
+    path = Path(gr.utils.get_upload_folder()) / hashlib.sha256(content).hexdigest() / name
+    try:
+        os.utime(path)  # it is there: young again, so that it outlives this download
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        replace(file.name, path)  # whole or not at all, while others may be reading
+    return str(path)

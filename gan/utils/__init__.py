@@ -1,0 +1,1 @@
+"""Files, images, devices, processes, formatting and plots: what knows nothing of GANs."""

@@ -1,0 +1,55 @@
+"""Which device a run uses and which precision it is fast in."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from gan.errors import UserError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called `name`; "auto" takes CUDA, then Apple's MPS, then the CPU. Raises UserError for one not here."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UserError(f"--device {name} is not to be had on this computer; use auto, cpu, cuda or mps.") from None
+    return device
+
+
+def pick_precision(device: torch.device, name: str = "auto") -> str:
+    """ "bf16" where the processor multiplies bf16 natively, else "fp32"; any other `name` is returned as it is."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type == "cpu" and platform.machine() in ("x86_64", "AMD64"):
+        # PyTorch has no public question for this; without an answer fp32 is always right.
+        asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return "bf16" if any(ask() for ask in asked if ask) else "fp32"
+    return "fp32"
+
+
+def describe(device: torch.device, processes: int = 1) -> str:
+    """A line for plans and cards: the processor's name and how much of it is used, by each of so many processes."""
+    if processes > 1:
+        return f"{processes} × {describe(device)}"
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"Apple {platform.machine()} (MPS)"
+    return f"{_processor()}, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

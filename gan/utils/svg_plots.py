@@ -1,0 +1,246 @@
+"""Small plots as SVG for a page of HTML. Places are shares of the width, sizes are pixels: text stays legible on any screen.
+
+The page's style sheet says how the classes `plot`, `model`, `real` and so on look, and leaves room around a plot for what
+stands outside it (the names of ticks and axes).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+
+from gan.utils.formatting import known, rounded
+
+STYLE = Path(__file__).with_suffix(".css")  # the style sheet of all plots
+HEIGHT = 220  # of a plot, in pixels
+NARROW = 290  # the least width of a plot, in pixels: what does not collide there collides nowhere
+LETTER = 6.4  # the width of a letter at 12 pixels, rather too wide than too narrow
+_EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_HEAD = Markup('<svg class="plot {kind}" role="img" aria-label="{title}" height="{height}">')
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a plot: what it measures, from where to where, evenly or by roots or powers of ten."""
+
+    title: str
+    low: float
+    high: float
+    kind: str = "linear"  # "linear", "root" (from 0 on) or "log" (above 0)
+    names: Mapping[float, str] = field(default_factory=dict)  # values to name instead of round ones
+
+    def at(self, value: float) -> float:
+        """Where `value` stands, from 0 (left or bottom) to 1; what lies beyond an end stands at the end."""
+        low, high, value = (self._bend(x) for x in (self.low, self.high, value))
+        return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.0
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(place from 0 to 1, name), at most seven, none of them too near to the one before."""
+        if self.names:
+            found = sorted(self.names.items())
+        elif self.kind == "log":
+            low, high = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+            found = [(10.0**power, _power(power)) for power in range(low, high + 1, max(1, math.ceil((high - low) / 5)))]
+        else:
+            step = _step((self.high - self.low) / 5)
+            first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+            found = [(i * step, _round(i * step, step)) for i in range(first, last + 1)]
+        kept: list[tuple[float, str]] = []
+        for place, name in ((self.at(value), name) for value, name in found):
+            if not kept or place - kept[-1][0] >= 0.1:
+                kept.append((place, name))
+        return kept
+
+    def _bend(self, value: float) -> float:
+        if self.kind == "root":
+            return math.sqrt(max(value, 0.0))
+        return math.log10(max(value, 1e-300)) if self.kind == "log" else value
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points (x, y) joined by a line; `kind` is "model" or "real". `errors` are drawn as whiskers, `labels` beside dots."""
+
+    name: str
+    kind: str
+    points: Sequence[tuple[float, float]]
+    errors: Sequence[float | None] = ()
+    labels: Sequence[str] = ()
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One value on a scale, with its name and its figure in words; the `main` one is what the scale is about."""
+
+    name: str
+    value: float
+    text: str
+    error: float | None = None
+    main: bool = False
+
+
+def span(values: Sequence[float | None], title: str, kind: str = "linear") -> Axis:
+    """An axis that holds all of `values` that are known; with 0, or over whole powers of ten where `kind` is "log"."""
+    there = [value for value in values if known(value)]
+    if kind == "log":
+        low, high = (round_(math.log10(end)) for round_, end in ((math.floor, min(there)), (math.ceil, max(there))))
+        return Axis(title, 10.0**low, 10.0 ** max(high, low + 1), kind)
+    return Axis(title, min([0.0, *there]), max([0.0, *there]) * 1.04 or 1.0, kind)
+
+
+def stairs(edges: Sequence[float], values: Sequence[float]) -> list[tuple[float, float]]:
+    """The outline of a histogram: N+1 `edges`, N `values` → the points of its steps, from and to 0."""
+    corners = [(edge, value) for i, value in enumerate(values) for edge in (edges[i], edges[i + 1])]
+    return [(edges[0], 0.0), *((x, y) for x, y in corners), (edges[-1], 0.0)]
+
+
+def lines(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
+    """A plot of `series` with a legend, both axes and their ticks; `title` is what it is called to those who cannot see it."""
+    body = [
+        _HEAD.format(kind="lines", title=title, height=HEIGHT),
+        _frame(x, y, -32 if len(series) > 1 else -12),
+        _legend(series),
+    ]
+    for one in series:
+        points = " ".join(f"{1000 * x.at(a):.1f},{1000 - 1000 * y.at(b):.1f}" for a, b in one.points)
+        body.append(
+            # A drawing of its own, stretched to the plot: points of a line cannot be shares of a width.
+            Markup(
+                '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none" overflow="visible">'
+                '<polyline class="{}" points="{}" vector-effect="non-scaling-stroke"/></svg>'
+            ).format(one.kind, points)
+        )
+        body += [_whisker(x.at(a), y, b, error) for (a, b), error in zip(one.points, one.errors) if error]
+        body += [_dot(x.at(a), 1 - y.at(b), one.kind) for a, b in one.points if one.dots]
+        body.append(_labels([(x.at(a), 1 - y.at(b), name) for (a, b), name in zip(one.points, one.labels)]))
+    return Markup("").join([*body, Markup("</svg>")])
+
+
+def scale(title: str, axis: Axis, marks: Sequence[Mark]) -> Markup:
+    """A line with `marks` on it: the main one is named above, the others below, moved apart where they would collide."""
+    body = [_HEAD.format(kind="scale", title=title, height=88)]
+    body.append(Markup('<line class="axis" x1="0" x2="100%" y1="32" y2="32"/>'))
+    below, main = [mark for mark in marks if not mark.main], [mark for mark in marks if mark.main]
+    for mark, (x, anchor) in zip(below, _apart([(axis.at(mark.value), _width(mark.name, mark.text)) for mark in below])):
+        body.append(
+            Markup(
+                '<line class="tick" x1="{0}" x2="{0}" y1="26" y2="38"/><line class="leader" x1="{0}" y1="38" x2="{1}" y2="52"/>'
+                '<text x="{1}" y="66" text-anchor="{2}">{3}</text><text x="{1}" y="82" text-anchor="{2}">{4}</text>'
+            ).format(_percent(axis.at(mark.value)), _percent(x), anchor, mark.name, mark.text)
+        )
+    for mark in main:
+        if mark.error:
+            ends = [_percent(axis.at(mark.value + sign * mark.error)) for sign in (-1, 1)]
+            body.append(Markup('<line class="whisker model" x1="{}" x2="{}" y1="32" y2="32"/>').format(*ends))
+        body.append(_dot(axis.at(mark.value), None, "model"))
+        words = f"{mark.name} {mark.text}"
+        [(x, anchor)] = _apart([(axis.at(mark.value), _width(words))])
+        body.append(Markup('<text class="main" x="{}" y="14" text-anchor="{}">{}</text>').format(_percent(x), anchor, words))
+    return Markup("").join([*body, Markup("</svg>")])
+
+
+# --------------------------------------------------------------------------------------------------------- the parts
+
+
+def _frame(x: Axis, y: Axis, top: int) -> Markup:
+    body = [Markup('<text class="title" x="-40" y="{}">{}</text>').format(top, y.title)]
+    body.append(Markup('<text class="title" x="100%" y="{}" text-anchor="end">{}</text>').format(HEIGHT + 36, x.title))
+    for place, name in y.ticks():
+        body.append(
+            Markup(
+                '<line class="rule" x1="0" x2="100%" y1="{0}" y2="{0}"/>'
+                '<text x="-8" y="{0}" dy="4" text-anchor="end">{1}</text>'
+            ).format(_percent(1 - place), name)
+        )
+    for place, name in x.ticks():
+        body.append(
+            Markup(
+                '<line class="tick" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/><text x="{0}" y="{3}" text-anchor="middle">{4}</text>'
+            ).format(_percent(place), HEIGHT, HEIGHT + 4, HEIGHT + 18, name)
+        )
+    return Markup("").join([*body, Markup('<line class="axis" x1="0" x2="100%" y1="100%" y2="100%"/>')])
+
+
+def _legend(series: Sequence[Series]) -> Markup:
+    """What each kind of line stands for, above the plot; nothing where there is one alone."""
+    entry = Markup('<line class="swatch {0}" x1="{1}" x2="{2}" y1="-16" y2="-16"/><text x="{3}" y="-12">{4}</text>')
+    entries, left = [], -40.0
+    for one in series if len(series) > 1 else ():
+        entries.append(entry.format(one.kind, left, left + 20, left + 26, one.name))
+        left += 44 + LETTER * len(one.name)
+    return Markup("").join(entries)
+
+
+def _labels(labels: Sequence[tuple[float, float, str]]) -> Markup:
+    """Names beside points, the first and then the last ones first; one that would cover another is left out."""
+    body, taken = [], []
+    for left, top, name in [*labels[:1], *labels[:0:-1]]:
+        if any(abs(left - x) < 0.11 and abs(top - y) < 0.065 for x, y in taken):
+            continue
+        taken.append((left, top))
+        side, anchor = (12, "end") if left > 0.85 else (6, "start")
+        down = 18 if top < 0.06 else -7  # above the highest points there is the legend
+        form = Markup('<text x="{}" y="{}" dx="{}" dy="{}" text-anchor="{}">{}</text>')
+        body.append(form.format(_percent(left), _percent(top), side, down, anchor, name))
+    return Markup("").join(body)
+
+
+def _dot(left: float, top: float | None, kind: str) -> Markup:
+    """A filled circle; `top` None is the line of a scale."""
+    height = "32" if top is None else _percent(top)
+    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(kind, _percent(left), height, 6 if top is None else 4)
+
+
+def _whisker(left: float, y: Axis, value: float, error: float) -> Markup:
+    ends = [_percent(1 - y.at(value + sign * error)) for sign in (-1, 1)]
+    return Markup('<line class="whisker model" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_percent(left), *ends)
+
+
+def _apart(labels: Sequence[tuple[float, float]]) -> list[tuple[float, str]]:
+    """Labels (place, width), all shares of a line → (place, anchor): near theirs, whole on the line, none over another.
+
+    One that had to move hangs from the side it moved from, so that it stays near its mark on a wider screen.
+    """
+    order = sorted(range(len(labels)), key=lambda i: labels[i][0])
+    middles, free = [0.0] * len(labels), 0.0
+    for i in order:
+        middles[i] = max(labels[i][0], free + labels[i][1] / 2)
+        free = middles[i] + labels[i][1] / 2
+    free = 1.0
+    for i in reversed(order):
+        middles[i] = min(middles[i], free - labels[i][1] / 2)
+        free = middles[i] - labels[i][1] / 2
+    found = []
+    for (place, width), middle in zip(labels, middles):
+        moved = (middle > place) - (middle < place)
+        found.append((middle - moved * width / 2, {1: "start", 0: "middle", -1: "end"}[moved]))
+    return found
+
+
+def _width(*words: str) -> float:
+    """The width of a label of these lines, as a share of the narrowest plot."""
+    return (max(len(line) for line in words) + 1.5) * LETTER / NARROW
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _step(least: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is `least` or more."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+def _round(value: float, step: float) -> str:
+    """`value` with the digits that its neighbours on the axis differ in."""
+    return rounded(value, max(0, -math.floor(math.log10(step) + 1e-9)) if abs(value) > step / 2 else 0)
+
+
+def _power(power: int) -> str:
+    return "1" if power == 0 else f"10{str(power).translate(_EXPONENTS)}"
