@@ -61,10 +61,10 @@ def _limits() -> str:
     """What a visitor cannot go beyond, as one text for the help."""
     side, drawn, made = settings.MAX_SIDE, DRAW["concurrency_limit"], FILM["concurrency_limit"]
     return (
-        f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {collection.MOST} flowers a contact sheet, "
-        f"{inversion.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are drawn and "
-        f"{made} films or files made at once, {QUEUE} wait; a request has at most {middleware.MAX_BODY >> 10} KiB, and no file is "
-        "ever uploaded."
+        f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {collection.MOST} flowers a contact "
+        f"sheet, {inversion.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are "
+        f"drawn and {made} films or files made at once, {QUEUE} wait; a request has at most {middleware.MAX_BODY >> 10} KiB, "
+        "and no file is ever uploaded."
     )
 
 

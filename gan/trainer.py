@@ -48,9 +48,9 @@ class Stats:
 class Trainer:
     """Trains a generator against a critic on photos.
 
-    Step s draws all its randomness from (seed, s) and the photos follow from the count of images seen, so a resumed run
-    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit. Several processes (distributed.py) take a step
-    together, each with its rows of the batch; their networks stay the same.
+    Step s draws all its randomness from (seed, s), and the photos follow from the count of images seen, so a resumed run
+    continues exactly: on the CPU N + M steps equal N, stop, resume, M, bit for bit. Several processes (utils/distributed.py)
+    take a step together, each with its rows of the batch; their networks stay the same.
     """
 
     def __init__(

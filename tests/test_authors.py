@@ -1,4 +1,4 @@
-"""`gan.hub.paper_weights`: files with the keys and shapes of the paper authors' eight, written here by networks of their own."""
+"""`gan.hub.paper_weights`: files with the keys and shapes of the authors' eight, written here by networks of their own."""
 
 from __future__ import annotations
 

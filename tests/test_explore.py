@@ -231,8 +231,9 @@ def test_forged_sliders_are_refused(value):
 
 @pytest.mark.parametrize(
     "check, value",
-    [(explore_state.check_direction, 6), (explore_state.check_direction, "1"), (explore_state.check_step, 0), (explore_state.check_step, None),
-     (explore_state.check_degree, 101), (explore_state.check_degree, 0.5), (lambda name: explore_state.check_class(CLASSES, name), "All"),
+    [(explore_state.check_direction, 6), (explore_state.check_direction, "1"), (explore_state.check_step, 0),
+     (explore_state.check_step, None), (explore_state.check_degree, 101), (explore_state.check_degree, 0.5),
+     (lambda name: explore_state.check_class(CLASSES, name), "All"),
      (lambda name: explore_state.check_class(CLASSES, name), "rose"),
      (lambda seed: explore_state.check_fine(CLASSES, CLASSES[0], seed, 0, 6), -1),
      (lambda count: explore_state.check_fine(CLASSES, CLASSES[0], 0, count, 0), 1)],

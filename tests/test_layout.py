@@ -1,4 +1,4 @@
-"""gan.data.layout: folders that are no sub-folder for each class are recognised, never trained on by guess, and said how to name."""
+"""gan.data.layout: folders that hold no sub-folder for each class are recognised, and never trained on by guess."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import gan.features
 import numpy as np
 import pytest
 import torch
@@ -19,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from gan.__main__ import main
 from gan.data.decode import prepare
 from gan.errors import UserError
-from gan.evaluation import photo_index
+from gan.evaluation import features, photo_index
 from gan.evaluation.features import FeatureNetwork
 from gan.evaluation.reference import load_reference
 from gan.hub import loader
 from gan.hub.checkpoint import MEMORY, save_model
+from gan.networks import backbones
 from gan.studio.host_photos import PhotoFolder
 
 COUNT, HELD = 30, 12
@@ -190,7 +190,7 @@ def test_a_file_over_the_limit_is_neither_written_nor_opened(tmp_path, found, co
 
 
 def test_the_command_writes_what_the_training_left_out(tmp_path, model, photos, monkeypatch, capsys, config, found):
-    monkeypatch.setattr(gan.features, "find_network", lambda name, device=None: NETWORK)
+    monkeypatch.setattr(features, "find_network", lambda name, device=None: NETWORK)
     own = shutil.copytree(model, tmp_path / "tiny")
     assert main(["remember", str(own), str(photos)]) == 0
     said = capsys.readouterr()
@@ -203,7 +203,7 @@ def test_the_command_writes_what_the_training_left_out(tmp_path, model, photos, 
     (("MODEL", "no/such/folder"), "there is no folder"), (("nobody/none", "PHOTOS"), ""), (("none", "PHOTOS"), "no model"),
 ])  # fmt: skip
 def test_what_goes_wrong_is_one_sentence(model, photos, monkeypatch, capsys, words, sentence):
-    monkeypatch.setattr(gan.features, "find_network", lambda name, device=None: NETWORK)
+    monkeypatch.setattr(features, "find_network", lambda name, device=None: NETWORK)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = [{"MODEL": str(model), "PHOTOS": str(photos)}.get(word, word) for word in words]
     assert main(["remember", *words]) == 2
@@ -266,7 +266,7 @@ def test_bundled_models_remember_their_photos(name):
     config = loader.load(name).generator.config
     known = photo_index.read(loader.CHECKPOINTS / name, config)
     assert (loader.CHECKPOINTS / name / MEMORY).stat().st_size <= 2_000_000
-    assert known.network_digest == gan.features._WHEELS[known.network].digest
+    assert known.network_digest == backbones.WHEELS[known.network].digest
     assert [int(count) for count in torch.bincount(known.trained.labels)] == [
         config.trained["photos"][c] for c in config.classes
     ]

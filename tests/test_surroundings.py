@@ -17,7 +17,8 @@ PROXY = "http://127.0.0.1:9"  # nobody answers there
 ODD = {
     "http_proxy": PROXY, "https_proxy": PROXY, "all_proxy": "socks://127.0.0.1:9/", "ALL_PROXY": "socks5h://127.0.0.1:9",
     "NO_PROXY": "localhost,[::1],127.0.0.0/8", "GRADIO_SERVER_PORT": "", "GRADIO_NUM_PORTS": "many",
-    "GRADIO_SERVER_NAME": "::1", "GRADIO_SHARE": "true", "GRADIO_SSR_MODE": "true", "GRADIO_MCP_SERVER": "true", "GRADIO_ALLOWED_PATHS": "/etc",
+    "GRADIO_SERVER_NAME": "::1", "GRADIO_SHARE": "true", "GRADIO_SSR_MODE": "true", "GRADIO_MCP_SERVER": "true",
+    "GRADIO_ALLOWED_PATHS": "/etc",
     "GRADIO_ANALYTICS_ENABLED": "True", "GRADIO_HEARTBEAT_INTERVAL": "soon",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""gan.networks.backbones against the same networks written out with their batch norms, and against what their weights should know."""
+"""gan.networks.backbones against the same networks with their batch norms, and against what their weights should know."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import gan
 from gan.errors import UserError
 from gan.evaluation import features
+from gan.networks import backbones
 from gan.networks.backbones import ARCHITECTURES, Trunk
 from gan.sampling.sampler import Flower, Sampler
 from gan.utils.safe_load import load_pickle
@@ -119,8 +120,8 @@ def written_out(name: str) -> nn.Module:
 
 def published(name: str) -> dict[str, Tensor]:
     """The tensors of the installed file."""
-    wheel = features._WHEELS[name]
-    return load_pickle(features.distribution(wheel.distribution).locate_file(wheel.file))
+    wheel = backbones.WHEELS[name]
+    return load_pickle(backbones.distribution(wheel.distribution).locate_file(wheel.file))
 
 
 def seen(network: nn.Module, images: Tensor) -> Tensor:

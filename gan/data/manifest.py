@@ -21,7 +21,8 @@ from gan.utils.names import composed, printable
 
 KEPT = "kept"
 COLUMNS = ("file", "class", "verdict")
-# How any other verdict begins: what people write, what the doctor finds, and why a file cannot be used (decode.py, image_folder.py).
+# How any other verdict begins: what people write, what the doctor finds, and why a file cannot be used (decode.py,
+# image_folder.py).
 _LEFT_OUT = (
     "left out", "near-duplicate of", "also in the class", "blurred", "too small", "too large", "empty file", "not a ",
     "broken link", "cannot be read", "heic", "truncated", "damaged", "floating-point", "lies beside", "a link to",

@@ -119,9 +119,9 @@ def check_publishing(repo: str) -> None:
 def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
-    Only the files of a model, its critic, what it remembers of its photos (photo_index.py) and the pictures of its growth are sent,
-    never the state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is by
-    default that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
+    Only the files of a model, its critic, what it remembers of its photos (photo_index.py) and the pictures of its growth are
+    sent, never the state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is
+    by default that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 

@@ -83,8 +83,8 @@ def interpolate(
     """Check values of any type, as the API takes them. Raises UserError with a sentence about the first bad one."""
     return Interpolate(
         check_label(classes, from_label), latents.check_seed(from_seed), check_label(classes, to_label),
-        latents.check_seed(to_seed), check_truncation(truncation), latents.check_path(path), check_steps(steps), check_loop(loop),
-        str(from_extras or ""), str(to_extras or ""),
+        latents.check_seed(to_seed), check_truncation(truncation), latents.check_path(path), check_steps(steps),
+        check_loop(loop), str(from_extras or ""), str(to_extras or ""),
     )  # fmt: skip
 
 

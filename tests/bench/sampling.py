@@ -4,8 +4,8 @@
 
 One, sixteen and forty-nine pictures a turn, in turns, medians. The authors' way: float32, PyTorch's default layout, norms of
 their own, one pass of all pictures on as many threads as the sampler has. Ours: the same network, and the flagship, drawn by
-`gan.sampling.sampler`; with --fp32 as on a processor that has no bf16. Ratios of one machine at one time: say which, and what else it
-did.
+`gan.sampling.sampler`; with --fp32 as on a processor that has no bf16. Ratios of one machine at one time: say which, and
+what else it did.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
+from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
@@ -111,9 +112,5 @@ def _names() -> tuple[str, ...]:
     """The classes that the paper's conditional stages know, as their configurations say, without loading them."""
     from gan.hub.checkpoint import read_config
 
-    found = [
-        read_config(ladder_stages.hub.CHECKPOINTS / name).classes
-        for name in ladder_stages.STAGES
-        if name in ladder_stages.hub.bundled()
-    ]
+    found = [read_config(loader.CHECKPOINTS / name).classes for name in ladder_stages.STAGES if name in loader.bundled()]
     return max(found, key=len, default=("all",))
