@@ -1,5 +1,5 @@
 # make demo: the app on port 7860 with bundled weights.  make test: every test.  make test-lowest: those that hang on Gradio and
-# torch, on the lowest releases allowed.
+# torch, on the lowest releases allowed.  make mutate: are the tests strict enough? (takes hours)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PYTEST := -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 ON_GRADIO := accessibility app browser* end_to_end studio yours
 ON_TORCH := augment bundled checkpoint export features latent losses matching metrics networks projected sampler style trainer trunk versions
 
-.PHONY: demo test test-lowest clean
+.PHONY: demo test test-lowest mutate clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py
@@ -20,6 +20,11 @@ test: $(VENV)/.dev
 test-lowest: $(LOWEST)/.done
 	$(LOWEST)/bin/python -c "import gradio, torch; print('gradio', gradio.__version__, 'and torch', torch.__version__)"
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python $(PYTEST) $(patsubst %,tests/test_%.py,$(ON_GRADIO) $(ON_TORCH))
+
+mutate: $(VENV)/.dev
+	$(BIN)/python -m pip install -q -r requirements-mutate.txt
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
