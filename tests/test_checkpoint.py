@@ -1,12 +1,16 @@
 """What is on disk: atomic writes, models in single and half precision, snapshots."""
 
+import errno
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from gan.config import ModelConfig
 from gan.errors import UserError
-from gan.generator import Generator, one_hot
+from gan.generator import Generator, make_generator, one_hot
 from gan.hub import checkpoint
 from gan.networks.layers import init_weights
 from gan.presets import from_preset
@@ -57,6 +61,45 @@ def test_half_precision_halves_the_file_and_loads_in_single(generator, tmp_path)
     assert (draw(loaded) - draw(generator)).abs().max() < 1e-2
 
 
+def test_half_precision_is_for_what_has_two_axes_or_more(tmp_path):
+    """Of biases and norms there is little, and much hangs on it."""
+    layers = ("M>8", "M>8", "S>8", "S>8", "S>8")
+    generator = make_generator(ModelConfig("small", 16, ("a", "b"), layers, z_dim=8).validate())
+    generator.reset()
+    checkpoint.save_model(tmp_path, generator, generator.config, half=True)
+    stored = checkpoint.read_weights(tmp_path / checkpoint.WEIGHTS)
+    assert {value.ndim for value in stored.values()} >= {1, 2, 4}
+    assert all((value.dtype == torch.float16) == (value.ndim > 1) for value in stored.values())
+
+
+def test_the_configuration_is_text_that_a_person_reads(generator, tmp_path):
+    config = replace(generator.config, classes=("дзвоник", "rose"))
+    checkpoint.save_config(tmp_path, config)
+    text = (tmp_path / checkpoint.CONFIG).read_text(encoding="utf-8")
+    assert '\n  "classes": [\n    "дзвоник",\n' in text and text.endswith("}\n")
+    assert checkpoint.read_config(tmp_path) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda state: state.pop("gen.0.0.weight"), "gen.0.0.weight"),
+        (lambda state: state.update(extra=torch.zeros(1)), "extra"),
+        (lambda state: state.update({"gen.0.0.weight": state["gen.0.0.weight"].long()}), "holds torch.int64 where"),
+        (lambda state: state.update({"gen.0.0.weight": state["gen.0.0.weight"].to(torch.float8_e5m2)}), "float8_e5m2"),
+        (lambda state: state.update({name: state[name].int() for name in state if "num_" in name}), "holds torch.int32"),
+    ],
+    ids=["missing", "extra", "another kind", "unknown floats", "unknown whole numbers"],
+)
+def test_tensors_that_do_not_fit_are_refused_and_named(generator, change, says):
+    wanted = generator.state_dict()
+    assert checkpoint.fit(dict(wanted), wanted, "here").keys() == wanted.keys()
+    state = dict(wanted)
+    change(state)
+    with pytest.raises(UserError, match=says):
+        checkpoint.fit(state, wanted, "here")
+
+
 def test_weights_that_are_no_numbers_are_refused(generator, tmp_path):
     with torch.no_grad():
         generator.gen[0][0].weight[0, 0] = float("nan")
@@ -91,3 +134,37 @@ def test_snapshots_hold_data_only(tmp_path):
     torch.save([1, 2, 3], tmp_path / checkpoint.SNAPSHOT)
     with pytest.raises(UserError, match="not a snapshot"):
         checkpoint.load_snapshot(tmp_path)
+
+
+def test_a_snapshot_replaces_the_one_before_only_where_that_is_kept(tmp_path):
+    for images in (1, 2):
+        checkpoint.save_snapshot(tmp_path, {"images_seen": images})
+    checkpoint.save_snapshot(tmp_path, {"images_seen": 3}, keep=False)
+    both = (checkpoint._read_snapshot(tmp_path / name) for name in (checkpoint.SNAPSHOT, checkpoint.BEFORE))
+    assert [state["images_seen"] for state in both] == [3, 1]
+
+
+@pytest.mark.parametrize("state", [{"weights": 1}, [1], {}], ids=["no images", "a list", "nothing"])
+def test_a_whole_file_that_is_no_snapshot_is_named_as_such(tmp_path, state):
+    torch.save(state, tmp_path / checkpoint.SNAPSHOT)
+    with pytest.raises(UserError, match="is not a snapshot of a run"):
+        checkpoint.load_snapshot(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "passed_over"), [(errno.EIO, True), (errno.EACCES, False)])
+def test_only_a_disk_that_has_lost_it_makes_a_snapshot_a_damaged_one(tmp_path, monkeypatch, number, passed_over):
+    for images in (1, 2):
+        checkpoint.save_snapshot(tmp_path, {"images_seen": images})
+    whole = Path.open
+
+    def opened(self, *arguments, **named):
+        if self.name == checkpoint.SNAPSHOT:
+            raise OSError(number, os.strerror(number), str(self))
+        return whole(self, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    if passed_over:
+        assert checkpoint.load_snapshot(tmp_path)["images_seen"] == 1
+    else:
+        with pytest.raises(UserError, match="cannot be read"):
+            checkpoint.load_snapshot(tmp_path)

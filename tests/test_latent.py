@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import struct
 
 import pytest
 import torch
@@ -65,7 +67,21 @@ def _angle(a: torch.Tensor, b: torch.Tensor) -> float:
 @pytest.mark.parametrize("end", [[0.0, 0.0], [-1.0, 0.0], [2.0, 0.0]])
 def test_without_an_arc_the_path_is_straight(end):
     start, end = torch.tensor([1.0, 0.0]), torch.tensor(end)
-    assert torch.allclose(latents.spherical(start, end, 0.25), 0.75 * start + 0.25 * end)
+    for a, b in ((start, end), (end, start)):
+        assert torch.allclose(latents.spherical(a, b, 0.25), 0.75 * a + 0.25 * b)
+
+
+def test_neither_has_a_vector_an_arc_to_a_multiple_of_itself():
+    """Whatever their lengths round to: of some the cosine comes out above 1 or below −1."""
+    for start in latents.noise(SEEDS, 64, None):
+        for factor in (2.0, -2.0):  # exact, so that nothing but the cosine rounds
+            assert torch.allclose(latents.spherical(start, factor * start, 0.25), (0.75 + 0.25 * factor) * start)
+
+
+def test_the_two_numbers_without_an_inverse_are_noise_too(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([0.0, 1.0], dtype=torch.float64))
+    low, high = latents.noise([1], 2, None)[0].tolist()
+    assert -8 < low < -6 and 6 < high < 8
 
 
 def test_positions_of_a_path_and_of_a_loop():
@@ -85,6 +101,59 @@ def test_a_loop_of_any_length_holds_both_ends_once(steps):
     assert at[0] == 0 and at[:top] == sorted(at[:top]) and at[top:] == sorted(at[top:], reverse=True)
     if steps % 2 == 0:
         assert at[1:] == at[:0:-1]
+
+
+# ------------------------------------------------------------------------------------------------------------- shifts
+
+
+def text_of(scale: float, steps: list[int]) -> str:
+    """The text of a shift, built by hand."""
+    return base64.urlsafe_b64encode(struct.pack("<f", scale) + struct.pack(f"{len(steps)}b", *steps)).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("steps", [[127], [127, -64], [-127, 64, 0], [1, 2, -127, 4], list(range(-127, 128))])
+def test_a_shift_is_its_scale_and_a_byte_a_step(steps):
+    """At every number of letters that base64 pads in another way."""
+    shift = torch.tensor(steps) * 0.25
+    text = latent.write_shift(shift)
+    assert text == text_of(0.25, steps) and torch.equal(latent.read_shift(text, len(steps)), shift)
+
+
+def test_a_shift_between_two_steps_goes_to_the_nearer_one():
+    assert latent.write_shift(torch.tensor([127.0, 0.4, 0.6, -0.6]) / 4) == text_of(0.25, [127, 0, 1, -1])
+
+
+def test_no_shift_is_the_empty_text():
+    assert latent.write_shift(torch.zeros(5)) == "" and torch.equal(latent.read_shift("", 5), torch.zeros(5))
+
+
+def test_the_farthest_shift_is_read_and_none_beyond_it():
+    far = torch.tensor([latent.MAX_SHIFT, 0.0])
+    assert torch.allclose(latent.read_shift(latent.write_shift(far), 2), far)
+    with pytest.raises(UserError, match="shift"):
+        latent.read_shift(latent.write_shift(far * 1.001), 2)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.25, math.nan, math.inf, 1.0])
+def test_a_shift_of_an_impossible_scale_is_refused(scale):
+    assert latent.read_shift(text_of(0.25, [1, 2]), 2).tolist() == [0.25, 0.5]
+    with pytest.raises(UserError, match="shift"):
+        latent.read_shift(text_of(scale, [1, 2]), 2)
+
+
+@pytest.mark.parametrize("width", [1, 3, 4])
+def test_a_shift_of_another_width_is_refused(width):
+    with pytest.raises(UserError, match="shift"):
+        latent.read_shift(text_of(0.25, [1, 2]), width)
+
+
+def test_letters_that_are_no_part_of_a_shift_are_not_passed_over():
+    text = text_of(0.25, [1, 2])
+    with pytest.raises(UserError, match="shift"):
+        latent.read_shift(f"{text[:4]}!{text[4:]}", 2)
+
+
+# ------------------------------------------------------------------------------------------------------- what is refused
 
 
 BAD = [-1, True, "1", b"1", [1], {}, math.nan, math.inf, -math.inf, 10**5000, -(10**5000), [10**5000]]

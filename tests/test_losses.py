@@ -274,6 +274,20 @@ def test_the_spectrum_of_a_picture_smaller_than_the_widest_grid_is_compared_too(
     assert 0 < alike < blank
 
 
+@pytest.mark.parametrize(
+    ("side", "at", "weight"),
+    [(32, (0, 0), 1 / 544), (32, (0, 1), 1 / 544), (32, (0, 4), 1 / 544 + 1 / 39), (32, (28, 16), 1 / 544 + 1 / 39),
+     (4, (0, 0), 1 / 12), (4, (0, 1), 1 / 12 + 1 / 11), (4, (3, 2), 1 / 12 + 1 / 11)],
+)  # fmt: skip
+def test_each_frequency_weighs_by_hand(side, at, weight):
+    """Of 32 pixels the grid has 8×5 frequencies, of 4 pixels all 4×3, each time less the brightness."""
+    torch.manual_seed(0)
+    pictures = torch.randn(4, 3, side, side)
+    usual = losses.log_spectrum(pictures).mean(0)
+    usual[at] += 3
+    assert losses.spectral_distance(pictures, usual).item() == pytest.approx(9 * weight, rel=1e-4)
+
+
 def test_the_chance_of_a_batch_is_what_the_docstring_says():
     torch.manual_seed(0)
     usual = losses.log_spectrum(torch.randn(4096, 3, 32, 32)).mean(0)

@@ -173,6 +173,15 @@ def test_neighbours_of_copies():
     )
 
 
+@pytest.mark.parametrize("unit", [1e-5, 1.0, 1e4])
+def test_neighbours_do_not_hang_on_the_unit_of_the_features(unit):
+    """What a distance of 0 rounds to grows with them, and so does what is forgiven for it."""
+    real = normal(60, 500, 0, 3.0) * unit
+    assert metrics.neighbours(real, real.flip(0), 3) == pytest.approx(
+        {"precision": 1.0, "recall": 1.0, "density": 4 / 3, "coverage": 1.0}
+    )
+
+
 def _balls(points: Tensor, number: int, k: int) -> int:
     """How many points have the one of this number in their ball."""
     table = torch.cdist(points.double(), points.double(), compute_mode="donot_use_mm_for_euclid_dist")
@@ -198,6 +207,13 @@ def test_jackknife_in_groups_is_near_it_and_takes_several_figures():
     errors = [metrics.jackknife(lambda x: {"mean": x.mean().item(), "one": 1.0}, [normal(200, 1, i)])[1] for i in range(20)]
     assert statistics.fmean(error["mean"] for error in errors) == pytest.approx(1 / math.sqrt(200), rel=0.15)
     assert {error["one"] for error in errors} == {0.0}
+
+
+def test_jackknife_goes_by_tenths_dealt_by_one_seed():
+    """The figures of a model that was measured before stay what they are."""
+    sample = normal(40, 1, 0)
+    found = [metrics.jackknife(lambda x: x.mean().item(), [sample], **how) for how in ({}, {"groups": 10, "seed": 0})]
+    assert found[0] == found[1] != metrics.jackknife(lambda x: x.mean().item(), [sample], seed=1)
 
 
 def test_jackknife_leaves_each_picture_out_once():
@@ -239,6 +255,15 @@ def test_one_seed_gives_the_same_numbers():
     assert metrics.jackknife(statistic, [real, fake], seed=4) == metrics.jackknife(statistic, [real, fake], seed=4)
     assert metrics.halves(real, statistic, 3, 4) == metrics.halves(real, statistic, 3, 4)
     assert metrics.halves(real, statistic, 3, 4) != metrics.halves(real, statistic, 3, 5)
+
+
+def test_the_fewest_pictures_are_enough():
+    real, fake = normal(4, 3, 0), normal(4, 3, 1)
+    assert metrics.kid(real[:2], fake[:2], 0) == pytest.approx(naive_kid(real[:2], fake[:2]))
+    assert metrics.frechet(real[:2], fake[:2]) > 0
+    assert metrics.neighbours(real, fake, 3) == pytest.approx(naive_neighbours(real, fake, 3))
+    assert metrics.jackknife(lambda x: x.mean().item(), [real], groups=4)[1] > 0
+    assert metrics.halves(real, metrics.frechet, 2, 0)[0] > 0
 
 
 @pytest.mark.parametrize(

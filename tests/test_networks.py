@@ -126,6 +126,20 @@ def test_the_gradient_of_a_plain_critic_is_autograds_and_so_is_what_its_weights_
     assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(ours, theirs))
 
 
+@pytest.mark.parametrize("at_the_bend", [False, True])
+def test_so_it_is_with_a_stride_that_leaves_a_rest_and_where_a_relu_bends(at_the_bend):
+    torch.manual_seed(0)
+    model, _ = from_preset("cwgan-gp-28", TWO, width=4)
+    critic = Critic(model, ("C4,3,1>4 lrelu", "C3,1,1>4 lrelu", "C9,1,0>1")).double()
+    images, code = torch.randn(3, 3, 28, 28).double(), one_hot(torch.tensor([0, 1, 0]), model).double()
+    if at_the_bend:  # what goes into the first activation is 0 everywhere
+        images, code = torch.zeros_like(images), torch.zeros_like(code)
+        torch.nn.init.zeros_(next(part for part in critic.modules() if isinstance(part, torch.nn.Conv2d)).bias)
+    images.requires_grad_(True)
+    (wanted,) = torch.autograd.grad(critic(images, code).sum(), images)
+    assert torch.allclose(critic.gradient(images.detach(), code).double(), wanted, atol=1e-6) and wanted.abs().max() > 0
+
+
 @pytest.mark.parametrize(("norm", "plain"), [("none", True), ("ln", False), ("bn", False)])
 def test_a_critic_with_a_norm_is_not_piecewise_linear(norm, plain):
     model, train = from_preset("cwgan-gp-28", TWO, width=4, critic_norm=norm)

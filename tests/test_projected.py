@@ -236,3 +236,17 @@ def test_its_trunk_may_be_any_of_those_installed():
 def test_a_trunk_there_is_not_is_refused_and_the_others_are_named(name):
     with pytest.raises(UserError, match=f"'{name}'.*efficientnet-lite0"):
         make_critic(MODEL, (f"projected {name}>8",), CPU)
+
+
+def test_maps_are_mixed_from_coarse_to_fine_by_hand(critic, photos):
+    """Each is its own mix plus a mix of the coarser one, enlarged; a run that goes on must see what it saw before."""
+    maps, coarser, wanted = critic.maps(photos[:3]), None, []
+    for number in (3, 2, 1, 0):
+        x = torch.einsum("oi,nihw->nohw", getattr(critic, f"mix{number}")[:, :, 0, 0], maps[number])
+        if coarser is not None:
+            turned = torch.einsum("oi,nihw->nohw", getattr(critic, f"down{number + 1}")[:, :, 0, 0], coarser)
+            times = x.shape[2] // turned.shape[2]
+            x = (x + turned.repeat_interleave(times, 2).repeat_interleave(times, 3)) / 2**0.5
+        wanted.insert(0, x.flatten(1) / x[0].numel() ** 0.5)
+        coarser = x
+    assert torch.allclose(critic.look(photos[:3]), torch.cat(wanted, 1), atol=1e-5)

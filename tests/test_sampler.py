@@ -116,9 +116,71 @@ def test_the_thread_count_of_the_caller_stays(sampler, two_threads):
     assert torch.get_num_threads() == 2
 
 
+@pytest.mark.parametrize(("asked", "given"), [(None, 2), (3, 3), (100, 32)])
+def test_as_many_threads_draw_as_were_asked_for_and_else_as_torch_has(tiny, two_threads, asked, given):
+    sampler = Sampler(tiny, asked)
+    assert sampler.workers == given
+    sampler.close()
+
+
+def passes(sampler, monkeypatch):
+    """Of each pass that is drawn from now on: how many pictures, and on how many threads of torch."""
+    seen, paint = [], sampler._generator.paint
+
+    def watched(own, of_class):
+        seen.append((len(own), torch.get_num_threads()))
+        return paint(own, of_class)
+
+    monkeypatch.setattr(sampler._generator, "paint", watched)
+    return seen
+
+
+def test_a_pass_is_always_of_one_size_and_on_one_core(sampler, styled, two_threads, monkeypatch):
+    """Kernels go by both: another size, or another cut over the cores, would be another picture."""
+    for drawer, sizes in ((sampler, [1, 1, 1]), (styled, [2, 2])):
+        seen = passes(drawer, monkeypatch)
+        assert len(drawer.draw([Flower(0, seed) for seed in range(3)])) == 3
+        assert seen == [(size, 1) for size in sizes]
+
+
+def test_a_film_keeps_no_more_than_two_passes_a_thread_waiting(sampler, monkeypatch):
+    own, of_class = sampler.latents([Flower(0, seed) for seed in range(20)])
+    sent, submit = [], sampler._pool.submit
+    monkeypatch.setattr(sampler._pool, "submit", lambda *work: sent.append(1) or submit(*work))
+    frames = sampler._each(own, of_class)
+    next(frames)
+    assert len(sent) == 4
+    assert len(list(frames)) == 19 and len(sent) == 20
+
+
+def test_what_waits_is_dropped_when_it_is_closed_and_what_is_drawn_is_finished(tiny):
+    sampler, begun, go_on = Sampler(tiny, 1), threading.Event(), threading.Event()
+    first = sampler._pool.submit(lambda: begun.set() or go_on.wait(30))
+    second = sampler._pool.submit(lambda: None)
+    assert begun.wait(30)
+    threading.Timer(0.1, go_on.set).start()
+    sampler.close()
+    assert first.result() and second.cancelled()
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
+def test_it_draws_in_bf16_only_where_the_processor_has_it(tiny, monkeypatch, precision, kind):
+    asked = []
+    monkeypatch.setattr("gan.sampler.pick_precision", lambda device: precision)
+    monkeypatch.setattr(Generator, "freeze", lambda self, dtype: asked.append(dtype))
+    Sampler(tiny, 1).close()
+    assert asked == [kind]
+
+
+def test_no_flowers_are_no_pictures(sampler):
+    own, of_class = sampler.latents([Flower(0, 1)])
+    assert sampler.draw([]).shape == sampler.draw_latents(own[:0], of_class[:0]).shape == (0, 16, 16, 3)
+
+
 def test_a_plain_model_has_one_class():
     generator = Generator(from_preset("wgan-gp-28", ("a", "b"), width=4)[0]).requires_grad_(False).eval()
     sampler = Sampler(generator, 1)
+    sampler.warm_up()
     assert np.array_equal(sampler.draw([Flower(None, 3)]), sampler.draw([Flower(0, 3)]))
     assert sampler.path(Flower(0, 1), Flower(0, 2), 3).shape == (3, 28, 28, 3)
 
