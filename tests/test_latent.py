@@ -115,42 +115,42 @@ def text_of(scale: float, steps: list[int]) -> str:
 def test_a_shift_is_its_scale_and_a_byte_a_step(steps):
     """At every number of letters that base64 pads in another way."""
     shift = torch.tensor(steps) * 0.25
-    text = latent.write_shift(shift)
-    assert text == text_of(0.25, steps) and torch.equal(latent.read_shift(text, len(steps)), shift)
+    text = latents.write_shift(shift)
+    assert text == text_of(0.25, steps) and torch.equal(latents.read_shift(text, len(steps)), shift)
 
 
 def test_a_shift_between_two_steps_goes_to_the_nearer_one():
-    assert latent.write_shift(torch.tensor([127.0, 0.4, 0.6, -0.6]) / 4) == text_of(0.25, [127, 0, 1, -1])
+    assert latents.write_shift(torch.tensor([127.0, 0.4, 0.6, -0.6]) / 4) == text_of(0.25, [127, 0, 1, -1])
 
 
 def test_no_shift_is_the_empty_text():
-    assert latent.write_shift(torch.zeros(5)) == "" and torch.equal(latent.read_shift("", 5), torch.zeros(5))
+    assert latents.write_shift(torch.zeros(5)) == "" and torch.equal(latents.read_shift("", 5), torch.zeros(5))
 
 
 def test_the_farthest_shift_is_read_and_none_beyond_it():
-    far = torch.tensor([latent.MAX_SHIFT, 0.0])
-    assert torch.allclose(latent.read_shift(latent.write_shift(far), 2), far)
+    far = torch.tensor([latents.MAX_SHIFT, 0.0])
+    assert torch.allclose(latents.read_shift(latents.write_shift(far), 2), far)
     with pytest.raises(UserError, match="shift"):
-        latent.read_shift(latent.write_shift(far * 1.001), 2)
+        latents.read_shift(latents.write_shift(far * 1.001), 2)
 
 
 @pytest.mark.parametrize("scale", [0.0, -0.25, math.nan, math.inf, 1.0])
 def test_a_shift_of_an_impossible_scale_is_refused(scale):
-    assert latent.read_shift(text_of(0.25, [1, 2]), 2).tolist() == [0.25, 0.5]
+    assert latents.read_shift(text_of(0.25, [1, 2]), 2).tolist() == [0.25, 0.5]
     with pytest.raises(UserError, match="shift"):
-        latent.read_shift(text_of(scale, [1, 2]), 2)
+        latents.read_shift(text_of(scale, [1, 2]), 2)
 
 
 @pytest.mark.parametrize("width", [1, 3, 4])
 def test_a_shift_of_another_width_is_refused(width):
     with pytest.raises(UserError, match="shift"):
-        latent.read_shift(text_of(0.25, [1, 2]), width)
+        latents.read_shift(text_of(0.25, [1, 2]), width)
 
 
 def test_letters_that_are_no_part_of_a_shift_are_not_passed_over():
     text = text_of(0.25, [1, 2])
     with pytest.raises(UserError, match="shift"):
-        latent.read_shift(f"{text[:4]}!{text[4:]}", 2)
+        latents.read_shift(f"{text[:4]}!{text[4:]}", 2)
 
 
 # ------------------------------------------------------------------------------------------------------- what is refused

@@ -166,7 +166,7 @@ def test_what_waits_is_dropped_when_it_is_closed_and_what_is_drawn_is_finished(t
 @pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
 def test_it_draws_in_bf16_only_where_the_processor_has_it(tiny, monkeypatch, precision, kind):
     asked = []
-    monkeypatch.setattr("gan.sampler.pick_precision", lambda device: precision)
+    monkeypatch.setattr("gan.sampling.sampler.pick_precision", lambda device: precision)
     monkeypatch.setattr(Generator, "freeze", lambda self, dtype: asked.append(dtype))
     Sampler(tiny, 1).close()
     assert asked == [kind]
