@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -162,3 +163,40 @@ def cross_entropy_critic(real: Tensor, fake: Tensor, real_labels: Tensor, fake_l
 def cross_entropy_generator(fake: Tensor, real_labels: Tensor) -> Tensor:
     """Generator's non-saturating loss: −ln D(G(z)) with the labels of real pictures (Goodfellow et al. 2014, section 3)."""
     return binary_cross_entropy_with_logits(fake, real_labels)
+
+
+# Scores and whether they are of photos → the labels that a cross-entropy compares them with.
+Targets = Callable[[Tensor, bool], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the critic and the generator minimize, of scores N or N×H. A new objective is a new entry of OBJECTIVES."""
+
+    critic: Callable[[Tensor, Tensor, Targets], Tensor]  # scores of photos, scores of pictures, labels → its loss
+    generator: Callable[
+        [Tensor, Tensor | None, Targets], Tensor
+    ]  # scores of pictures, of photos if `paired`, labels → its loss
+    penalty: str = (
+        ""  # on the critic's gradient: "one" (to norm 1, between photos and pictures), "zero" (to 0, at both) or none
+    )
+    paired: bool = False  # the generator's loss compares pictures with photos
+    clips: bool = False  # the critic's weights are clamped after each step
+
+
+_WASSERSTEIN = (lambda real, fake, _: wasserstein_critic(real, fake), lambda fake, _, __: wasserstein_generator(fake))
+
+OBJECTIVES = {
+    "wgan-gp": Objective(*_WASSERSTEIN, penalty="one"),
+    "wgan-clip": Objective(*_WASSERSTEIN, clips=True),
+    "bce": Objective(
+        lambda real, fake, labels: cross_entropy_critic(real, fake, labels(real, True), labels(fake, False)),
+        lambda fake, _, labels: cross_entropy_generator(fake, labels(fake, True)),
+    ),
+    "relativistic": Objective(
+        lambda real, fake, _: relativistic(real, fake),
+        lambda fake, real, _: relativistic(fake, real),
+        penalty="zero",
+        paired=True,
+    ),
+}

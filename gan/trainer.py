@@ -69,6 +69,7 @@ class Trainer:
             for network in (generator, self.critic):
                 network.reset()
                 share_norms(network, ranks)
+        self.objective = losses.OBJECTIVES[train.objective]
         self.schedule = parse_sides(train.sides, train.images)  # as planned at the beginning, however long the run goes on
         if self.schedule:
             generator.begin_coarse(self.schedule[0][0])
@@ -208,28 +209,21 @@ class Trainer:
             # Two passes, not one of both halves: a batch norm must not mix photos with pictures (slides).
             real_score, fake_score = self.critic(real, code).float(), self.critic(fake, code).float()
         norms = torch.zeros(1, device=self.device)
-        if config.objective == "bce":
-            loss = losses.cross_entropy_critic(
-                real_score, fake_score, self._labels(real_score, True, draws), self._labels(fake_score, False, draws)
-            )
-        elif config.objective == "relativistic":
-            loss = losses.relativistic(real_score, fake_score)
-        else:
-            loss = losses.wasserstein_critic(real_score, fake_score)
-        if config.objective in PENALTIES and self.steps % config.penalty_every == 0:
+        loss = self.objective.critic(real_score, fake_score, lambda score, real: self._labels(score, real, draws))
+        if self.objective.penalty and self.steps % config.penalty_every == 0:
             penalty, norms = self._penalty(real, fake, code, draws)
             loss = loss + config.penalty_every * config.penalty_weight * penalty
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.ranks.average_gradients(self.critic)
         self.critic_optimizer.step()
-        if config.objective == "wgan-clip":
+        if self.objective.clips:
             losses.clip_weights(self.critic, config.clip)
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
     def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: Chance) -> tuple[Tensor, Tensor]:
         """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
-        if self.config.objective == "wgan-gp":
+        if self.objective.penalty == "one":
             mix = draws.uniform(len(real)).to(self.device)
             if isinstance(self.critic, Critic) and self.critic.piecewise_linear:
                 with self._autocast():  # products only: what is summed up over a picture, and its root, is in float32
@@ -249,14 +243,11 @@ class Trainer:
         self.critic.requires_grad_(False)
         with self._autocast():
             score = self.critic(seen, code).float()
-            real_score = self.critic(real_seen, code).float() if config.objective == "relativistic" else None
-        if config.objective == "bce":
-            # Smoothed as in the slides' listing, but not noisy: noise on the labels is there to mislead the critic.
-            loss = losses.cross_entropy_generator(score, losses.labels(score, True, config.label_smoothing, None))
-        elif config.objective == "relativistic":
-            loss = losses.relativistic(score, real_score)
-        else:
-            loss = losses.wasserstein_generator(score)
+            real_score = self.critic(real_seen, code).float() if self.objective.paired else None
+        # Labels are smoothed as in the slides' listing, but not noisy: noise on them is there to mislead the critic.
+        loss = self.objective.generator(
+            score, real_score, lambda score, real: losses.labels(score, real, config.label_smoothing, None)
+        )
         if self.matching:
             loss = loss + config.matching_weight * self.matching(fake, labels)
         if config.spectrum_weight:
@@ -362,7 +353,6 @@ class Trainer:
             ) from None
 
 
-PENALTIES = ("wgan-gp", "relativistic")  # objectives with a penalty on the critic's slope
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")
 # How long a run goes on, and what is written about it, may change between its parts; nothing else may.
 _FREE = ("images", "trained", "scores")

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gan import losses
+from gan.config import OBJECTIVES
 
 
 def test_penalty_of_a_linear_critic():
@@ -305,3 +306,25 @@ def test_pictures_climb_towards_the_spectrum_of_photos():
         losses.spectral_distance(pictures, usual).backward()
         optimizer.step()
     assert losses.spectral_distance(pictures, usual).item() < before / 10
+
+
+def test_every_objective_by_name_has_its_losses():
+    assert set(losses.OBJECTIVES) == set(OBJECTIVES)
+    real, fake = torch.tensor([2.0, 0.0]), torch.tensor([1.0, -1.0])
+    targets = lambda score, real: torch.full_like(score, float(real))  # noqa: E731
+    found = {
+        name: (one.critic(real, fake, targets).item(), one.generator(fake, real, targets).item(), one.penalty, one.clips)
+        for name, one in losses.OBJECTIVES.items()
+    }
+    assert found["wgan-gp"] == (-1.0, 0.0, "one", False) and found["wgan-clip"] == (-1.0, 0.0, "", True)
+    assert found["relativistic"] == (
+        pytest.approx(math.log(1 + math.exp(-1))),
+        pytest.approx(math.log(1 + math.e)),
+        "zero",
+        False,
+    )
+    critic = [math.log(1 + math.exp(x)) for x in (-2, 0, 1, -1)]
+    assert found["bce"][:2] == (
+        pytest.approx(sum(critic) / 2),
+        pytest.approx(sum(math.log(1 + math.exp(-x)) for x in (1, -1)) / 2),
+    )
