@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from gan.data import decode, image_folder, manifest
-from gan.data.image_folder import MIN_PHOTOS, Skipped, find_photos, load_photos
+from gan.data.image_folder import MIN_PHOTOS, Skipped, find_photos, load_photos, sample_classes
 from gan.errors import UserError
 
 SIZE = 16
@@ -338,7 +338,7 @@ import logging, sys, threading, warnings
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from gan import photo
+from gan.data import decode
 
 def state():
     return list(warnings.filters), logging.getLogger("PIL").level, Image.MAX_IMAGE_PIXELS, id(warnings.showwarning)
@@ -346,7 +346,7 @@ def state():
 before, seen = state(), set()
 def read(path):
     for _ in range(20):
-        photo.prepare(path, np.empty((3, 16, 16), np.uint8)), photo.size_of(path)
+        decode.prepare(path, np.empty((3, 16, 16), np.uint8)), decode.size_of(path)
         seen.add(state() == before)
 threads = [threading.Thread(target=read, args=(path,)) for path in Path(sys.argv[1]).iterdir()]
 [thread.start() for thread in threads], [thread.join() for thread in threads]
@@ -672,3 +672,23 @@ def test_progress(tmp_path):
     calls = []
     load_photos(tmp_path, SIZE, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(number, MIN_PHOTOS + 1) for number in range(1, MIN_PHOTOS + 2)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "wanted"),
+    [
+        ([6000, 2, 1], 2048, [2045, 2, 1]),
+        ([3000, 1000, 20], 404, [None, None, 20]),
+        ([5, 3], 100, [5, 3]),
+        ([40] * 100, 50, None),
+    ],
+)
+def test_a_sample_of_many_photos_holds_those_of_small_classes(sizes, count, wanted):
+    """An even sample of [6000, 2, 1] had none of the last class, whose flowers were then only driven apart."""
+    labels = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    index = sample_classes(labels, count)
+    found = torch.bincount(labels[index], minlength=len(sizes)).tolist()
+    assert len(index) <= count and len(set(index.tolist())) == len(index) and index.tolist() == sorted(index.tolist())
+    if wanted:
+        assert all(want is None or have == want for have, want in zip(found, wanted, strict=True)), found
+        assert min(found) >= min(1, min(sizes))

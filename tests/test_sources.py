@@ -122,13 +122,13 @@ def test_a_second_start_uses_the_copy_and_a_spoilt_one_is_made_anew(
 
 AT_ONCE = """
 import sys, time
-from gan import archive, sources
-real = archive.unpack
+from gan.data import sources, zip_archive
+real = zip_archive.unpack
 def slow(*args):
     print("unpacks", flush=True)
     time.sleep(1)
     return real(*args)
-archive.unpack = slow
+zip_archive.unpack = slow
 print(sources.photo_folder(sys.argv[1]))
 """
 

@@ -55,9 +55,9 @@ for module in (os, signal):
 for name in sys.argv[2].split(","):
     sys.modules[name] = None
 import train
-from gan import invert
+from gan.sampling import inversion
 from gan.__main__ import main
-invert._modest()
+inversion._modest()
 assert train.main(sys.argv[4:]) == 0
 assert main(["sample", sys.argv[3], "--out", sys.argv[3] + "/flowers"]) == 0
 """

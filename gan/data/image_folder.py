@@ -157,11 +157,12 @@ def load_photos(
 def sample_classes(labels: torch.Tensor, count: int) -> torch.Tensor:
     """Indices of at most `count` of the photos with these sorted `labels` N, spread evenly over each class.
 
-    A class keeps LEAST photos, where it has so many. Larger classes share the rest in proportion to their numbers.
+    A class keeps LEAST photos, where it has so many and there are not more classes than `count`. Larger classes share the rest
+    in proportion to their numbers.
     """
     sizes = torch.bincount(labels)
-    if len(labels) <= count:
-        return torch.arange(len(labels))
+    if len(labels) <= count or len(sizes) > count:
+        return torch.arange(min(count, len(labels))) * len(labels) // min(count, len(labels))
     kept = sizes.clamp(max=min(LEAST, count // len(sizes)))
     over = sizes - kept
     kept = kept + over * (count - int(kept.sum())) // int(over.sum())
