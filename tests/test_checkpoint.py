@@ -1,7 +1,9 @@
 """What is on disk: atomic writes, models in single and half precision, snapshots."""
 
 import errno
+import hashlib
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,11 +87,13 @@ def test_the_configuration_is_text_that_a_person_reads(generator, tmp_path):
     [
         (lambda state: state.pop("gen.0.0.weight"), "gen.0.0.weight"),
         (lambda state: state.update(extra=torch.zeros(1)), "extra"),
+        (lambda state: state.update({"gen.0.0.weight": torch.zeros(3, 2)}), "is 3×2 where"),
+        (lambda state: state.update({"gen.0.0.weight": torch.zeros(())}), "is a number where"),
         (lambda state: state.update({"gen.0.0.weight": state["gen.0.0.weight"].long()}), "holds torch.int64 where"),
         (lambda state: state.update({"gen.0.0.weight": state["gen.0.0.weight"].to(torch.float8_e5m2)}), "float8_e5m2"),
         (lambda state: state.update({name: state[name].int() for name in state if "num_" in name}), "holds torch.int32"),
     ],
-    ids=["missing", "extra", "another kind", "unknown floats", "unknown whole numbers"],
+    ids=["missing", "extra", "another shape", "no shape", "another kind", "unknown floats", "unknown whole numbers"],
 )
 def test_tensors_that_do_not_fit_are_refused_and_named(generator, change, says):
     wanted = generator.state_dict()
@@ -133,6 +137,26 @@ def test_snapshots_hold_data_only(tmp_path):
     assert checkpoint.load_snapshot(tmp_path)["images_seen"] == 3
     torch.save([1, 2, 3], tmp_path / checkpoint.SNAPSHOT)
     with pytest.raises(UserError, match="not a snapshot"):
+        checkpoint.load_snapshot(tmp_path)
+
+
+def test_a_snapshot_is_a_zip_archive_with_its_seal_as_the_comment(tmp_path):
+    """So other programs, and releases from before the seal, read it."""
+    checkpoint.save_snapshot(tmp_path, {"images_seen": 1})
+    content = (tmp_path / checkpoint.SNAPSHOT).read_bytes()
+    with zipfile.ZipFile(tmp_path / checkpoint.SNAPSHOT) as archive:
+        assert archive.testzip() is None
+        assert archive.comment == b"sha256 " + hashlib.sha256(content[:-71]).hexdigest().encode()
+
+
+def test_a_wrong_byte_is_noticed_in_a_snapshot_without_a_seal_too(tmp_path):
+    """As releases before the seal wrote them."""
+    torch.save({"images_seen": 1, "weights": torch.zeros(1000)}, tmp_path / checkpoint.SNAPSHOT)
+    assert checkpoint.load_snapshot(tmp_path)["images_seen"] == 1
+    content = (tmp_path / checkpoint.SNAPSHOT).read_bytes()
+    at = content.index(bytes(2000)) + 1000
+    (tmp_path / checkpoint.SNAPSHOT).write_bytes(content[:at] + b"x" + content[at + 1 :])
+    with pytest.raises(UserError, match="the checksum of '.*' is wrong"):
         checkpoint.load_snapshot(tmp_path)
 
 

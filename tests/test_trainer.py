@@ -13,6 +13,7 @@ from gan.config import ModelConfig, TrainConfig
 from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.errors import UserError
 from gan.hub import checkpoint
+from gan.matching import Matching
 from gan.presets import from_preset
 from gan.runs.transfer import begin_critic_as, critic_with_classes
 from gan.trainer import Stats, Trainer
@@ -132,6 +133,13 @@ def test_every_epoch_shows_every_photo_once_in_another_order(photos):
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(total))
     assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_the_seed_of_a_step_is_what_it_always_was():
+    """A run that goes on, also one of an earlier version, draws as if it had not been interrupted."""
+    assert [trainer_module._mix(*of) for of in ((7, 3), (~1, 2), (2**32 - 1, 10**6))] == [
+        7299484271657422945, 600071339624584192, 8783077679670494788,
+    ]  # fmt: skip
 
 
 def test_the_critic_sees_augmented_photos_with_their_classes(photos):
@@ -346,6 +354,14 @@ def test_every_objective_moves_the_flagships_networks(larger, training):
 @pytest.mark.parametrize("change", [{"matching_weight": 0.0}, {"diffaugment": False}, {"penalty_weight": 1.0}])
 def test_each_part_of_the_recipe_tells(larger, change):
     assert styled(larger).step() != styled(larger, **change).step()
+
+
+@pytest.mark.parametrize("weight", ["matching_weight", "spectrum_weight"])
+def test_what_is_added_to_the_generators_loss_counts_by_its_weight(larger, weight, monkeypatch):
+    monkeypatch.setattr(Matching, "forward", lambda self, fake, labels: 0 * fake.mean() + 0.25)
+    monkeypatch.setattr(losses, "spectral_distance", lambda fake, *_: 0 * fake.mean() + 0.25)
+    none, one, three = (styled(larger, **{weight: share}).step().generator_loss for share in (0.0, 1.0, 3.0))
+    assert one - none == pytest.approx(0.25, abs=1e-3) and three - none == pytest.approx(0.75, abs=1e-3)
 
 
 @pytest.mark.parametrize("objective", ["relativistic", "wgan-gp", "bce"])
