@@ -123,8 +123,10 @@ def load_photos(
     sides = [0] * len(files)
 
     def decode(number: int) -> str:
-        sides[number] = side_of(files[number][1])
-        return prepare(files[number][1], images[number])
+        reason = prepare(files[number][1], images[number])
+        if not reason:  # a file that is none is never opened: a pipe would be waited for
+            sides[number] = side_of(files[number][1])
+        return reason
 
     kept = []
     Image.init()  # here, not by several threads at once
