@@ -11,6 +11,7 @@ class Browser:
 
     def __init__(self, browser: Any) -> None:
         self._browser, self._free = browser, {}
+        self.browser_type = browser.browser_type  # to start another one, with other fonts
 
     def new_context(
         self, viewport: dict | None = None, color_scheme: str | None = None, reduced_motion: str | None = None, **options: Any
