@@ -198,7 +198,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     from gan.data.sources import photo_folder
     from gan.runs.run import Run
     from gan.utils import lock
-    from gan.utils.device import describe
+    from gan.utils.device import describe, pick_precision
 
     args.photos = photo_folder(args.photos, _reading("preparing"))
     keep = keeping(args.manifest, args.photos) if args.manifest else None
@@ -208,7 +208,7 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     out = args.out or Path("runs") / f"{args.preset}-{name_of(args.photos.resolve(), 'photos')}"
     ranks.from_first(lambda: _check_out(args, out))
     classes = tuple(found)
-    model, train = _configure(args, classes, device, out)
+    model, train = _configure(args, classes, pick_precision(device, args.precision), _begun(args, out))
     photos = load_photos(
         args.photos,
         OVERSAMPLE * model.resolution,
@@ -327,14 +327,16 @@ def _check_overwrite(args: argparse.Namespace, out: Path) -> None:
 
 
 def _configure(
-    args: argparse.Namespace, classes: tuple[str, ...], device: torch.device, out: Path
+    args: argparse.Namespace,
+    classes: tuple[str, ...],
+    precision: str,
+    goes_on: tuple[ModelConfig, dict[str, Any]] | None = None,
 ) -> tuple[ModelConfig, TrainConfig]:
-    """Preset, flags and the run in `out` → the two configurations. What is not given by hand stays as that run has it.
+    """Preset, flags and the run that goes on (`_begun`) → the two configurations. What is not given stays as that run has it.
 
     Raises UserError.
     """
     from gan.hub import loader
-    from gan.utils.device import pick_precision
 
     names = (
         "images", "batch", "lr", "critic_lr", "critic_warm_up", "beta1", "beta2", "critic_steps", "objective", "penalty_weight",
@@ -345,37 +347,34 @@ def _configure(
     if args.precision != "auto":
         given["precision"] = args.precision
     sides, resolution = tuple(args.sides), args.resolution
-    begun, settings = _begun(args, out)
+    begun, settings = goes_on or (None, {})
     if begun:
         resolution = resolution or begun.resolution
-        sides = sides or (tuple(settings.pop("sides")) if resolution == begun.resolution else ())
-        settings.pop("sides", None)
+        sides = sides or (tuple(settings["sides"]) if resolution == begun.resolution else ())
     elif args.start_from:
         begun = loader.load(args.start_from).generator.config
     classes = merged(classes) if args.unconditional else classes
     return from_preset(
         args.preset, classes, resolution=resolution, width=args.width, critic_width=args.critic_width,
         critic_norm=args.critic_norm, sides=sides, begun=begun,
-        kept={"precision": pick_precision(device, args.precision), **settings}, **given,
+        kept={"precision": precision, **settings}, **given,
     )  # fmt: skip
 
 
-def _begun(args: argparse.Namespace, out: Path) -> tuple[ModelConfig | None, dict[str, Any]]:
-    """The model and the training settings of the run that goes on in `out`, or None and nothing."""
+def _begun(args: argparse.Namespace, out: Path) -> tuple[ModelConfig, dict[str, Any]] | None:
+    """The model and the training settings of the run that goes on in `out`, or None."""
     from gan.hub.checkpoint import load_snapshot
     from gan.trainer import settings_of
 
     try:
         state = load_snapshot(out) if args.resume == "auto" else None
         if state is None or not state["images_seen"]:
-            return None, {}
+            return None
         model, settings = ModelConfig.from_json(state["model"]), settings_of(state)
     except (UserError, KeyError):  # Run.resume says what is wrong with it
-        return None, {}
-    if model.preset != args.preset:
-        return None, {}
-    settings.pop("critic")
-    return model, settings
+        return None
+    settings.pop("critic")  # the preset's, by its width
+    return (model, settings) if model.preset == args.preset else None
 
 
 def _part(args: argparse.Namespace, train: TrainConfig, keep, part: int):
@@ -453,7 +452,6 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
     if args.resume == "auto" and run.resume(mend=not args.dry_run):
         print(f"resumed at {run.trainer.images_seen:,} images")
         return run
-    run.ranks.from_first(lambda: _check_overwrite(args, run.folder))  # its snapshot may be of before the first step
     if args.start_from:
         from gan.hub import loader
         from gan.hub.checkpoint import load_critic

@@ -153,7 +153,7 @@ def from_preset(
         raise UserError(
             f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that has styles, as flagship."
         )
-    return model, replace(train, sides=sides or _up_to(side, train.sides)).validate()
+    return model, replace(train, sides=sides or _up_to(side, preset.training.get("sides", ()))).validate()
 
 
 def _norm(name: str, preset: Preset, norm: str | None) -> str:

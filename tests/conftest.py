@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ from gan.networks.layers import init_weights
 
 for _name in [name for name in os.environ if name.startswith("GRADIO_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]  # of whoever runs the tests: everything here is on this computer
+
+if hasattr(signal, "SIGHUP"):
+    with suppress(ValueError):  # in a thread of whoever runs the tests
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # terminals are closed here, also where the tests run under nohup
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

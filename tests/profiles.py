@@ -33,7 +33,7 @@ class Profile:
         self._storage = self._context.new_cdp_session(self._window)
         self._context.on("page", lambda page: page.on("framenavigated", lambda frame: self._seen.add(frame.url)))
         self.look: tuple[dict, dict | None] = ({}, None)
-        self.set_default_timeout = self._context.set_default_timeout
+        self.set_default_timeout, self.cookies = self._context.set_default_timeout, self._context.cookies
 
     def new_page(self) -> Any:
         """A page of the size and in the colours that the profile was lent with."""

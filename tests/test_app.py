@@ -338,7 +338,7 @@ FAMILIES = (
 
 
 def test_every_word_of_the_page_is_used_and_every_word_used_is_there():
-    python = "\n".join(path.read_text(encoding="utf-8") for path in STUDIO.glob("*.py"))
+    python = "\n".join(path.read_text(encoding="utf-8") for path in STUDIO.rglob("*.py"))
     script = "\n".join(path.read_text(encoding="utf-8") for path in (STUDIO / "script").glob("*.js"))
     quoted = set(re.findall(r"""["'](\w+)["']""", python + script))
     unused = {key for key in TEXT["en"] if key not in quoted and not key.startswith(FAMILIES)}

@@ -15,6 +15,7 @@ from gan.errors import UserError
 from gan.evaluation import photo_index
 from gan.hub import checkpoint, loader, sample_history
 from gan.runs.run import Run
+from gan.trainer import settings_of
 
 DATA = Path(__file__).resolve().parent / "data"
 RUNS = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
@@ -42,7 +43,7 @@ def go_on(folder, images):
     state = checkpoint.load_snapshot(folder)
     model = checkpoint.read_config(folder)
     model = ModelConfig(model.preset, model.resolution, model.classes, model.generator, model.z_dim)
-    known = {name: tuple(value) if isinstance(value, list) else value for name, value in state["train"].items()}
+    known = {name: tuple(value) if isinstance(value, list) else value for name, value in settings_of(state).items()}
     run = Run(folder, model, TrainConfig(**{**known, "images": images}), photos(2 * model.resolution), CPU, about=ABOUT)
     return state, run
 
