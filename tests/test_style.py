@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import conv2d, interpolate, leaky_relu
+from torch.nn.functional import conv2d, interpolate, leaky_relu, pad
 
 from gan.config import ModelConfig, parse_layer
 from gan.errors import UserError
@@ -204,6 +204,16 @@ def test_beginning_coarse_draws_the_coarse_picture_enlarged_until_the_finer_scal
     generator.requires_grad_(True)
     generator.synthesise(styles).square().sum().backward()
     assert all(scale.rgb_weight.grad.any() for scale in generator.scales), "what is left out can learn"
+
+
+def test_a_smooth_scale_equals_bilinear_enlarging_with_repeated_edges_everywhere():
+    smooth, plain = Modulated(5, 3, DIM, smooth=True).double(), Modulated(5, 3, DIM).double()
+    smooth.reset()
+    plain.load_state_dict(smooth.state_dict())
+    maps, style = torch.randn(2, 5, 8, 8, dtype=torch.float64), torch.randn(2, DIM, dtype=torch.float64)
+    # Six pixels more on each side, cut off behind the convolution, keep its zeros away from the picture.
+    wide = interpolate(pad(maps, (3, 3, 3, 3), mode="replicate"), scale_factor=2, mode="bilinear", align_corners=False)
+    assert distance(smooth(maps, style, True), plain(wide, style, False)[:, :, 6:-6, 6:-6]) < 1e-12
 
 
 def test_styles_of_two_flowers_mix(generator):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu, pad
 
 from gan.config import ModelConfig, parse_layer
 from gan.networks import latents as latent
@@ -193,7 +193,8 @@ class Modulated(nn.Module):
         x = x.to(kernels.dtype) * scale.to(kernels.dtype)[:, :, None, None]
         # The scaling comes first: it then touches a quarter of the pixels.
         if enlarge and self.smooth:
-            x = low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2))
+            x = pad(x, (1, 1, 1, 1), mode="replicate")  # a border of zeros would be drawn as a rim
+            x = low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2, padding=1))
         else:
             x = conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
         x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
@@ -201,15 +202,15 @@ class Modulated(nn.Module):
 
 
 def low_pass(x: Tensor) -> Tensor:
-    """Maps N×C×(2H+1)×(2W+1) of a transposed convolution of stride 2 → N×C×2H×2W, filtered by [1 3 3 1]/4 along both axes.
+    """Filters maps N×C×H×W by [1 3 3 1]/4 along both axes → N×C×(H−3)×(W−3).
 
-    Inside the map this equals bilinear enlarging before the convolution (filters commute), at a quarter of its products
-    (StyleGAN2 enlarges in this order too).
+    A transposed convolution of stride 2 with this filter behind it equals bilinear enlarging with a convolution behind that
+    (filters commute), at a quarter of the products (StyleGAN2 enlarges in this order too).
     """
     channels = x.shape[1]
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
-    x = conv2d(x, taps.view(1, 1, 4, 1).expand(channels, 1, 4, 1), padding=(1, 0), groups=channels)
-    return conv2d(x, taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), padding=(0, 1), groups=channels)
+    x = conv2d(x, taps.view(1, 1, 4, 1).expand(channels, 1, 4, 1), groups=channels)
+    return conv2d(x, taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), groups=channels)
 
 
 def _kind(x: Tensor) -> torch.dtype:
