@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from gan.data.image_folder import Photos
     from gan.runs.run import Run
-    from gan.runs.validator import Judge
-    from gan.trainer import Stats, Trainer
-    from gan.utils.distributed import Ranks
+    from gan.runs.validator import Validator
+    from gan.trainer import StepStats, Trainer
+    from gan.utils.distributed import ProcessGroup
 
 # Large pages for tensors, set before torch is imported: on a virtual machine the small ones took half of a training step.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -185,28 +185,28 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    with joined(pick_device(args.device)) as (ranks, device):
-        if ranks.first:
-            return _train_here(args, argv, device, ranks)
+    with joined(pick_device(args.device)) as (processes, device):
+        if processes.first:
+            return _train_here(args, argv, device, processes)
         with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # the first one speaks for all
-            return _train_here(args, argv, device, ranks)
+            return _train_here(args, argv, device, processes)
 
 
-def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device, ranks: Ranks) -> int:
+def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device, processes: ProcessGroup) -> int:
     from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos
-    from gan.data.manifest import keeping
+    from gan.data.manifest import manifest_filter
     from gan.data.sources import photo_folder
     from gan.runs.run import Run
     from gan.utils import lock
     from gan.utils.device import describe, pick_precision
 
     args.photos = photo_folder(args.photos, _reading("preparing"))
-    keep = keeping(args.manifest, args.photos) if args.manifest else None
+    keep = manifest_filter(args.manifest, args.photos) if args.manifest else None
     found = find_photos(args.photos, args.classes)
     found = keep(found) if keep else found
     args = _chosen(args, device, found)
     out = args.out or Path("runs") / f"{args.preset}-{name_of(args.photos.resolve(), 'photos')}"
-    ranks.from_first(lambda: _check_out(args, out))
+    processes.broadcast_from_rank0(lambda: _check_out(args, out))
     classes = tuple(found)
     model, train = _configure(args, classes, pick_precision(device, args.precision), _begun(args, out))
     photos = load_photos(
@@ -225,22 +225,23 @@ def _train_here(args: argparse.Namespace, argv: list[str], device: torch.device,
     train = train.validate()
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
-    _print_plan(model, train, out, describe(device, ranks.size))
+    _print_plan(model, train, out, describe(device, processes.size))
     about = {**_about(args, argv), "photos": counts}  # by folder, where a plain model merges them
-    judge = _judge(args, model, train, photos, device, keep) if ranks.first else None
+    judge = _judge(args, model, train, photos, device, keep) if processes.first else None
     run = Run(
-        out, model, train, photos, device, about=about, half=args.half, ranks=ranks, judge=judge, wandb=args.wandb, say=_say
+        out, model, train, photos, device,
+        about=about, half=args.half, processes=processes, judge=judge, wandb=args.wandb, say=_say,
     )  # fmt: skip
     with ExitStack() as held:
         if not args.dry_run:
-            ranks.from_first(lambda: held.enter_context(lock.hold(out)))
+            processes.broadcast_from_rank0(lambda: held.enter_context(lock.hold(out)))
         run = _prepare(args, run)
         if args.dry_run:
             return _estimate(run)
         if judge:
             print(f"judged: every {args.evaluate_every:,} images, by the KID to {judged_by(judge.held_out)}")
         finished = _go(run, args.every, args.evaluate_every, args.preview)
-    if finished == 0 and args.push_to_hub and ranks.first:
+    if finished == 0 and args.push_to_hub and processes.first:
         from gan.hub import loader
 
         print(f"published at {loader.publish(out, args.push_to_hub)}")
@@ -426,7 +427,7 @@ def _print_doctor(photos: Photos, resolution: int) -> None:
 
 def _judge(
     args: argparse.Namespace, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, keep
-) -> Judge | None:  # fmt: skip
+) -> Validator | None:  # fmt: skip
     """What judges the run on its way; None for a run too short to be judged, or where that cannot be done (said, once)."""
     if args.dry_run or not 0 < args.evaluate_every <= train.images:
         return None
@@ -457,7 +458,7 @@ def _prepare(args: argparse.Namespace, run: Run) -> Run:
         from gan.hub.checkpoint import load_critic
 
         model = loader.load(args.start_from)
-        layers = run.begin_as(args.start_from, model.generator, load_critic(model.folder) if model.folder else None)
+        layers = run.init_from(args.start_from, model.generator, load_critic(model.folder) if model.folder else None)
         critic = "its critic" if run.begun_from["critic"] else "a new critic"
         print(f"begun with the first {layers} layers of {args.start_from} and {critic}")
     return run
@@ -469,7 +470,9 @@ def _estimate(run: Run) -> int:
     from gan.trainer import Trainer
 
     train = run.trainer.config
-    trainer = Trainer(run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.ranks)
+    trainer = Trainer(
+        run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.processes
+    )
     images = train.batch * train.critic_steps
     begun, total, each, seconds = run.folder if run.saved else None, 0, [], 0.0
     for first, end in run.trainer.phases():
@@ -510,12 +513,12 @@ def _go(run: Run, every: int, judge_every: int, port: int | None) -> int:
 
     total = run.trainer.config.images
     with ExitStack() as stack:
-        if port is not None and run.ranks.first:
+        if port is not None and run.processes.first:
             print(f"look at it: {stack.enter_context(preview(run.folder, port))}", flush=True)
         caught = stack.enter_context(interrupts.caught())
-        bar = stack.enter_context(_bar(run.trainer.images_seen, total, run.ranks.first))
+        bar = stack.enter_context(_bar(run.trainer.images_seen, total, run.processes.first))
 
-        def show(seen: int, stats: Stats) -> None:
+        def show(seen: int, stats: StepStats) -> None:
             bar.update(min(seen, total) - bar.n)
             bar.set_postfix_str(
                 f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient {stats.gradient_norm:.2f}",

@@ -1,5 +1,5 @@
-"""Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and let
-one remember what its photos looked like, for the page that shows copies: `python -m gan remember MODEL PHOTOS`. Use them, too:
+"""Judge models from the command line: `python -m gan evaluate MODEL PHOTOS`, `python -m gan compare MODEL… PHOTOS`; and index
+the photos of one, for the page that shows copies: `python -m gan index-photos MODEL PHOTOS`. Use them, too:
 `python -m gan sample MODEL --out FOLDER`, `python -m gan export MODEL --onnx`, `python -m gan publish MODEL owner/name`.
 Before a training, look at its photos: `python -m gan doctor PHOTOS`.
 """
@@ -76,7 +76,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     several = commands.add_parser("compare", parents=[common], allow_abbrev=False, help="put models side by side")
     several.add_argument("models", metavar="MODEL", nargs="+", help="path, bundled name or Hub name of a model")
     several.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} they were trained on")
-    memory = commands.add_parser("remember", allow_abbrev=False, help="write features of its photos into a model folder")
+    memory = commands.add_parser("index-photos", allow_abbrev=False, help="write features of its photos into a model folder")
     memory.add_argument("model", metavar="MODEL", help="path or bundled name of a model")
     memory.add_argument("photos", metavar="PHOTOS", help=f"the {_PHOTOS} it was trained on")
     memory.add_argument(
@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     try:
         what = {
-            "evaluate": _evaluate, "compare": _compare, "remember": _remember, "sample": _sample, "export": _export,
+            "evaluate": _evaluate, "compare": _compare, "index-photos": _index_photos, "sample": _sample, "export": _export,
             "publish": _publish, "doctor": _doctor,
         }[args.what]  # fmt: skip
         return what(args, shlex.join(["python", "-m", "gan", *words]))
@@ -215,8 +215,8 @@ def _compare(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def _remember(args: argparse.Namespace, command: str) -> int:
-    from gan.evaluation import photo_index as memory
+def _index_photos(args: argparse.Namespace, command: str) -> int:
+    from gan.evaluation import photo_index
     from gan.evaluation.evaluate import called
     from gan.evaluation.features import find_network
     from gan.evaluation.reference import load_reference
@@ -233,10 +233,10 @@ def _remember(args: argparse.Namespace, command: str) -> int:
     reference = load_reference(folder, config, config.resolution, progress=progress, keep=keep)
     for note in reference.notes:
         _complain(f"note: {note}")
-    found = memory.remember(reference, config, network, show)
-    size = memory.write(model.folder, found)
+    found = photo_index.index_photos(reference, config, network, show)
+    size = photo_index.write(model.folder, found)
     print(
-        f"{memory.MEMORY} in {model.folder}: features of {len(found.trained.labels)} photos trained on and "
+        f"{photo_index.PHOTO_INDEX} in {model.folder}: features of {len(found.trained.labels)} photos trained on and "
         f"{len(found.held_out.labels)} held out, {size / 1e6:.1f} MB"
     )
     return 0
@@ -347,11 +347,11 @@ def _doctor(args: argparse.Namespace, command: str) -> int:
 
 def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -> tuple[Path, Any]:
     """The folder of PHOTOS, and what takes of its files those that --manifest keeps. Raises UserError."""
-    from gan.data.manifest import keeping
+    from gan.data.manifest import manifest_filter
     from gan.data.sources import photo_folder
 
     folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
-    return folder, keeping(args.manifest, folder) if args.manifest else None
+    return folder, manifest_filter(args.manifest, folder) if args.manifest else None
 
 
 def _judge(

@@ -86,7 +86,7 @@ def parse_layer(text: str) -> Layer:
 class Projected:
     """A critic that looks through a frozen network."""
 
-    trunk: str  # as trunk.find_trunk knows it
+    backbone: str  # as backbone.find_backbone knows it
     width: int  # channels of its heads
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
 from gan.config import ModelConfig, parse_projected
-from gan.networks.backbones import find_trunk
+from gan.networks.backbones import find_backbone
 from gan.networks.layers import build, init_weights
 from gan.networks.projected_critic import ProjectedCritic
 
@@ -22,11 +22,11 @@ class Critic(nn.Module):
         super().__init__()
         self.critic = build(layers, 3 + config.code_dim)
 
-    def reset(self) -> None:
+    def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
         init_weights(self)
 
-    def look(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         """What `forward` takes of pictures: here the pictures themselves."""
         return images
 
@@ -76,7 +76,7 @@ def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.devi
     """
     critic: Critic | ProjectedCritic
     if found := parse_projected(layers):
-        critic = ProjectedCritic(config, find_trunk(found.trunk, device), found.width)
+        critic = ProjectedCritic(config, find_backbone(found.backbone, device), found.width)
     else:
         critic = Critic(config, layers)
     return critic.to(device, memory_format=torch.channels_last)

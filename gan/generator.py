@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig
-from gan.networks import latents as latent
+from gan.networks import latents
 from gan.networks.layers import build, folded, init_weights
 from gan.networks.style_generator import StyleGenerator
 
@@ -24,25 +24,25 @@ class Generator(nn.Module):
         self.config = config
         self.gen = build(config.generator, config.z_dim + config.code_dim)
 
-    def reset(self) -> None:
+    def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
         init_weights(self)
 
-    def settle(self) -> None:
+    def calibrate(self) -> None:
         """Nothing: only a generator with styles has something to measure once its weights are what they will be."""
 
-    def freeze(self, dtype: torch.dtype) -> None:
+    def for_inference(self, dtype: torch.dtype) -> None:
         """Draw in `dtype` from now on, faster: norms go into the convolutions, whose weights are no longer the ones learnt."""
         self.gen = folded(self.gen).to(dtype, memory_format=torch.channels_last)
 
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
-        """Seeds N and class codes N×K → what `paint` takes: noise N×z_dim, cut at `truncation` (latent.noise), and the code.
+        """Seeds N and class codes N×K → what `decode` takes: noise N×z_dim, cut at `truncation` (latents.noise), and the code.
 
         Raises UserError for a seed or a truncation out of range.
         """
-        return latent.noise(seeds, self.config.z_dim, truncation).to(code.device), code
+        return latents.noise(seeds, self.config.z_dim, truncation).to(code.device), code
 
-    def paint(self, noise: Tensor, code: Tensor) -> Tensor:
+    def decode(self, noise: Tensor, code: Tensor) -> Tensor:
         """What `latents` gave, or a point between two of them → pictures N×3×S×S in [−1, 1]."""
         return self(noise, code)
 

@@ -21,8 +21,8 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
 
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """‖∇C(x̂)‖₂ at x̂ = mix·real + (1 − mix)·fake: N norms, as `slopes` gives them. `mix` is N in [0, 1]."""
-    return slopes(critic, between(real, fake, mix))
+    """‖∇C(x̂)‖₂ at x̂ = mix·real + (1 − mix)·fake: N norms, as `gradient_norms_at` gives them. `mix` is N in [0, 1]."""
+    return gradient_norms_at(critic, between(real, fake, mix))
 
 
 def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     return mix * real.float() + (1 - mix) * fake.float()
 
 
-def slopes(critic: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+def gradient_norms_at(critic: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     """‖∇C‖₂ at each of N points: N norms over all that a sample has, differentiable with respect to the critic's weights.
 
     In float32 outside any autocast: a squared sum of small half-precision gradients loses the penalty's point.
@@ -39,10 +39,10 @@ def slopes(critic: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     with torch.autocast(at.device.type, enabled=False):
         at = at.detach().float().requires_grad_(True)
         (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
-        return lengths(gradient)
+        return norms(gradient)
 
 
-def lengths(gradient: Tensor) -> Tensor:
+def norms(gradient: Tensor) -> Tensor:
     """The Euclidean norm of each of N gradients."""
     # The epsilon keeps the root's own gradient finite where a gradient vanishes.
     return (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
@@ -53,7 +53,7 @@ def gradient_penalty(norms: Tensor) -> Tensor:
     return (norms - 1).square().mean()
 
 
-def zero_centred(norms: Tensor) -> Tensor:
+def r1_r2_penalty(norms: Tensor) -> Tensor:
     """E[‖∇C(x)‖²]/2 of norms at photos or at pictures, to be weighted by γ (Mescheder et al. 2018, R₁ and R₂, equation 9)."""
     return norms.square().mean() / 2
 

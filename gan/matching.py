@@ -13,7 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.losses import kernel_distance
 from gan.networks.projected_critic import BATCH, ProjectedCritic
-from gan.utils.distributed import ALONE, Ranks
+from gan.utils.distributed import ALONE, ProcessGroup
 
 CELLS = 4  # a map of at least so many pixels a side tells where things are, too
 PIXELS = 8  # side of the tiny picture that stands for colours and layout
@@ -26,9 +26,9 @@ RECENT = 2  # batches of generated pictures kept: one is a noisy guess at the wh
 class Matching(nn.Module):
     """What the network sees of the photos, and of the last pictures."""
 
-    def __init__(self, critic: ProjectedCritic, ranks: Ranks = ALONE) -> None:
+    def __init__(self, critic: ProjectedCritic, processes: ProcessGroup = ALONE) -> None:
         super().__init__()
-        self.ranks = ranks
+        self.processes = processes
         self._critic = [critic]  # in a list: not a part of this
         self.photos: list[Tensor] = []
         self.photo_labels = torch.zeros(0, dtype=torch.int64)
@@ -36,7 +36,7 @@ class Matching(nn.Module):
         self.recent_labels = torch.zeros(0, dtype=torch.int64)
 
     @torch.no_grad()
-    def settle(self, images: Tensor, labels: Tensor) -> None:
+    def calibrate(self, images: Tensor, labels: Tensor) -> None:
         """Take in photos N×3×S×S in [−1, 1] with class indices N, as they are and mirrored; forget the recent pictures."""
         both = torch.cat([images, images.flip(-1)])
         parts = [self.statistics(batch) for batch in both.split(BATCH)]
@@ -59,18 +59,18 @@ class Matching(nn.Module):
         Its gradient flows to `images`; the recent pictures, which these then join, are taken as they were.
         """
         groups = self.statistics(images)
-        kept = [self.ranks.gather(group.detach()) for group in groups]
-        whole = self.ranks.gather(labels)
+        kept = [self.processes.gather(group.detach()) for group in groups]
+        whole = self.processes.gather(labels)
         limit = RECENT * len(whole)
         self.recent = [torch.cat([old, new])[-limit:] for old, new in zip(self.recent, kept)] if self.recent else kept
         self.recent_labels = torch.cat([self.recent_labels, whole])[-limit:]
         attract = _shares(labels[:, None] == self.photo_labels)
         repel = labels[:, None] == self.recent_labels
-        own = self.ranks.own(torch.arange(len(whole), device=labels.device))
+        own = self.processes.local_shard(torch.arange(len(whole), device=labels.device))
         repel[torch.arange(len(labels)), own + repel.shape[1] - len(whole)] = False  # a picture is not its own neighbour
         repel = _shares(repel)
         distances = [
-            kernel_distance(group, photos, recent, attract, repel, self.ranks.mean)
+            kernel_distance(group, photos, recent, attract, repel, self.processes.mean)
             for group, photos, recent in zip(groups, self.photos, self.recent)
         ]
         return torch.stack(distances).mean()

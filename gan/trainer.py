@@ -22,15 +22,15 @@ from gan.errors import UserError
 from gan.generator import Generator, make_generator, one_hot
 from gan.matching import Matching
 from gan.networks import latents
-from gan.networks.projected_critic import SETTLE, ProjectedCritic, SavedCritic
+from gan.networks.projected_critic import CALIBRATION_PHOTOS, ProjectedCritic, SavedCritic
 from gan.networks.style_generator import StyleGenerator
-from gan.networks.sync_batch_norm import share_norms
-from gan.utils.distributed import ALONE, Ranks
-from gan.utils.sharded_random import Chance
+from gan.networks.sync_batch_norm import share_batch_norms
+from gan.utils.distributed import ALONE, ProcessGroup
+from gan.utils.sharded_random import ShardedRandom
 
 
 @dataclass(frozen=True)
-class Stats:
+class StepStats:
     """What one step measured; plain numbers."""
 
     critic_loss: float
@@ -54,27 +54,27 @@ class Trainer:
     """
 
     def __init__(
-        self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, ranks: Ranks = ALONE
+        self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, processes: ProcessGroup = ALONE
     ) -> None:
         """`photos` are squares of side OVERSAMPLE × model.resolution, with the classes of `model`. Raises UserError when the
-        batch cannot be shared evenly by `ranks`.
+        batch cannot be shared evenly by `processes`.
         """
-        self.model, self.config, self.photos, self.device, self.ranks = model, train, photos, device, ranks
-        ranks.check(train.batch)
+        self.model, self.config, self.photos, self.device, self.processes = model, train, photos, device, processes
+        processes.check(train.batch)
         # Convolutions on CUDA would otherwise round float32 to TF32's 10 bits, the penalty's too.
         torch.backends.cudnn.allow_tf32 = False
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(train.seed)
             generator, self.critic = make_generator(model), make_critic(model, train.critic, device)
             for network in (generator, self.critic):
-                network.reset()
-                share_norms(network, ranks)
+                network.init_weights()
+                share_batch_norms(network, processes)
         self.objective = losses.OBJECTIVES[train.objective]
         self.schedule = parse_sides(train.sides, train.images)  # as planned at the beginning, however long the run goes on
         if self.schedule:
             generator.begin_coarse(self.schedule[0][0])
         self.generator = generator.to(device, memory_format=torch.channels_last)
-        self.matching = Matching(self.critic, ranks) if train.matching_weight else None
+        self.matching = Matching(self.critic, processes) if train.matching_weight else None
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
         betas = (train.beta1, train.beta2)
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)
@@ -83,28 +83,28 @@ class Trainer:
         self.steps = 0
         self.generator_steps = 0  # fewer, where the critic was warmed up
         self.images_seen = 0
-        self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once settled
-        self._settled_at = 0  # the side of the pictures that the critic was made ready for
+        self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
+        self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
         self._sharp_at = 0, torch.zeros(0, dtype=torch.int64)  # a side, and which photos are fit for it
         self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
 
     # --------------------------------------------------------------------------------------------------------- a step
 
-    def step(self) -> Stats:
+    def step(self) -> StepStats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
-        draws = self.ranks.chance(_mix(self.config.seed, self.steps))
+        draws = self.processes.rng(_mix(self.config.seed, self.steps))
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
-            self._settle()
-            index = self.ranks.own(self._indices(self.images_seen, self.config.batch))
+            self._calibrate()
+            index = self.processes.local_shard(self._indices(self.images_seen, self.config.batch))
             real, labels = self._reals(index, draws), self.photos.labels[index].to(self.device)
             code = one_hot(labels, self.model)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
             with torch.set_grad_enabled(warm and turn == self.config.critic_steps):
                 fake = self._draw_fakes(code, draws)
-                fake_seen = self._look(fake, draws)
+                fake_seen = self._features(fake, draws)
             with torch.no_grad():
-                real_seen = self._look(real, draws)
+                real_seen = self._features(real, draws)
             critic_stats = self._critic_step(real_seen, fake_seen.detach(), code, draws)
             self.images_seen += self.config.batch
         generator_loss = torch.zeros((), device=self.device)
@@ -113,7 +113,7 @@ class Trainer:
             self._update_ema()
             self.generator_steps += 1
         self.steps += 1
-        return Stats(*self.ranks.mean(torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]])).tolist())
+        return StepStats(*self.processes.mean(torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]])).tolist())
 
     def gradients(self) -> dict[str, float]:
         """How strongly the last step pulled at the weights: the norm of the gradient of all of them, for each network.
@@ -149,42 +149,42 @@ class Trainer:
         starts = [self.images_seen, *ends]
         return [(start, end) for start, end in zip(starts, [*ends, self.config.images], strict=True) if start < end]
 
-    def _settle(self) -> None:
+    def _calibrate(self) -> None:
         """Show the photos to a projected critic, and to what matches sets, when the side of the pictures is a new one."""
-        if self.side == self._settled_at:
+        if self.side == self._calibrated_at:
             return
-        self._settled_at = self.side
+        self._calibrated_at = self.side
         if self.config.spectrum_weight or isinstance(self.critic, ProjectedCritic):
-            index = self._sharp[sample_classes(self.photos.labels[self._sharp], SETTLE)]
+            index = self._sharp[sample_classes(self.photos.labels[self._sharp], CALIBRATION_PHOTOS)]
             photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
             self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
             if isinstance(self.critic, ProjectedCritic) and self.side != self.known_side:
-                self.critic.settle(photos)
+                self.critic.calibrate(photos)
             if self.matching:
-                self.matching.settle(photos, self.photos.labels[index].to(self.device))
+                self.matching.calibrate(photos, self.photos.labels[index].to(self.device))
 
-    def real_batch(self, start: int, count: int, draws: Chance) -> tuple[Tensor, Tensor]:
+    def real_batch(self, start: int, count: int, draws: ShardedRandom) -> tuple[Tensor, Tensor]:
         """Photos from position `start` of their order, augmented: N×3×S×S in [−1, 1], and class codes N×K."""
         index = self._indices(start, count)
         return self._reals(index, draws), one_hot(self.photos.labels[index].to(self.device), self.model)
 
-    def _reals(self, index: Tensor, draws: Chance) -> Tensor:
+    def _reals(self, index: Tensor, draws: ShardedRandom) -> Tensor:
         return self._scaled(self.photos.images[index], draws)
 
-    def _scaled(self, photos: Tensor, draws: Chance | None = None) -> Tensor:
+    def _scaled(self, photos: Tensor, draws: ShardedRandom | None = None) -> Tensor:
         """Photos as they are stored → N×3×S×S in [−1, 1] of the side that is trained now, augmented where `draws` are given."""
         photos = photos.to(self.device)
         pictures = ranged(photos) if draws is None else self.augment(photos, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
 
-    def _draw_fakes(self, code: Tensor, draws: Chance) -> Tensor:
+    def _draw_fakes(self, code: Tensor, draws: ShardedRandom) -> Tensor:
         z = draws.normal(len(code), self.model.z_dim).to(self.device)
         with self._autocast():
             return self.generator(z, code) if self.side == self.model.resolution else self.generator(z, code, self.side)
 
-    def _look(self, images: Tensor, draws: Chance) -> Tensor:
+    def _features(self, images: Tensor, draws: ShardedRandom) -> Tensor:
         """What the critic judges of photos or pictures."""
-        return self.critic.look(diffaugment(images, draws) if self.config.diffaugment else images)
+        return self.critic.features(diffaugment(images, draws) if self.config.diffaugment else images)
 
     def _indices(self, start: int, count: int) -> Tensor:
         """Photos `start` to `start + count` of an endless order in which every epoch is a shuffle of its own.
@@ -202,7 +202,7 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
-    def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: Chance) -> list[Tensor]:
+    def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: ShardedRandom) -> list[Tensor]:
         """One update of the critic from what it sees of both → its loss, mean real score, mean fake score, mean slope."""
         config = self.config
         with self._autocast():
@@ -215,25 +215,25 @@ class Trainer:
             loss = loss + config.penalty_every * config.penalty_weight * penalty
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.ranks.average_gradients(self.critic)
+        self.processes.average_gradients(self.critic)
         self.critic_optimizer.step()
         if self.objective.clips:
             losses.clip_weights(self.critic, config.clip)
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
-    def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: Chance) -> tuple[Tensor, Tensor]:
+    def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: ShardedRandom) -> tuple[Tensor, Tensor]:
         """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
         if self.objective.penalty == "one":
             mix = draws.uniform(len(real)).to(self.device)
             if isinstance(self.critic, Critic) and self.critic.piecewise_linear:
                 with self._autocast():  # products only: what is summed up over a picture, and its root, is in float32
                     gradient = self.critic.gradient(losses.between(real, fake, mix), code)
-                norms = losses.lengths(gradient)
+                norms = losses.norms(gradient)
             else:
                 norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
             return losses.gradient_penalty(norms), norms
-        norms = losses.slopes(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
-        return 2 * losses.zero_centred(norms), norms
+        norms = losses.gradient_norms_at(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
+        return 2 * losses.r1_r2_penalty(norms), norms
 
     def _generator_step(
         self, fake: Tensor, seen: Tensor, real_seen: Tensor, code: Tensor, labels: Tensor
@@ -251,17 +251,17 @@ class Trainer:
         if self.matching:
             loss = loss + config.matching_weight * self.matching(fake, labels)
         if config.spectrum_weight:
-            loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum, self.ranks.mean)
+            loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum, self.processes.mean)
         if self.model.styled:
             loss = loss + losses.out_of_range(fake)
         self.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.ranks.average_gradients(self.generator)
+        self.processes.average_gradients(self.generator)
         self.generator_optimizer.step()
         self.critic.requires_grad_(True)
         return loss.detach()
 
-    def _labels(self, score: Tensor, real: bool, draws: Chance) -> Tensor:
+    def _labels(self, score: Tensor, real: bool, draws: ShardedRandom) -> Tensor:
         noise = draws.uniform(*score.shape).to(self.device) if self.config.noisy_labels else None
         return losses.labels(score, real, self.config.label_smoothing, noise)
 
@@ -282,19 +282,19 @@ class Trainer:
 
     def saved_critic(self) -> SavedCritic:
         """The critic of this moment, as a model folder keeps it."""
-        side = self._settled_at or self.side
+        side = self._calibrated_at or self.side
         return SavedCritic(self.config.critic, side, self.model.classes, self.critic.state_dict())
 
     def averaged(self) -> Generator | StyleGenerator:
         """The averaged generator, ready to draw: the model to share."""
-        self.ema.settle()
+        self.ema.calibrate()
         return self.ema
 
     @torch.no_grad()
     def draw(self, seeds: Sequence[int], labels: Tensor, truncation: float | None = latents.DEFAULT_TRUNCATION) -> Tensor:
         """Pictures N×3×S×S, around [−1, 1], on the CPU by the averaged generator, from seeds N and class indices N."""
         code, generator = one_hot(labels.to(self.device), self.model), self.averaged()
-        return generator.paint(*generator.latents(seeds, code, truncation)).float().cpu()
+        return generator.decode(*generator.latents(seeds, code, truncation)).float().cpu()
 
     def finite(self) -> bool:
         """Whether every weight and every statistic of the networks, and of what trains them, is a number."""
@@ -322,7 +322,7 @@ class Trainer:
             **{name: getattr(self, name).state_dict() for name in _PARTS},
             "schedule": [list(entry) for entry in self.schedule],
             "known_side": self.known_side,
-            **({"matching": self.matching.state(), "settled_at": self._settled_at} if self.matching else {}),
+            **({"matching": self.matching.state(), "settled_at": self._calibrated_at} if self.matching else {}),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -343,9 +343,9 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.generator_steps = int(state.get("generator_steps", self.steps))
-            self._settled_at, self.known_side = 0, int(state.get("known_side", 0))
+            self._calibrated_at, self.known_side = 0, int(state.get("known_side", 0))
             if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
-                self._settle()
+                self._calibrate()
                 self.matching.load_state(state["matching"])
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise UserError(

@@ -16,7 +16,7 @@ def make(preset, classes=OLD):
     torch.manual_seed(1)
     resolution = 32 if preset == "flagship" else None
     generator = make_generator(from_preset(preset, classes, resolution=resolution, width=8)[0])
-    generator.reset()
+    generator.init_weights()
     if preset != "flagship":
         init_weights(generator, 0.3)
     return generator.requires_grad_(False).eval()
@@ -70,7 +70,7 @@ def test_every_class_made_of_a_plain_model_begins_as_what_that_draws(preset):
 
 def test_the_mean_styles_have_the_new_classes_too():
     old = make("flagship")
-    old.settle()
+    old.calibrate()
     new = with_classes(old, ("c", "x"))
     assert torch.equal(new.mean_style[0], old.mean_style[2])
     assert torch.allclose(new.mean_style[1], old.mean_style.mean(0))

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from gan.data.augment import Augment, diffaugment, flip_horizontal, flip_vertical, ranged, rotate, transpose
-from gan.utils.sharded_random import Chance
+from gan.utils.sharded_random import ShardedRandom
 
 NAMES = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
 CORNERS = torch.tensor([[1.0, 2.0], [3.0, 4.0]])  # as seen: 1 upper left, 2 upper right, 3 lower left, 4 lower right
 
 
-def seeded(seed: int = 0) -> Chance:
-    return Chance(seed)
+def seeded(seed: int = 0) -> ShardedRandom:
+    return ShardedRandom(seed)
 
 
 def only(*names: str) -> Augment:
@@ -203,7 +203,7 @@ def test_diffaugment_one_sample_after_the_other():
     images = noise(40, 32)
     wanted = []
     for image, draw in zip(images.double().numpy(), seeded(6).uniform(40, 8).double().tolist()):
-        brightness, saturation, contrast, down, right, chance, row, column = draw
+        brightness, saturation, contrast, down, right, rng, row, column = draw
         grey = image.mean(0)
         image = grey + (image - grey) * 2 * saturation
         image = image.mean() + (image - image.mean()) * (0.5 + contrast) + brightness - 0.5
@@ -213,7 +213,7 @@ def test_diffaugment_one_sample_after_the_other():
                 fetched = y + int(down * 9) - 4, x + int(right * 9) - 4
                 if min(fetched) >= 0 and max(fetched) < 32:
                     moved[:, y, x] = image[:, fetched[0], fetched[1]]
-        if chance < 0.5:
+        if rng < 0.5:
             y, x = int(row * 32), int(column * 32)
             moved[:, max(0, y - 8) : y + 8, max(0, x - 8) : x + 8] = 0
         wanted.append(moved)

@@ -53,7 +53,7 @@ def test_without_the_frozen_network_it_is_the_papers_model(tmp_path, monkeypatch
     def missing(name):
         raise UserError("the weights are not installed; install them.")
 
-    monkeypatch.setattr(auto_preset, "find_trunk", missing)
+    monkeypatch.setattr(auto_preset, "find_backbone", missing)
     choice = auto_preset.choose(CPU, folder(tmp_path / "photos", [200] * 5))
     assert choice.preset == "cwgan-gp-64" and choice.resolution == 64
     assert "not the flagship, because the weights are not installed" in choice.why

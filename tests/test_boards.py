@@ -16,7 +16,7 @@ from victims import FLAGS, Victim, differences
 
 import train
 from gan.runs import history, loggers
-from gan.runs.loggers import Boards, WeightsAndBiases
+from gan.runs.loggers import Loggers, WeightsAndBiases
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -261,7 +261,7 @@ def test_a_full_disk_is_one_sentence_and_the_other_board_goes_on(tmp_path, monke
 
     monkeypatch.setattr(loggers, "_wandb", lambda: (Fake, type("Asked", (), {"mode": "offline"})))
     said = []
-    both = Boards(tmp_path, 0, "mine", {}, said.append)
+    both = Loggers(tmp_path, 0, "mine", {}, said.append)
     for images in (8, 16):
         both.add_scalars({"KID": 1.0}, images)
         both.add_image("fixed noise", PICTURE, images)
@@ -281,7 +281,7 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
 
 def test_what_was_logged_beyond_the_point_gone_back_to_is_dropped(tmp_path):
-    board = Boards(tmp_path, 0, None, {}, print)
+    board = Loggers(tmp_path, 0, None, {}, print)
     for images, kid in ((8, 3.0), (16, 2.0), (24, 1.0)):
         board.add_scalars({"KID": kid}, images)
     board.rewind(16)

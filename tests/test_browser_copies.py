@@ -16,7 +16,7 @@ from test_browser import DESKTOP, PHONE, Visitor, content, contrast
 
 from gan.evaluation import photo_index
 from gan.evaluation.features import find_network
-from gan.evaluation.photo_index import Known
+from gan.evaluation.photo_index import PhotoSet
 from gan.evaluation.reference import load_reference
 from gan.hub.checkpoint import read_config, save_model
 
@@ -38,13 +38,13 @@ def folder(tmp_path_factory, photos):
     known, numbers = load_reference(photos, config, 16), torch.Generator().manual_seed(0)
     network = find_network(photo_index.NETWORK)
 
-    def part(pictures) -> Known:
+    def part(pictures) -> PhotoSet:
         features = torch.rand(len(pictures.labels), network.dim, generator=numbers).half().float()
         return replace(photo_index._known(features, pictures), labels=pictures.labels)
 
     photo_index.write(
         place,
-        photo_index.Memory(
+        photo_index.PhotoIndex(
             photo_index.NETWORK, network.digest, 16, config.classes, "", part(known.trained_on), part(known.held_out),
             torch.linspace(15, 40, 2 * HELD),
         ),
@@ -119,7 +119,7 @@ def test_without_the_folder_there_are_distances_and_a_sentence(arrive, folder, t
 
 def test_a_model_that_remembers_nothing_says_what_to_do(arrive, app_url):
     page = arrive(app_url, "copies-seed=5&copies-truncation=nonsense").page
-    assert "python -m gan remember MODEL PHOTOS" in page.locator(f"{PLACE} .words").inner_text()
+    assert "python -m gan index-photos MODEL PHOTOS" in page.locator(f"{PLACE} .words").inner_text()
     assert page.locator(f"{PLACE} .meadow img[src]").count() == 1 and page.locator(f"{PLACE} svg").count() == 0
 
 

@@ -67,7 +67,7 @@ def test_half_precision_is_for_what_has_two_axes_or_more(tmp_path):
     """Of biases and norms there is little, and much hangs on it."""
     layers = ("M>8", "M>8", "S>8", "S>8", "S>8")
     generator = make_generator(ModelConfig("small", 16, ("a", "b"), layers, z_dim=8).validate())
-    generator.reset()
+    generator.init_weights()
     checkpoint.save_model(tmp_path, generator, generator.config, half=True)
     stored = checkpoint.read_weights(tmp_path / checkpoint.WEIGHTS)
     assert {value.ndim for value in stored.values()} >= {1, 2, 4}

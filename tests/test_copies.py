@@ -61,8 +61,8 @@ def test_support_by_hand():
 
 def test_support_of_a_generator_of_500_pictures():
     """300 draws from 500 flowers with a little noise: some 90 duplicates, so the estimate is within a third."""
-    flowers, chance = normal(500, 20, 0), torch.Generator().manual_seed(1)
-    drawn = flowers[torch.randint(500, (300,), generator=chance)] + 1e-3 * normal(300, 20, 2)
+    flowers, rng = normal(500, 20, 0), torch.Generator().manual_seed(1)
+    drawn = flowers[torch.randint(500, (300,), generator=rng)] + 1e-3 * normal(300, 20, 2)
     found = memorization.support_size(drawn, 0.1)
     assert not found["at_least"] and found["size"] == pytest.approx(500, rel=0.33)
 

@@ -24,7 +24,7 @@ import train
 from gan import __main__
 from gan.data import doctor
 from gan.data.image_folder import find_photos, load_photos
-from gan.data.manifest import keeping, table
+from gan.data.manifest import manifest_filter, table
 from gan.errors import UserError
 from gan.evaluation import reference
 from gan.hub.checkpoint import read_config
@@ -54,11 +54,11 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def look(folder: Path) -> doctor.Diagnosis:
+def look(folder: Path) -> doctor.DatasetReport:
     return doctor.examine(folder, RESOLUTION)
 
 
-def verdicts(found: doctor.Diagnosis) -> dict[str, str]:
+def verdicts(found: doctor.DatasetReport) -> dict[str, str]:
     """What is said of the photos that are not kept."""
     return {photo.file: photo.verdict for photo in found.photos if photo.verdict != "kept"}
 
@@ -187,9 +187,12 @@ def test_groups_do_not_depend_on_where_pictures_stand(monkeypatch: pytest.Monkey
     hashes, colours = torch.rand(2100, 512) > 0.5, torch.rand(2100, 48)
     hashes[2050], hashes[1000] = hashes[3], hashes[999]
     hashes[1000, : doctor.ALIKE + 1] ^= True  # one bit too many
-    assert doctor.alike(doctor.Marks(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [[3, 2050]]
+    assert doctor.alike(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [[3, 2050]]
     hashes[1000, 0] ^= True
-    assert doctor.alike(doctor.Marks(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [[3, 2050], [999, 1000]]
+    assert doctor.alike(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [
+        [3, 2050],
+        [999, 1000],
+    ]
 
 
 # ------------------------------------------------------------------------------------------------- the command line
@@ -261,11 +264,11 @@ def test_a_manifest_chooses_exactly_what_it_keeps(photos: Path, tmp_path: Path) 
     scene(60).save(odd, "PNG")
     scene(3).save(photos / "roses" / "again.png")
     path = manifest(photos, tmp_path / "manifest.csv")
-    chosen = keeping(path, photos)(find_photos(photos))
+    chosen = manifest_filter(path, photos)(find_photos(photos))
     assert odd in chosen["roses"] and photos / "roses" / "again.png" not in chosen["roses"]
     assert {name: len(files) for name, files in chosen.items()} == {"roses": 9, "tulips": 8}
     scene(61).save(photos / "roses" / "later.png")  # of which it does not speak
-    assert keeping(path, photos)(find_photos(photos)) == chosen
+    assert manifest_filter(path, photos)(find_photos(photos)) == chosen
 
 
 @pytest.mark.parametrize(
@@ -283,7 +286,7 @@ def test_a_manifest_chooses_exactly_what_it_keeps(photos: Path, tmp_path: Path) 
 def test_manifests_that_do_not_fit(photos: Path, tmp_path: Path, content: str, says: str) -> None:
     (tmp_path / "manifest.csv").write_text(content)
     with pytest.raises(UserError) as error:
-        keeping(tmp_path / "manifest.csv", photos)(find_photos(photos))
+        manifest_filter(tmp_path / "manifest.csv", photos)(find_photos(photos))
     assert says in str(error.value) and "\n" not in str(error.value) and str(error.value).endswith(".")
 
 
@@ -308,10 +311,10 @@ def test_a_manifest_that_a_spreadsheet_had_says_the_same(photos: Path, tmp_path:
     (photos / "tulips").rename(photos / "тюльпаны й")
     scene(3).save(photos / "roses" / "ще одна.png")
     path = manifest(photos, tmp_path / "manifest.csv")
-    chosen = keeping(path, photos)(find_photos(photos))
+    chosen = manifest_filter(path, photos)(find_photos(photos))
     assert {name: len(files) for name, files in chosen.items()} == {"roses": 8, "тюльпаны й": 8}
     path.write_bytes(SAVED[saved](path.read_text()))
-    assert keeping(path, photos)(find_photos(photos)) == chosen
+    assert manifest_filter(path, photos)(find_photos(photos)) == chosen
 
 
 def test_an_unknown_verdict_names_its_line(photos: Path, tmp_path: Path) -> None:
@@ -319,15 +322,15 @@ def test_an_unknown_verdict_names_its_line(photos: Path, tmp_path: Path) -> None
     for verdict in ("keep", "", "x", "kept?", "behalten"):
         path.write_text(f"file,class,verdict\nroses/0.png,roses,kept\nroses/1.png,roses,{verdict}\n")
         with pytest.raises(UserError, match=rf"in line 3, of roses/1\.png, the verdict '{re.escape(verdict)}', which is none"):
-            keeping(path, photos)
+            manifest_filter(path, photos)
     path.write_text("file,class,verdict\nroses/0.png,roses,KEPT\nroses/1.png,roses,Left out\n")
-    assert sum(map(len, keeping(path, photos)(find_photos(photos)).values())) == 1
+    assert sum(map(len, manifest_filter(path, photos)(find_photos(photos)).values())) == 1
 
 
 def test_letters_that_cannot_be_told_are_said(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_bytes("file,class,verdict\nmaki/żółw.png,maki,kept\n".encode("cp1250"))
     with pytest.raises(UserError, match="cannot be told: save it as CSV UTF-8"):
-        keeping(tmp_path / "manifest.csv", photos)
+        manifest_filter(tmp_path / "manifest.csv", photos)
 
 
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --critic-steps 2 --device cpu --precision fp32 --images 16".split()
@@ -375,6 +378,6 @@ def test_an_evaluation_finds_what_the_training_held_out_of_a_manifest(photos: Pa
     assert train.main(words) == 0
     config = read_config(tmp_path / "run")
     monkeypatch.setattr(reference, "LEAST", 2)
-    found = reference.load_reference(photos, config, 28, keep=keeping(path, photos))
+    found = reference.load_reference(photos, config, 28, keep=manifest_filter(path, photos))
     assert not found.notes and len(found.trained_on.labels) == 8 and len(found.held_out.labels) == 8
     assert "--manifest" in " ".join(reference.load_reference(photos, config, 28).notes)

@@ -18,7 +18,7 @@ from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import attributes, directions, settings
 from gan.sampling.directions import COUNT, Directions, Search
-from gan.sampling.sampler import Fine, Flower, Sampler
+from gan.sampling.sampler import Flower, Sampler, StyleMix
 from gan.studio import explore_state
 from gan.studio.explore_state import STILL, Explore
 from gan.studio.session import Studio
@@ -32,8 +32,8 @@ def styled() -> object:
     generator = make_generator(config)
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        generator.reset()
-    generator.settle()
+        generator.init_weights()
+    generator.calibrate()
     return generator.requires_grad_(False).eval()
 
 
@@ -165,7 +165,7 @@ def test_with_all_at_zero_it_is_the_flower_itself_with_whatever_it_came_with(fou
     weights = tuple(float(i + 1) for i in range(len(found.classes)))
     for flower in (start(found), start(found, shift=shift), replace(start(found, shift=shift), label=weights)):
         assert Explore(flower).flower(found.classes, found.directions) == flower
-        assert Explore(flower, second=1, fine=Fine(1, 9, 0)).flower(found.classes, None) == flower
+        assert Explore(flower, second=1, fine=StyleMix(1, 9, 0)).flower(found.classes, None) == flower
 
 
 def test_sliders_add_to_the_shift_a_flower_came_with(found):
@@ -179,7 +179,7 @@ def test_sliders_add_to_the_shift_a_flower_came_with(found):
 
 
 def test_what_is_drawn_is_what_its_description_brings_back(found):
-    fine = Fine(1, 77, 2 if found.sampler.scales else 0)
+    fine = StyleMix(1, 77, 2 if found.sampler.scales else 0)
     for label in (0, tuple(1.0 for _ in found.classes)):
         wanted = Explore(replace(start(found), label=label), (0.3, 0, -2, 0, 0, 1), second=1, degree=37, fine=fine)
         flower = wanted.flower(found.classes, found.directions)
@@ -202,7 +202,7 @@ def test_scales_of_another_flower(found):
     if not found.sampler.scales:
         pytest.skip("no styles")
     plain, other = start(found), Flower(1, 77, 1.5)
-    crossed = Explore(plain, fine=Fine(1, 77, 1)).flower(found.classes, None)
+    crossed = Explore(plain, fine=StyleMix(1, 77, 1)).flower(found.classes, None)
     own, of_class = found.sampler.latents([plain, other, crossed])
     assert torch.equal((own + of_class)[2][0], (own + of_class)[0][0]) and torch.equal(own[2][1:], own[1][1:])
     with pytest.raises(UserError, match="number of scales"):
@@ -248,7 +248,7 @@ def read(query: str, scales: int = 6) -> Explore:
 
 
 def test_the_address_brings_it_all_back():
-    wanted = Explore(Flower(0, 1), (0.5, -3.0, 0.0, 0.0, 0.0, 2.1), 1, 37, Fine(1, 99, 3), 4, 2, 0.7)
+    wanted = Explore(Flower(0, 1), (0.5, -3.0, 0.0, 0.0, 0.0, 2.1), 1, 37, StyleMix(1, 99, 3), 4, 2, 0.7)
     pairs = explore_state.to_address(wanted, CLASSES, 6)
     assert read("&".join(f"{key}={value}" for key, value in pairs.items())) == wanted
     assert not any(
@@ -261,7 +261,7 @@ def test_the_address_brings_it_all_back():
               "explore-at=nan_0_0_0_0_0&explore-degree=-1&explore-scales=6&explore-down=9&explore-step=&explore-second=%00"],
 )  # fmt: skip
 def test_a_bad_address_takes_the_defaults(query):
-    assert read(query) == Explore(Flower(0, 1), second=1, fine=Fine(0, 4, 0))
+    assert read(query) == Explore(Flower(0, 1), second=1, fine=StyleMix(0, 4, 0))
 
 
 def test_an_address_of_a_model_without_styles_crosses_nothing():

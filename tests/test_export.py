@@ -42,7 +42,7 @@ def test_the_file_draws_as_pytorch_does_at_any_number_of_pictures(exported):
             if number == 1 and config.code_dim:
                 code = torch.full_like(code, 1 / config.code_dim)  # a mix of classes
             with torch.no_grad():
-                expected = to_uint8(generator.paint(*generator.latents(seeds, code, truncation)))
+                expected = to_uint8(generator.decode(*generator.latents(seeds, code, truncation)))
             noise = latents.noise(seeds, config.z_dim, None if config.styled else truncation)
             given = {"noise": noise, "classes": code, "psi": torch.tensor([latents.spread(truncation)])}
             drawn = session.run(None, {name: given[name].numpy() for name in names})[0]

@@ -10,7 +10,7 @@ from gan.data.image_folder import Photos
 from gan.generator import Generator, make_generator, one_hot
 from gan.networks.layers import init_weights
 from gan.presets import from_preset
-from gan.runs.transfer import begin_as, begin_trainer_as
+from gan.runs.transfer import begin_trainer_as, init_from
 from gan.trainer import Trainer
 
 
@@ -39,7 +39,7 @@ def draw(generator, count, seed=1):
 
 def test_the_same_network_is_copied_whole():
     first, second = make("cwgan-gp-64-k4", 1), make("cwgan-gp-64-k4", 2)
-    assert begin_as(second, first) == 5
+    assert init_from(second, first) == 5
     assert torch.equal(draw(first, 3), draw(second, 3))
 
 
@@ -47,7 +47,7 @@ def test_the_same_network_is_copied_whole():
 def test_growing_starts_with_the_smaller_pictures_enlarged(training):
     small, large = make("cwgan-gp-64", 1), make("cwgan-gp-128", 2)
     before = (draw(large, 32) - interpolate(draw(small, 32), scale_factor=2, mode="bilinear")).abs().mean()
-    assert begin_as(large, small) == 8, "every convolution of the 64×64 generator but its last"
+    assert init_from(large, small) == 8, "every convolution of the 64×64 generator but its last"
     large.train(training)
     enlarged = interpolate(draw(small, 32), scale_factor=2, mode="bilinear")
     after = (draw(large, 32) - enlarged).abs().mean()
@@ -57,7 +57,7 @@ def test_growing_starts_with_the_smaller_pictures_enlarged(training):
 
 def test_another_number_of_classes_fits_too():
     small, large = make("cwgan-gp-64-k4", 1), Generator(from_preset("cwgan-gp-64-k4", ("a", "b", "c"), width=4)[0]).eval()
-    assert begin_as(large, small) == 5
+    assert init_from(large, small) == 5
     assert torch.equal(draw(large, 3), draw(small, 3).detach()), "shared names draw as before"
 
 
@@ -70,7 +70,7 @@ def test_blocks_that_change_their_width_keep_their_own_weights():
     torch.manual_seed(2)
     large = Generator(replace(config, generator=tuple(layers)).validate())
     last = large.gen[-1][0].weight.clone()
-    assert begin_as(large, small) == 8
+    assert init_from(large, small) == 8
     assert torch.equal(large.gen[0][0].weight, small.gen[0][0].weight)
     assert torch.equal(large.gen[-1][0].weight, last)
 
@@ -78,13 +78,13 @@ def test_blocks_that_change_their_width_keep_their_own_weights():
 def styled(resolution: int, classes=("a", "b"), width: int = 8):
     torch.manual_seed(resolution)
     generator = make_generator(from_preset("flagship", classes, resolution=resolution, width=width)[0])
-    generator.reset()
+    generator.init_weights()
     return generator
 
 
 def test_a_generator_with_styles_grows_from_a_smaller_one():
     small, large = styled(32), styled(64)
-    assert begin_as(large, small) == 2 * 4
+    assert init_from(large, small) == 2 * 4
     z, code = torch.randn(3, 128), torch.eye(2)[[0, 1, 0]]
     with torch.no_grad():
         enlarged = interpolate(small(z, code), scale_factor=2, mode="bilinear", align_corners=False)
@@ -94,7 +94,7 @@ def test_a_generator_with_styles_grows_from_a_smaller_one():
 
 def test_other_classes_keep_the_layers_and_begin_as_the_mean_of_the_old():
     small, other = styled(32), styled(32, ("b", "x", "y"))
-    assert begin_as(other, small) == 2 * 4
+    assert init_from(other, small) == 2 * 4
     old, new = small.embed.weight, other.embed.weight
     assert torch.equal(new[:, 0], old[:, 1]) and torch.equal(other.start.weight, small.start.weight)
     assert torch.allclose(new[:, 1], old.mean(1)) and torch.equal(new[:, 1], new[:, 2])
@@ -102,8 +102,8 @@ def test_other_classes_keep_the_layers_and_begin_as_the_mean_of_the_old():
 
 def test_nothing_fits_across_families_or_other_mappings():
     plain = make_generator(from_preset("cwgan-gp-64", ("a", "b"), width=8)[0])
-    assert begin_as(styled(64), plain) == 0 == begin_as(plain, styled(64))
-    assert begin_as(styled(32), styled(32, width=12)) == 0
+    assert init_from(styled(64), plain) == 0 == init_from(plain, styled(64))
+    assert init_from(styled(32), styled(32, width=12)) == 0
 
 
 def tiny_trainer(resolution):

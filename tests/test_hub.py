@@ -23,7 +23,7 @@ from safetensors.torch import save
 from gan.errors import UserError
 from gan.generator import Generator
 from gan.hub import loader
-from gan.hub.checkpoint import CARD, CONFIG, CRITIC, MEMORY, SAMPLES, SNAPSHOT, WEIGHTS, save_model
+from gan.hub.checkpoint import CARD, CONFIG, CRITIC, PHOTO_INDEX, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.presets import from_preset
 from gan.utils import hub_client
 
@@ -301,10 +301,10 @@ def test_a_failed_download_is_not_taken_for_the_file_later(server: HubServer, fi
     assert loader.load(REPO, seconds=1.0).revision == commit != newer
 
 
-@pytest.mark.parametrize("name", [CONFIG, WEIGHTS, MEMORY])
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS, PHOTO_INDEX])
 @pytest.mark.parametrize("asked", ["main", "commit"])
 def test_a_cut_file_in_the_cache_is_fetched_again(name, asked, server: HubServer, files: dict[str, bytes]) -> None:
-    files = {**files, MEMORY: save({"features": torch.zeros(99)})}
+    files = {**files, PHOTO_INDEX: save({"features": torch.zeros(99)})}
     commit = server.put(REPO, files)
     wanted = REPO if asked == "main" else f"{REPO}@{commit}"
     first = loader.load(wanted)
@@ -425,18 +425,18 @@ def test_published_model_loads_again(server: HubServer, tmp_path: Path, monkeypa
 
 def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer, tmp_path: Path) -> None:
     folder = make(tmp_path / "model", seed=1)
-    (folder / MEMORY).write_bytes(b"features")
+    (folder / PHOTO_INDEX).write_bytes(b"features")
     (folder / CRITIC).write_bytes(b"critic")
     loader.publish(folder, REPO, token="hf_test")
-    assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][MEMORY] == b"features"
-    assert (loader.load(REPO).folder / MEMORY).read_bytes() == b"features"
+    assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][PHOTO_INDEX] == b"features"
+    assert (loader.load(REPO).folder / PHOTO_INDEX).read_bytes() == b"features"
     assert (loader.load(REPO).folder / CRITIC).read_bytes() == b"critic"
 
 
 def test_a_memory_over_the_limit_stays_on_the_hub(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:
-    monkeypatch.setattr(loader, "MAX_MEMORY_BYTES", 4)
-    server.put(REPO, {**files, MEMORY: b"features"})
-    assert not (loader.load(REPO).folder / MEMORY).exists()
+    monkeypatch.setattr(loader, "MAX_PHOTO_INDEX_BYTES", 4)
+    server.put(REPO, {**files, PHOTO_INDEX: b"features"})
+    assert not (loader.load(REPO).folder / PHOTO_INDEX).exists()
 
 
 def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,10 @@ def styled_generator():
     state = torch.get_rng_state()
     torch.manual_seed(3)
     generator = make_generator(config)
-    generator.reset()
+    generator.init_weights()
     for scale in generator.scales:
         scale.rgb_weight.data *= 2
-    generator.settle()
+    generator.calibrate()
     torch.set_rng_state(state)
     return generator.requires_grad_(False).eval()
 
@@ -149,16 +149,16 @@ def test_closing_it_ends_the_work(house):
 
 def test_a_frozen_network_can_look_too(house):
     from gan.errors import UserError
-    from gan.networks.backbones import find_trunk
+    from gan.networks.backbones import find_backbone
 
     try:
-        trunk = find_trunk("efficientnet-lite0")
+        backbone = find_backbone("efficientnet-lite0")
     except UserError:
         pytest.skip("the weights of EfficientNet-Lite0 are not installed")
     generator, sampler, _ = house
-    inverter = Inverter(generator, sampler, 1.5, trunk)
+    inverter = Inverter(generator, sampler, 1.5, backbone)
     photo = sampler.draw([Flower(1, 1001, 1.5)])[0]
     news = [one for one in nearest(inverter, photo, steps=25) if one.distance == one.distance]
     assert news[-1].distance < 0.8 * news[0].distance
-    assert all(one.grad is None for one in trunk.parameters())
+    assert all(one.grad is None for one in backbone.parameters())
     inverter.close()

@@ -11,7 +11,7 @@ from gan.hub import checkpoint, sample_history
 from gan.networks import latents
 from gan.presets import from_preset
 from gan.runs.run import Run
-from gan.runs.validator import LEAST_HELD_OUT, Judge, find_judge
+from gan.runs.validator import LEAST_HELD_OUT, Validator, find_judge
 
 CPU = torch.device("cpu")
 
@@ -93,7 +93,7 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     photos = load_photos(make_photos(tmp_path / "photos", count=20), OVERSAMPLE * 28)
     judge = find_judge(photos, CPU)
-    assert isinstance(judge, Judge)
+    assert isinstance(judge, Validator)
     model, train = from_preset("cwgan-gp-28", photos.classes, width=4)
     trainer = Run(tmp_path / "run", model, train, photos, CPU).trainer
     seeds, noise = [], latents.noise
@@ -102,7 +102,7 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
     assert before == judge(trainer)
     assert min(seeds) > 1_000_000, "an evaluation from seed 0 on must not meet flowers the moment was chosen by"
 
-    class Memory:
+    class PhotoIndex:
         """Stands where the trainer does and hands out the photos themselves."""
 
         model = trainer.model
@@ -112,7 +112,7 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
             images = torch.cat([self.left.pop(0) for _ in labels])
             return torch.nn.functional.avg_pool2d(images.float(), OVERSAMPLE) / 127.5 - 1
 
-    assert judge(Memory()) < before / 10
+    assert judge(PhotoIndex()) < before / 10
 
 
 def test_resuming_without_a_judge_keeps_the_last_model(tmp_path):

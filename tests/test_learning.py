@@ -46,12 +46,12 @@ def some(**more) -> Learning:
 
 
 def test_the_journal_keeps_what_was_measured_and_forgets_what_was_not_saved(tmp_path):
-    book = history.Journal(tmp_path, 0)
+    book = history.History(tmp_path, 0)
     for images in (32, 64, 96):
         book.add(images, critic_loss=float(images), generator_loss=float("nan"))
     assert [row["images"] for row in history.read(tmp_path)] == [32, 64, 96]
     assert history.read(tmp_path)[0] == {"images": 32, "critic_loss": 32.0}
-    again = history.Journal(tmp_path, 64)  # resumed from a snapshot at 64
+    again = history.History(tmp_path, 64)  # resumed from a snapshot at 64
     again.add(96, kid=0.5)
     assert [row["images"] for row in history.read(tmp_path)] == [32, 64, 96]
     assert history.read(tmp_path)[-1] == {"images": 96, "kid": 0.5}
@@ -59,7 +59,7 @@ def test_the_journal_keeps_what_was_measured_and_forgets_what_was_not_saved(tmp_
 
 @pytest.mark.parametrize("tail", ['{"images": 12', "x\n", "[]\n", '{"kid": 1}\n', "\x00\xff\n", '{"images": "7"}\n'])
 def test_a_journal_that_was_cut_short_is_read_up_to_there(tmp_path, tail):
-    history.Journal(tmp_path, 0).add(32, kid=1.0)
+    history.History(tmp_path, 0).add(32, kid=1.0)
     with (tmp_path / history.FILE).open("a", encoding="utf-8") as file:
         file.write(tail)
     assert history.read(tmp_path) == [{"images": 32, "kid": 1.0}]

@@ -96,16 +96,16 @@ def test_slopes_of_a_linear_critic_are_the_length_of_its_weights_for_each_score(
     """C(x) = Σ_h w_h·x of several heads has the gradient Σ_h w_h at every point, of one axis or of many."""
     weight = torch.randn(12, 4, requires_grad=True)
     for shape in ((5, 12), (5, 3, 2, 2)):
-        norms = losses.slopes(lambda x: x.flatten(1) @ weight, torch.randn(shape))
+        norms = losses.gradient_norms_at(lambda x: x.flatten(1) @ weight, torch.randn(shape))
         assert torch.allclose(norms, weight.sum(1).norm().expand(5))
-    losses.zero_centred(norms).backward()
+    losses.r1_r2_penalty(norms).backward()
     assert torch.allclose(weight.grad, weight.detach().sum(1, keepdim=True).expand(12, 4), atol=1e-5), "of ‖Σw‖²/2"
 
 
 def test_slopes_are_taken_at_each_sample_and_leave_it_alone():
     """C(x) = ‖x‖²/2 has the gradient x."""
     at = torch.randn(4, 7).requires_grad_(True)
-    norms = losses.slopes(lambda x: x.square().sum(1) / 2, at)
+    norms = losses.gradient_norms_at(lambda x: x.square().sum(1) / 2, at)
     assert torch.allclose(norms, at.norm(dim=1)) and norms.std() > 0
     norms.sum().backward()
     assert at.grad is None, "the penalty is on the critic's weights alone"
@@ -113,9 +113,9 @@ def test_slopes_are_taken_at_each_sample_and_leave_it_alone():
 
 def test_slopes_stay_in_float32_under_autocast():
     critic, at = nn.Linear(12, 4), torch.randn(4, 12)
-    wanted = losses.slopes(critic, at)
+    wanted = losses.gradient_norms_at(critic, at)
     with torch.autocast("cpu", torch.bfloat16):
-        norms = losses.slopes(critic, at.bfloat16())
+        norms = losses.gradient_norms_at(critic, at.bfloat16())
     assert norms.dtype == torch.float32 and torch.equal(norms, wanted)
 
 
@@ -130,8 +130,8 @@ def test_gradient_norms_take_what_a_projected_critic_sees_too():
 
 
 def test_a_zero_centred_penalty_is_half_the_mean_square():
-    assert losses.zero_centred(torch.tensor([0.0, 2.0, 4.0])).item() == pytest.approx((0 + 4 + 16) / 3 / 2)
-    assert losses.zero_centred(torch.zeros(3)).item() == 0
+    assert losses.r1_r2_penalty(torch.tensor([0.0, 2.0, 4.0])).item() == pytest.approx((0 + 4 + 16) / 3 / 2)
+    assert losses.r1_r2_penalty(torch.zeros(3)).item() == 0
 
 
 def test_relativistic_by_hand():

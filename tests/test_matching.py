@@ -12,11 +12,11 @@ from gan.config import ModelConfig
 from gan.data.image_folder import load_photos
 from gan.losses import kernel_distance
 from gan.matching import RECENT, TILE, TILE_SCALE, Matching, _mean_tile
-from gan.networks.backbones import find_trunk
+from gan.networks.backbones import find_backbone
 from gan.networks.projected_critic import ProjectedCritic
 
 MODEL = ModelConfig("small", 32, ("dandelion", "marigold"), ("M>8", "S>8", "S>8", "S>8", "S>8"), z_dim=8).validate()
-EACH = 18  # photos a class, with their mirrored ones more than a batch of the trunk's
+EACH = 18  # photos a class, with their mirrored ones more than a batch of the backbone's
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,15 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def critic(photos):
     torch.manual_seed(1)
-    critic = ProjectedCritic(MODEL, find_trunk("efficientnet-lite0"), 4)
-    critic.reset()
-    critic.settle(photos)
+    critic = ProjectedCritic(MODEL, find_backbone("efficientnet-lite0"), 4)
+    critic.init_weights()
+    critic.calibrate(photos)
     return critic
 
 
 def settled(critic, photos):
     matching = Matching(critic)
-    matching.settle(photos, classes(EACH, EACH))
+    matching.calibrate(photos, classes(EACH, EACH))
     return matching
 
 
@@ -208,7 +208,7 @@ def test_the_last_batches_are_kept_and_no_more(critic, photos):
     tiny = torch.cat([matching.statistics(batch)[0] for batch in batches[-RECENT:]])
     torch.testing.assert_close(matching.recent[0], tiny)
     assert matching.recent_labels.tolist() == [number for i in range(3, RECENT + 3) for number in (i % 2, 0)]
-    matching.settle(photos, classes(EACH, EACH))
+    matching.calibrate(photos, classes(EACH, EACH))
     assert matching.recent == [] and len(matching.recent_labels) == 0
 
 

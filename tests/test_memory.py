@@ -22,7 +22,7 @@ from gan.evaluation import features, photo_index
 from gan.evaluation.features import FeatureNetwork
 from gan.evaluation.reference import load_reference
 from gan.hub import loader
-from gan.hub.checkpoint import MEMORY, save_model
+from gan.hub.checkpoint import PHOTO_INDEX, save_model
 from gan.networks import backbones
 from gan.studio.host_photos import PhotoFolder
 
@@ -56,8 +56,8 @@ def model(tmp_path_factory, config) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(photos, config) -> photo_index.Memory:
-    return photo_index.remember(load_reference(photos, config, 16), config, NETWORK)
+def found(photos, config) -> photo_index.PhotoIndex:
+    return photo_index.index_photos(load_reference(photos, config, 16), config, NETWORK)
 
 
 def test_it_holds_both_sides_and_no_photo_twice(found):
@@ -93,7 +93,7 @@ def test_a_class_with_few_photos_held_out_is_judged_by_all(found):
 def test_what_is_written_is_read_again(tmp_path, found, config):
     size = photo_index.write(tmp_path, found)
     again = photo_index.read(tmp_path, config)
-    assert size == (tmp_path / MEMORY).stat().st_size
+    assert size == (tmp_path / PHOTO_INDEX).stat().st_size
     for part in ("trained", "held_out"):
         one, two = getattr(found, part), getattr(again, part)
         assert torch.equal(one.features, two.features) and torch.equal(one.labels, two.labels)
@@ -104,7 +104,7 @@ def test_what_is_written_is_read_again(tmp_path, found, config):
 
 def test_nothing_held_out(tmp_path, photos, config):
     every = replace(config, trained={})
-    bare = photo_index.remember(load_reference(photos, every, 16), every, NETWORK)
+    bare = photo_index.index_photos(load_reference(photos, every, 16), every, NETWORK)
     photo_index.write(tmp_path, bare)
     assert photo_index.read(tmp_path, every).usual(0) == []
 
@@ -161,25 +161,25 @@ HOW = [
 @pytest.mark.parametrize("how", HOW)
 def test_a_file_that_is_not_what_it_should_be_is_refused(tmp_path, found, config, how):
     photo_index.write(tmp_path, found)
-    state = load_file(tmp_path / MEMORY)
-    with safe_open(tmp_path / MEMORY, "pt") as file:
+    state = load_file(tmp_path / PHOTO_INDEX)
+    with safe_open(tmp_path / PHOTO_INDEX, "pt") as file:
         about = dict(file.metadata())
     spoil(state, about, how)
-    save_file(state, tmp_path / MEMORY, about)
-    with pytest.raises(UserError, match=rf"^{MEMORY} .*python -m gan remember MODEL PHOTOS\.$"):
+    save_file(state, tmp_path / PHOTO_INDEX, about)
+    with pytest.raises(UserError, match=rf"^{PHOTO_INDEX} .*python -m gan index-photos MODEL PHOTOS\.$"):
         photo_index.read(tmp_path, config)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])
 def test_a_file_that_is_none_is_refused(tmp_path, config, content):
-    (tmp_path / MEMORY).write_bytes(content)
+    (tmp_path / PHOTO_INDEX).write_bytes(content)
     with pytest.raises(UserError, match="not a whole safetensors file"):
         photo_index.read(tmp_path, config)
 
 
 def test_a_file_over_the_limit_is_neither_written_nor_opened(tmp_path, found, config, monkeypatch):
     photo_index.write(tmp_path, found)
-    monkeypatch.setattr(photo_index, "MAX_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(photo_index, "MAX_PHOTO_INDEX_BYTES", 1000)
     with pytest.raises(UserError, match="than is read here"):
         photo_index.read(tmp_path, config)
     with pytest.raises(UserError, match="use fewer photos"):
@@ -192,7 +192,7 @@ def test_a_file_over_the_limit_is_neither_written_nor_opened(tmp_path, found, co
 def test_the_command_writes_what_the_training_left_out(tmp_path, model, photos, monkeypatch, capsys, config, found):
     monkeypatch.setattr(features, "find_network", lambda name, device=None: NETWORK)
     own = shutil.copytree(model, tmp_path / "tiny")
-    assert main(["remember", str(own), str(photos)]) == 0
+    assert main(["index-photos", str(own), str(photos)]) == 0
     said = capsys.readouterr()
     assert "36 photos trained on and 24 held out" in said.out and "Traceback" not in said.err
     again = photo_index.read(own, config)
@@ -206,9 +206,9 @@ def test_what_goes_wrong_is_one_sentence(model, photos, monkeypatch, capsys, wor
     monkeypatch.setattr(features, "find_network", lambda name, device=None: NETWORK)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = [{"MODEL": str(model), "PHOTOS": str(photos)}.get(word, word) for word in words]
-    assert main(["remember", *words]) == 2
+    assert main(["index-photos", *words]) == 2
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(said) == 1 and sentence in said[0] and not (model / MEMORY).exists()
+    assert len(said) == 1 and sentence in said[0] and not (model / PHOTO_INDEX).exists()
 
 
 # ------------------------------------------------------------------------------------------------------ photos found again
@@ -265,7 +265,7 @@ REMEMBERING = ("flagship", "cwgan-gp-64-k4", "cwgan-gp-128")
 def test_bundled_models_remember_their_photos(name):
     config = loader.load(name).generator.config
     known = photo_index.read(loader.CHECKPOINTS / name, config)
-    assert (loader.CHECKPOINTS / name / MEMORY).stat().st_size <= 2_000_000
+    assert (loader.CHECKPOINTS / name / PHOTO_INDEX).stat().st_size <= 2_000_000
     assert known.network_digest == backbones.WHEELS[known.network].digest
     assert [int(count) for count in torch.bincount(known.trained.labels)] == [
         config.trained["photos"][c] for c in config.classes

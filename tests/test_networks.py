@@ -22,16 +22,16 @@ def test_pictures_and_scores(name):
     pictures = generator(torch.randn(3, model.z_dim), code)
     assert pictures.shape == (3, 3, model.resolution, model.resolution)
     assert pictures.abs().max() <= (2 if model.styled else 1), "styles end without a tanh"
-    assert critic(critic.look(pictures), code).shape == ((3, 4) if model.styled else (3,))
+    assert critic(critic.features(pictures), code).shape == ((3, 4) if model.styled else (3,))
 
 
 def made(model, train):
     """Both networks of a preset, ready to use."""
     generator, critic = make_generator(model), make_critic(model, train.critic, torch.device("cpu"))
-    generator.reset()
-    critic.reset()
+    generator.init_weights()
+    critic.init_weights()
     if model.styled:
-        critic.settle(torch.randn(8, 3, model.resolution, model.resolution))
+        critic.calibrate(torch.randn(8, 3, model.resolution, model.resolution))
     return generator, critic
 
 
@@ -72,7 +72,7 @@ def test_the_critic_sees_every_pixel(name):
     images = torch.randn(4, 3, model.resolution, model.resolution, requires_grad=True)
     code = one_hot(torch.zeros(4, dtype=torch.int64), model)
     critic = made(model, train)[1]
-    critic(critic.look(images), code).sum().backward()
+    critic(critic.features(images), code).sum().backward()
     assert (images.grad.abs().sum((0, 1)) > 0).all()
 
 
@@ -92,7 +92,7 @@ def test_norms_fold_into_the_convolutions(name):
     model, _ = from_preset(name, ("a", "b"), width=8)
     torch.manual_seed(0)
     generator = make_generator(model)
-    generator.reset()
+    generator.init_weights()
     for module in generator.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean)
@@ -102,11 +102,11 @@ def test_norms_fold_into_the_convolutions(name):
     with torch.no_grad():
         before = generator(z, code)
         whole = copy.deepcopy(generator)
-        generator.freeze(torch.float32)
+        generator.for_inference(torch.float32)
         assert torch.allclose(generator(z, code), before, atol=1e-5)
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in generator.modules())
         assert torch.equal(whole(z, code), before)
-        generator.freeze(torch.bfloat16)
+        generator.for_inference(torch.bfloat16)
         assert (generator(z, code).float() - before).abs().max() < 0.05
 
 

@@ -15,7 +15,7 @@ from gan.critic import make_critic
 from gan.data.image_folder import load_photos
 from gan.errors import UserError
 from gan.generator import one_hot
-from gan.networks.backbones import find_trunk
+from gan.networks.backbones import find_backbone
 from gan.networks.projected_critic import BATCH, WIDTHS, ProjectedCritic
 
 CPU = torch.device("cpu")
@@ -25,28 +25,28 @@ PLAIN = replace(MODEL, classes=("all",))
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """40 photos of two classes, N×3×64×64 in [−1, 1]: more than a batch of the trunk's."""
+    """40 photos of two classes, N×3×64×64 in [−1, 1]: more than a batch of the backbone's."""
     found = load_photos(make_photos(tmp_path_factory.mktemp("photos"), 20), 64)
     assert len(found.labels) > BATCH
     return found.images.float() / 127.5 - 1
 
 
 @pytest.fixture(scope="module")
-def trunk():
-    return find_trunk("efficientnet-lite0")
+def backbone():
+    return find_backbone("efficientnet-lite0")
 
 
 @pytest.fixture
-def critic(trunk, photos):
-    return made(trunk, photos)
+def critic(backbone, photos):
+    return made(backbone, photos)
 
 
-def made(trunk, photos, model=MODEL, seed=1):
+def made(backbone, photos, model=MODEL, seed=1):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        critic = ProjectedCritic(model, trunk, 8)
-        critic.reset()
-    critic.settle(photos)
+        critic = ProjectedCritic(model, backbone, 8)
+        critic.init_weights()
+    critic.calibrate(photos)
     return critic
 
 
@@ -66,39 +66,39 @@ def train(critic, better, worse, code, steps=1):
 # ---------------------------------------------------------------------------------------------------------- what learns
 
 
-def test_the_trunk_is_neither_saved_nor_among_what_learns(critic, trunk):
-    frozen = {id(value) for value in (*trunk.parameters(), *trunk.buffers())}
+def test_the_backbone_is_neither_saved_nor_among_what_learns(critic, backbone):
+    frozen = {id(value) for value in (*backbone.parameters(), *backbone.buffers())}
     assert len(frozen) > 90
     assert not any(id(weight) in frozen for weight in critic.parameters())
     assert {name.split(".")[0].rstrip("0123") for name in critic.state_dict()} == {"heads", "mean", "deviation", "mix", "down"}
     critic.requires_grad_(True)
-    assert not any(weight.requires_grad for weight in trunk.parameters())
+    assert not any(weight.requires_grad for weight in backbone.parameters())
 
 
-def test_training_changes_every_weight_of_the_heads_and_nothing_else(critic, trunk, photos):
-    before, beneath = copy.deepcopy(critic.state_dict()), copy.deepcopy(trunk.state_dict())
-    seen = critic.look(photos[:8])
+def test_training_changes_every_weight_of_the_heads_and_nothing_else(critic, backbone, photos):
+    before, beneath = copy.deepcopy(critic.state_dict()), copy.deepcopy(backbone.state_dict())
+    seen = critic.features(photos[:8])
     train(critic, seen[:4], seen[4:], code_of(0, 1, 0, 1), steps=2)
     changed = {name for name, value in critic.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {name for name in before if name.startswith("heads.")} - {f"heads.{i}.out.bias" for i in range(4)}, (
         "the loss compares scores, so that their common height has no slope"
     )
-    assert all(torch.equal(value, beneath[name]) for name, value in trunk.state_dict().items())
+    assert all(torch.equal(value, beneath[name]) for name, value in backbone.state_dict().items())
 
 
-def test_resetting_draws_mixing_and_heads_from_the_global_generator(trunk, photos):
-    states = [made(trunk, photos, seed=seed).state_dict() for seed in (1, 1, 2)]
+def test_resetting_draws_mixing_and_heads_from_the_global_generator(backbone, photos):
+    states = [made(backbone, photos, seed=seed).state_dict() for seed in (1, 1, 2)]
     for name, value in states[0].items():
         assert torch.equal(value, states[1][name])
         fixed = name.startswith(("mean", "deviation")) or (name.startswith("heads") and name.endswith("bias"))
         assert torch.equal(value, states[2][name]) == fixed, name
 
 
-def test_a_saved_critic_scores_as_before_beneath_another_trunk_of_the_same_kind(critic, trunk, photos):
-    other = made(copy.deepcopy(trunk), photos[:9], seed=5)
+def test_a_saved_critic_scores_as_before_beneath_another_backbone_of_the_same_kind(critic, backbone, photos):
+    other = made(copy.deepcopy(backbone), photos[:9], seed=5)
     other.load_state_dict(critic.state_dict())
     code = code_of(0, 1)
-    assert torch.equal(other(other.look(photos[:2]), code), critic(critic.look(photos[:2]), code))
+    assert torch.equal(other(other.features(photos[:2]), code), critic(critic.features(photos[:2]), code))
 
 
 # ---------------------------------------------------------------------------------------------------------- what it sees
@@ -114,13 +114,13 @@ def test_every_channel_is_standardized_over_all_photos(critic, photos):
 
 def test_a_channel_that_is_the_same_everywhere_is_not_blown_up(critic):
     """A deviation of 0 is taken for a thousandth."""
-    critic.settle(torch.zeros(2, 3, 32, 32))
+    critic.calibrate(torch.zeros(2, 3, 32, 32))
     assert all(x.isfinite().all() for x in critic.maps(torch.zeros(1, 3, 32, 32)))
     assert min(value.min() for name, value in critic.named_buffers() if name.startswith("deviation")) > 0.9e-3
 
 
 def test_what_each_head_sees_of_photos_is_about_a_unit_long(critic, photos):
-    seen = critic.look(photos)
+    seen = critic.features(photos)
     sizes = [channels * side**2 for channels, side in zip(WIDTHS, (16, 8, 4, 2))]
     assert seen.shape == (len(photos), sum(sizes)) and seen.dtype == torch.float32
     for part in seen.split(sizes, 1):
@@ -131,27 +131,27 @@ def test_finer_maps_also_carry_what_the_coarser_ones_see(critic, photos):
     """With nothing of their own left, they repeat what comes from the coarsest one: a map of 2×2 in pieces of 8×8."""
     for number in range(3):
         getattr(critic, f"mix{number}").zero_()
-    finest = critic.look(photos[:2])[:, : WIDTHS[0] * 256].view(2, WIDTHS[0], 2, 8, 2, 8)
+    finest = critic.features(photos[:2])[:, : WIDTHS[0] * 256].view(2, WIDTHS[0], 2, 8, 2, 8)
     pieces = finest[:, :, :, :1, :, :1]
     assert torch.equal(finest, pieces.expand_as(finest)) and pieces.std() > 1e-4
     critic.mix3.zero_()
-    assert not critic.look(photos[:2]).any()
+    assert not critic.features(photos[:2]).any()
 
 
 @pytest.mark.parametrize("side", [16, 32, 64])
 def test_gradients_reach_every_pixel(critic, side):
     torch.manual_seed(0)
     images = torch.randn(4, 3, side, side)
-    critic.settle(images)
+    critic.calibrate(images)
     images.requires_grad_(True)
-    critic(critic.look(images), code_of(0, 1, 0, 1)).sum().backward()
+    critic(critic.features(images), code_of(0, 1, 0, 1)).sum().backward()
     assert (images.grad.abs().sum((0, 1)) > 0).all()
 
 
 def test_looking_stays_in_float32_under_autocast(critic, photos):
-    seen = critic.look(photos[:2])
+    seen = critic.features(photos[:2])
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(critic.look(photos[:2]), seen)
+        assert torch.equal(critic.features(photos[:2]), seen)
         assert critic(seen, code_of(0, 1)).dtype == torch.float32
 
 
@@ -160,16 +160,16 @@ def test_looking_stays_in_float32_under_autocast(critic, photos):
 
 def test_scores_are_one_a_head_and_those_of_each_picture_alone(critic, photos):
     code = code_of(0, 1, 0)
-    scores = critic(critic.look(photos[[0, 20, 39]]), code)
+    scores = critic(critic.features(photos[[0, 20, 39]]), code)
     assert scores.shape == (3, 4) and scores.std(0).min() > 1e-4
     for number, photo in enumerate((0, 20, 39)):
-        alone = critic(critic.look(photos[photo : photo + 1]), code[number : number + 1])
+        alone = critic(critic.features(photos[photo : photo + 1]), code[number : number + 1])
         torch.testing.assert_close(scores[number : number + 1], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_a_head_looks_at_its_own_map(critic, photos):
     sizes = [channels * side**2 for channels, side in zip(WIDTHS, (16, 8, 4, 2))]
-    seen = critic.look(photos[:1])
+    seen = critic.features(photos[:1])
     for number in range(4):
         parts = list(seen.split(sizes, 1))
         parts[number] = -parts[number]
@@ -180,7 +180,7 @@ def test_a_head_looks_at_its_own_map(critic, photos):
 def test_every_head_learns_which_class_a_photo_is_of(critic, photos):
     """The same photos with the right and with the wrong class: only the projection can tell the two apart."""
     right = torch.tensor([0] * 4 + [1] * 4)
-    seen = critic.look(photos[[0, 1, 2, 3, 20, 21, 22, 23]])
+    seen = critic.features(photos[[0, 1, 2, 3, 20, 21, 22, 23]])
     optimizer = torch.optim.Adam(critic.parameters(), 1e-2)
 
     def lead():
@@ -195,22 +195,22 @@ def test_every_head_learns_which_class_a_photo_is_of(critic, photos):
 
 
 def test_the_score_of_a_mix_of_classes_lies_halfway(critic, photos):
-    seen = critic.look(photos[:1])
+    seen = critic.features(photos[:1])
     first, second, mixed = (critic(seen, code) for code in (code_of(0), code_of(1), torch.tensor([[0.5, 0.5]])))
     assert (first - second).abs().min() > 1e-5
     torch.testing.assert_close(mixed, (first + second) / 2)
 
 
-def test_a_plain_model_has_scores_without_classes(trunk, photos):
-    critic = made(trunk, photos, PLAIN)
-    assert critic(critic.look(photos[:2]), torch.zeros(2, 0)).shape == (2, 4)
+def test_a_plain_model_has_scores_without_classes(backbone, photos):
+    critic = made(backbone, photos, PLAIN)
+    assert critic(critic.features(photos[:2]), torch.zeros(2, 0)).shape == (2, 4)
     assert not any("embed" in name for name in critic.state_dict())
 
 
 # ------------------------------------------------------------------------------------------------------------- its string
 
 
-def test_its_string_names_a_trunk_and_a_width():
+def test_its_string_names_a_backbone_and_a_width():
     assert parse_projected(("projected efficientnet-lite0>64",)) == Projected("efficientnet-lite0", 64)
     assert parse_projected(("projected mobilenetv2>8",)) == Projected("mobilenetv2", 8)
 
@@ -224,16 +224,16 @@ def test_other_strings_are_none_of_a_projected_critic(layers):
     assert parse_projected(layers) is None
 
 
-def test_its_trunk_may_be_any_of_those_installed():
+def test_its_backbone_may_be_any_of_those_installed():
     critic = make_critic(MODEL, ("projected mobilenetv2>4",), CPU)
-    critic.reset()
-    critic.settle(torch.randn(4, 3, 32, 32))
+    critic.init_weights()
+    critic.calibrate(torch.randn(4, 3, 32, 32))
     assert isinstance(critic, ProjectedCritic)
-    assert critic(critic.look(torch.randn(2, 3, 32, 32)), code_of(0, 1)).shape == (2, 4)
+    assert critic(critic.features(torch.randn(2, 3, 32, 32)), code_of(0, 1)).shape == (2, 4)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "inception"])
-def test_a_trunk_there_is_not_is_refused_and_the_others_are_named(name):
+def test_a_backbone_there_is_not_is_refused_and_the_others_are_named(name):
     with pytest.raises(UserError, match=f"'{name}'.*efficientnet-lite0"):
         make_critic(MODEL, (f"projected {name}>8",), CPU)
 
@@ -249,4 +249,4 @@ def test_maps_are_mixed_from_coarse_to_fine_by_hand(critic, photos):
             x = (x + turned.repeat_interleave(times, 2).repeat_interleave(times, 3)) / 2**0.5
         wanted.insert(0, x.flatten(1) / x[0].numel() ** 0.5)
         coarser = x
-    assert torch.allclose(critic.look(photos[:3]), torch.cat(wanted, 1), atol=1e-5)
+    assert torch.allclose(critic.features(photos[:3]), torch.cat(wanted, 1), atol=1e-5)

@@ -18,8 +18,8 @@ from conftest import ROOT, free_port
 from pictures import make_photos
 
 from gan.errors import UserError
-from gan.utils.distributed import ALONE, Ranks
-from gan.utils.sharded_random import Chance
+from gan.utils.distributed import ALONE, ProcessGroup
+from gan.utils.sharded_random import ShardedRandom
 from train import main
 
 FLAGS = (
@@ -133,17 +133,17 @@ def test_all_processes_are_in_the_same_state_bit_for_bit(both, recipe):
 def test_a_norm_over_half_a_batch_would_be_found(both, photos, monkeypatch):
     """The tolerances above are no excuse: what each process would do by itself lies far outside of them."""
     recipe = "batch norm in the generator, penalty"
-    trainer = together.make(recipe, photos, Ranks(0, 2))
+    trainer = together.make(recipe, photos, ProcessGroup(0, 2))
     for part in (*trainer.generator.modules(), *trainer.critic.modules(), trainer):
-        if hasattr(part, "ranks"):
-            part.ranks = ALONE
-    trainer.ranks = _HalfOnly(0, 2)
+        if hasattr(part, "processes"):
+            part.processes = ALONE
+    trainer.processes = _HalfOnly(0, 2)
     stats = torch.tensor(list(vars(trainer.step()).values()))
     wanted = torch.tensor(both[0][recipe]["stats"][0])
     assert ((stats - wanted).abs() > 3e-4 * (1 + wanted.abs())).any()
 
 
-class _HalfOnly(Ranks):
+class _HalfOnly(ProcessGroup):
     def mean(self, x):
         return x
 
@@ -152,7 +152,7 @@ class _HalfOnly(Ranks):
 
 
 def test_chance_of_the_parts_is_that_of_the_whole():
-    whole, parts = Chance(5), [Chance(5, part, 3) for part in range(3)]
+    whole, parts = ShardedRandom(5), [ShardedRandom(5, part, 3) for part in range(3)]
     for draw in ("uniform", "normal"):
         expected = getattr(whole, draw)(12, 2)
         assert torch.equal(torch.cat([getattr(part, draw)(4, 2) for part in parts]), expected)
@@ -160,8 +160,8 @@ def test_chance_of_the_parts_is_that_of_the_whole():
 
 def test_a_batch_that_cannot_be_shared_is_refused():
     with pytest.raises(UserError, match="--batch is 8, which 3 processes cannot share evenly; use a multiple of 3"):
-        Ranks(1, 3).check(8)
-    Ranks(1, 4).check(8)
+        ProcessGroup(1, 3).check(8)
+    ProcessGroup(1, 4).check(8)
 
 
 # ------------------------------------------------------------------------------------------------------ the whole command

@@ -14,7 +14,7 @@ from gan.errors import UserError
 from gan.generator import Generator, make_generator
 from gan.networks import latents
 from gan.presets import PRESETS, from_preset
-from gan.sampling.sampler import Fine, Flower, Sampler, grid_flowers
+from gan.sampling.sampler import Flower, Sampler, StyleMix, grid_flowers
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_pictures_have_shape_type_and_variety(sampler):
 def test_one_picture_is_the_same_alone_and_in_a_batch_in_every_preset(preset):
     torch.manual_seed(0)
     generator = make_generator(from_preset(preset, ("a", "b"), width=8)[0]).requires_grad_(False).eval()
-    generator.reset()
-    generator.settle()
+    generator.init_weights()
+    generator.calibrate()
     flowers = grid_flowers(None if len(generator.config.classes) > 1 else 0, 3, 1.5, 5)
     one, three = Sampler(generator, workers=1), Sampler(generator, workers=3)
     batch = one.draw(flowers)
@@ -125,13 +125,13 @@ def test_as_many_threads_draw_as_were_asked_for_and_else_as_torch_has(tiny, two_
 
 def passes(sampler, monkeypatch):
     """Of each pass that is drawn from now on: how many pictures, and on how many threads of torch."""
-    seen, paint = [], sampler._generator.paint
+    seen, paint = [], sampler._generator.decode
 
     def watched(own, of_class):
         seen.append((len(own), torch.get_num_threads()))
         return paint(own, of_class)
 
-    monkeypatch.setattr(sampler._generator, "paint", watched)
+    monkeypatch.setattr(sampler._generator, "decode", watched)
     return seen
 
 
@@ -167,7 +167,7 @@ def test_what_waits_is_dropped_when_it_is_closed_and_what_is_drawn_is_finished(t
 def test_it_draws_in_bf16_only_where_the_processor_has_it(tiny, monkeypatch, precision, kind):
     asked = []
     monkeypatch.setattr("gan.sampling.sampler.pick_precision", lambda device: precision)
-    monkeypatch.setattr(Generator, "freeze", lambda self, dtype: asked.append(dtype))
+    monkeypatch.setattr(Generator, "for_inference", lambda self, dtype: asked.append(dtype))
     Sampler(tiny, 1).close()
     assert asked == [kind]
 
@@ -214,10 +214,10 @@ def styled():
     torch.manual_seed(0)
     layers = ("M>16", "M>16", "S>16", "S>16", "S>16", "S>8")
     generator = make_generator(ModelConfig("small", 32, ("a", "b", "c"), layers, z_dim=8).validate())
-    generator.reset()
+    generator.init_weights()
     for scale in generator.scales:
         torch.nn.init.normal_(scale.rgb_weight, 0, 0.3)
-    generator.settle()
+    generator.calibrate()
     sampler = Sampler(generator.requires_grad_(False).eval(), workers=2)
     yield sampler
     sampler.close()
@@ -226,7 +226,7 @@ def styled():
 def test_the_generator_given_stays_exact(styled):
     """The sampler may draw in bf16; who measures paths in steps of a ten-thousandth may not."""
     generator = make_generator(styled.config)
-    generator.reset()
+    generator.init_weights()
     z, code = torch.randn(2, 8), torch.eye(3)[:2]
     with torch.no_grad():
         before = generator(z, code)
@@ -274,7 +274,9 @@ def test_a_mix_that_is_none_is_refused(sampler, weights, says):
 
 def test_crossing_takes_coarse_scales_from_one_and_fine_ones_from_the_other(styled):
     coarse, fine = Flower(0, 1, None), Flower(2, 2, None)
-    drawn = [styled.draw([replace(coarse, fine=Fine(fine.label, fine.seed, scales))])[0].astype(float) for scales in range(5)]
+    drawn = [
+        styled.draw([replace(coarse, fine=StyleMix(fine.label, fine.seed, scales))])[0].astype(float) for scales in range(5)
+    ]
     assert np.array_equal(drawn[0], styled.draw([fine])[0]) and np.array_equal(drawn[4], styled.draw([coarse])[0])
     away = [np.abs(picture - drawn[4]).mean() for picture in drawn]
     assert away == sorted(away, reverse=True) and len(set(away)) == 5, "each scale more is nearer to the flower it is from"
@@ -282,9 +284,9 @@ def test_crossing_takes_coarse_scales_from_one_and_fine_ones_from_the_other(styl
 
 def test_what_cannot_be_crossed(sampler, styled):
     with pytest.raises(UserError, match="has no styles"):
-        sampler.draw([Flower(0, 1, fine=Fine(1, 2, 1))])
+        sampler.draw([Flower(0, 1, fine=StyleMix(1, 2, 1))])
     with pytest.raises(UserError, match="number of scales"):
-        styled.draw([Flower(0, 1, fine=Fine(1, 2, 5))])
+        styled.draw([Flower(0, 1, fine=StyleMix(1, 2, 5))])
 
 
 @pytest.mark.parametrize("which", ["sampler", "styled"])
@@ -302,7 +304,7 @@ def test_a_shift_moves_a_flower_and_its_text_brings_it_back(request, which):
 
 
 def test_a_path_runs_between_a_crossed_flower_and_a_plain_one(styled):
-    start, end = Flower(0, 1, fine=Fine(1, 2, 2)), Flower(1, 3)
+    start, end = Flower(0, 1, fine=StyleMix(1, 2, 2)), Flower(1, 3)
     frames = styled.path(start, end, 4)
     assert np.array_equal(frames[0], styled.draw([start])[0]) and np.array_equal(frames[-1], styled.draw([end])[0])
 

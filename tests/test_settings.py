@@ -11,7 +11,7 @@ import torch
 from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import collection, settings
-from gan.sampling.sampler import Fine, Flower
+from gan.sampling.sampler import Flower, StyleMix
 
 CLASSES = ("dandelion", "marigold")
 GOOD = ("marigold", 7, 1.5, 4)
@@ -162,8 +162,8 @@ def test_no_file_is_called_like_a_device_of_windows(name):
 
 
 CHANGED = [
-    Flower(1, 7, 1.5, "AAAA-_"), Flower((0.25, 0.75), 7, None), Flower(0, 2**32 - 1, 0.01, fine=Fine(1, 3, 2)),
-    Flower((1 / 3, 2 / 3), 7, 3.0, "A" * 344, Fine(0, 0, 0)),
+    Flower(1, 7, 1.5, "AAAA-_"), Flower((0.25, 0.75), 7, None), Flower(0, 2**32 - 1, 0.01, fine=StyleMix(1, 3, 2)),
+    Flower((1 / 3, 2 / 3), 7, 3.0, "A" * 344, StyleMix(0, 0, 0)),
 ]  # fmt: skip
 
 

@@ -21,17 +21,17 @@ DIM = 8
 
 
 def made(classes=THREE, layers=LAYERS, *, trained=True):
-    """A generator of 16×16 pictures, as `reset` leaves it or with biases and contrast as after some training."""
+    """A generator of 16×16 pictures, as `init_weights` leaves it or with biases and contrast as after some training."""
     config = ModelConfig("small", 4 << (len(layers) - 3), classes, layers, z_dim=DIM).validate()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         generator = StyleGenerator(config)
-        generator.reset()
+        generator.init_weights()
         for name, weight in generator.named_parameters():
             if trained:
                 weight.add_(0.3 * torch.randn_like(weight)) if weight.ndim == 1 else weight
                 weight.mul_(5 if name.endswith("rgb_weight") else 1)
-    generator.settle()
+    generator.calibrate()
     return generator.requires_grad_(False).eval()
 
 
@@ -81,7 +81,7 @@ def test_a_mix_of_classes_draws_a_picture_of_its_own():
     half = torch.tensor([[0.5, 0.5]])
     _, mean = generator.latents([3], half, 1.5)
     assert torch.allclose(mean[0], generator.mean_style.mean(0), atol=1e-6)
-    mixed, first, second = (generator.paint(*generator.latents([3], code, 1.5)) for code in (half, *torch.eye(2)[:, None]))
+    mixed, first, second = (generator.decode(*generator.latents([3], code, 1.5)) for code in (half, *torch.eye(2)[:, None]))
     assert mixed.isfinite().all() and min(distance(mixed, first), distance(mixed, second)) > 0.05
 
 
@@ -118,7 +118,7 @@ def test_bad_style_layers_are_refused(text):
 def modulated(before=48, channels=40, style=6):
     torch.manual_seed(2)
     layer = Modulated(before, channels, style)
-    layer.reset()
+    layer.init_weights()
     return layer.requires_grad_(False), torch.randn(5, before, 16, 16), torch.randn(5, style)
 
 
@@ -169,20 +169,20 @@ def test_a_layer_leaves_its_input_alone():
 
 def test_a_picture_is_the_same_alone_and_in_any_batch(generator):
     styles = styles_of(generator, 6)
-    pictures = generator.synthesise(styles)
+    pictures = generator.synthesize(styles)
     for number in range(6):
-        alone = generator.synthesise(styles[number : number + 1])
+        alone = generator.synthesize(styles[number : number + 1])
         torch.testing.assert_close(pictures[number : number + 1], alone, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("side", [4, 8, 16])
 def test_a_smaller_side_leaves_the_finer_scales_out(generator, side):
     scales = {4: 1, 8: 2, 16: 3}[side]
-    coarse = generator.synthesise(styles_of(generator, 3), side)
+    coarse = generator.synthesize(styles_of(generator, 3), side)
     assert coarse.shape == (3, 3, side, side)
     shorter = StyleGenerator(ModelConfig("short", side, THREE, LAYERS[: 2 + scales], z_dim=DIM))
     shorter.load_state_dict({name: value for name, value in generator.state_dict().items() if name in shorter.state_dict()})
-    assert torch.equal(coarse, shorter.synthesise(styles_of(generator, 3)))
+    assert torch.equal(coarse, shorter.synthesize(styles_of(generator, 3)))
     assert torch.equal(coarse, generator(noise(3), code_of(generator, 0, 0, 0), side))
 
 
@@ -192,23 +192,23 @@ def test_beginning_coarse_draws_the_coarse_picture_enlarged_until_the_finer_scal
     styles = styles_of(generator, 3)
 
     def off():
-        enlarged = generator.synthesise(styles, side)
+        enlarged = generator.synthesize(styles, side)
         while enlarged.shape[2] < 16:
             enlarged = interpolate(enlarged, scale_factor=2, mode="bilinear", align_corners=False)
-        return distance(generator.synthesise(styles), enlarged)
+        return distance(generator.synthesize(styles), enlarged)
 
     assert off() > 0.02
-    coarse = generator.synthesise(styles, side)
+    coarse = generator.synthesize(styles, side)
     generator.begin_coarse(side)
-    assert off() < 1e-6 and torch.equal(generator.synthesise(styles, side), coarse)
+    assert off() < 1e-6 and torch.equal(generator.synthesize(styles, side), coarse)
     generator.requires_grad_(True)
-    generator.synthesise(styles).square().sum().backward()
+    generator.synthesize(styles).square().sum().backward()
     assert all(scale.rgb_weight.grad.any() for scale in generator.scales), "what is left out can learn"
 
 
 def test_a_smooth_scale_equals_bilinear_enlarging_with_repeated_edges_everywhere():
     smooth, plain = Modulated(5, 3, DIM, smooth=True).double(), Modulated(5, 3, DIM).double()
-    smooth.reset()
+    smooth.init_weights()
     plain.load_state_dict(smooth.state_dict())
     maps, style = torch.randn(2, 5, 8, 8, dtype=torch.float64), torch.randn(2, DIM, dtype=torch.float64)
     # Six pixels more on each side, cut off behind the convolution, keep its zeros away from the picture.
@@ -218,12 +218,12 @@ def test_a_smooth_scale_equals_bilinear_enlarging_with_repeated_edges_everywhere
 
 def test_styles_of_two_flowers_mix(generator):
     one, other = styles_of(generator, 2, 1), styles_of(generator, 2, 2)
-    first, second = generator.synthesise(one), generator.synthesise(other)
-    assert torch.equal(generator.synthesise(torch.stack([one] * 3, 1)), first)
-    assert torch.equal(generator.synthesise(torch.stack([other] * 3, 1)), second)
+    first, second = generator.synthesize(one), generator.synthesize(other)
+    assert torch.equal(generator.synthesize(torch.stack([one] * 3, 1)), first)
+    assert torch.equal(generator.synthesize(torch.stack([other] * 3, 1)), second)
     mixed = torch.stack([one, one, other], 1)
-    assert min(distance(generator.synthesise(mixed), picture) for picture in (first, second)) > 0.05
-    assert torch.equal(generator.synthesise(mixed, 8), generator.synthesise(one, 8)), "the coarse scales are one's alone"
+    assert min(distance(generator.synthesize(mixed), picture) for picture in (first, second)) > 0.05
+    assert torch.equal(generator.synthesize(mixed, 8), generator.synthesize(one, 8)), "the coarse scales are one's alone"
 
 
 @pytest.mark.parametrize("scale", [0, 1, 2])
@@ -231,7 +231,7 @@ def test_every_scale_hears_its_own_style(generator, scale):
     one, other = styles_of(generator, 2, 1), styles_of(generator, 2, 2)
     styles = [one] * 3
     styles[scale] = other
-    assert distance(generator.synthesise(torch.stack(styles, 1)), generator.synthesise(one)) > 0.02
+    assert distance(generator.synthesize(torch.stack(styles, 1)), generator.synthesize(one)) > 0.02
 
 
 # ----------------------------------------------------------------------------------------------- mean styles, truncation
@@ -254,7 +254,7 @@ def test_settling_is_the_same_every_time_and_leaves_the_global_generator_alone(g
     torch.manual_seed(77)
     before = torch.get_rng_state()
     generator.mean_style.zero_()
-    generator.settle()
+    generator.calibrate()
     assert torch.equal(generator.mean_style, mean) and torch.equal(torch.get_rng_state(), before)
 
 
@@ -264,7 +264,7 @@ def test_at_the_lowest_truncation_every_seed_is_the_mean_flower_of_its_class(cla
     labels = list(range(len(classes))) * 2
     own, mean = generator.latents(range(len(labels)), code_of(generator, *labels), latents.MIN_TRUNCATION)
     assert torch.equal(mean, generator.mean_style[labels])
-    pictures, usual = generator.paint(own, mean), generator.synthesise(generator.mean_style)
+    pictures, usual = generator.decode(own, mean), generator.synthesize(generator.mean_style)
     assert max(distance(picture, usual[label]) for picture, label in zip(pictures, labels)) < 0.02
     assert own.any(), "and yet no two are the same"
 
@@ -276,7 +276,7 @@ def test_without_truncation_a_seed_has_the_whole_style_of_its_noise(classes):
     own, mean = generator.latents(seeds, code, None)
     wanted = generator.style(latents.noise(seeds, DIM, None), code)
     torch.testing.assert_close(own + mean, wanted, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(generator.paint(own, mean), generator.synthesise(wanted), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(generator.decode(own, mean), generator.synthesize(wanted), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("truncation", [0.01, 0.5, 1.5, 3.0])
@@ -316,5 +316,5 @@ def test_a_saved_model_keeps_its_mean_styles_and_its_pictures(tmp_path, classes,
     assert distance(loaded.mean_style, generator.mean_style) <= most and generator.mean_style.abs().max() > 0.1
     code = code_of(generator, 0, len(classes) - 1)
     for truncation in (0.5, None):
-        wanted, found = (network.paint(*network.latents([3, 4], code, truncation)) for network in (generator, loaded))
+        wanted, found = (network.decode(*network.latents([3, 4], code, truncation)) for network in (generator, loaded))
         assert distance(found, wanted) <= most

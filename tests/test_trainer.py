@@ -16,8 +16,8 @@ from gan.hub import checkpoint
 from gan.matching import Matching
 from gan.presets import from_preset
 from gan.runs.transfer import begin_critic_as, critic_with_classes
-from gan.trainer import Stats, Trainer
-from gan.utils.sharded_random import Chance
+from gan.trainer import StepStats, Trainer
+from gan.utils.sharded_random import ShardedRandom
 
 CPU = torch.device("cpu")
 
@@ -144,7 +144,7 @@ def test_the_seed_of_a_step_is_what_it_always_was():
 
 def test_the_critic_sees_augmented_photos_with_their_classes(photos):
     trainer = make(photos, transpose=False, flip_horizontal=False, flip_vertical=False, rotate=False)
-    pictures, code = trainer.real_batch(0, 4, Chance(0))
+    pictures, code = trainer.real_batch(0, 4, ShardedRandom(0))
     index = trainer._indices(0, 4)
     plain = torch.nn.functional.avg_pool2d(photos.images[index].float() / 127.5 - 1, 2)
     assert torch.allclose(pictures, plain)
@@ -210,9 +210,9 @@ def test_a_rarer_penalty_weighs_as_much_more(photos):
 
 
 def test_a_loss_that_is_no_number_is_noticed():
-    assert Stats(1, 2, 3, 4, 5).finite
-    assert not Stats(1, float("nan"), 3, 4, 5).finite
-    assert not Stats(float("inf"), 2, 3, 4, 5).finite
+    assert StepStats(1, 2, 3, 4, 5).finite
+    assert not StepStats(1, float("nan"), 3, 4, 5).finite
+    assert not StepStats(float("inf"), 2, 3, 4, 5).finite
 
 
 def test_warming_up_moves_the_critic_alone(photos):
@@ -284,8 +284,8 @@ def test_the_flagship_resumes_bit_for_bit_before_at_and_after_the_change_of_side
 def test_the_side_grows_once_its_images_are_through(larger):
     trainer, sides = styled(larger), []
     for _ in range(6):
-        real, _ = trainer.real_batch(0, 2, Chance(0))
-        fake = trainer._draw_fakes(torch.eye(2), Chance(0))
+        real, _ = trainer.real_batch(0, 2, ShardedRandom(0))
+        fake = trainer._draw_fakes(torch.eye(2), ShardedRandom(0))
         sides.append((trainer.side, real.shape[2], fake.shape[2]))
         trainer.step()
     assert sides == [(16, 16, 16)] * 4 + [(32, 32, 32)] * 2
@@ -300,8 +300,8 @@ def test_the_finest_scale_waits_until_its_side_is_trained(larger):
         trainer.step()
     assert same(trainer.generator.scales[3].state_dict(), before) and not before["rgb_weight"].any()
     styles = trainer.averaged().style(torch.randn(2, 8), torch.eye(2))
-    coarse = torch.nn.functional.interpolate(trainer.ema.synthesise(styles, 16), scale_factor=2, mode="bilinear")
-    assert torch.allclose(trainer.ema.synthesise(styles), coarse)
+    coarse = torch.nn.functional.interpolate(trainer.ema.synthesize(styles, 16), scale_factor=2, mode="bilinear")
+    assert torch.allclose(trainer.ema.synthesize(styles), coarse)
     for _ in range(2):
         trainer.step()
     assert all(not torch.equal(value, before[name]) for name, value in trainer.generator.scales[3].state_dict().items())
@@ -315,7 +315,7 @@ def test_the_critic_sees_the_photos_anew_at_every_side(larger, critic_steps):
     def at(side):
         wanted = copy.deepcopy(trainer.critic)
         pictures = larger.images.float() / 127.5 - 1
-        wanted.settle(torch.nn.functional.avg_pool2d(pictures, 64 // side))
+        wanted.calibrate(torch.nn.functional.avg_pool2d(pictures, 64 // side))
         names = [name for name, _ in wanted.named_buffers() if name.startswith(("mean", "deviation"))]
         return all(torch.allclose(getattr(wanted, name), getattr(trainer.critic, name), atol=1e-5) for name in names)
 
@@ -329,7 +329,7 @@ def test_the_critic_sees_the_photos_anew_at_every_side(larger, critic_steps):
 
 def test_every_class_is_shown_where_there_are_more_photos_than_are_looked_at(larger, monkeypatch):
     """Photos come in the order of their classes: the first so many may all be of one."""
-    monkeypatch.setattr(trainer_module, "SETTLE", 6)
+    monkeypatch.setattr(trainer_module, "CALIBRATION_PHOTOS", 6)
     trainer = styled(larger)
     trainer.step()
     assert trainer.matching.photo_labels.tolist() == [0, 0, 0, 1, 1, 1] * 2
@@ -384,7 +384,7 @@ def test_each_network_works_against_the_other(larger, objective):
         code = torch.nn.functional.one_hot(larger.labels, 2).float()
         noise = torch.randn(len(code), 8, generator=torch.Generator().manual_seed(0))
         pairs = trainer._scaled(larger.images), trainer.generator(noise, code, 16)
-        return [trainer.critic(trainer.critic.look(images), code).mean().item() for images in pairs]
+        return [trainer.critic(trainer.critic.features(images), code).mean().item() for images in pairs]
 
     trainer.step()
     before = scores()
@@ -401,10 +401,10 @@ def test_each_network_works_against_the_other(larger, objective):
 def test_the_relativistic_penalty_is_on_the_slopes_at_photos_and_at_pictures(larger):
     trainer = styled(larger)
     trainer.step()
-    photos, pictures = (trainer.critic.look(torch.randn(3, 3, 16, 16)) for _ in range(2))
+    photos, pictures = (trainer.critic.features(torch.randn(3, 3, 16, 16)) for _ in range(2))
     code = torch.eye(2)[[0, 1, 0]]
-    at = [losses.slopes(lambda seen: trainer.critic(seen, code), seen) for seen in (photos, 3 * pictures)]
-    penalty, norms = trainer._penalty(photos, 3 * pictures, code, Chance(0))
+    at = [losses.gradient_norms_at(lambda seen: trainer.critic(seen, code), seen) for seen in (photos, 3 * pictures)]
+    penalty, norms = trainer._penalty(photos, 3 * pictures, code, ShardedRandom(0))
     assert torch.allclose(norms, torch.cat(at)) and (at[0].mean() - at[1].mean()).abs() > 1e-4
     assert penalty.item() == pytest.approx(sum(slopes.square().mean().item() / 2 for slopes in at), rel=1e-4)
 
@@ -531,7 +531,7 @@ def test_the_averages_mean_styles_are_those_of_its_own_weights(larger):
     averaged = trainer.averaged()
     found = averaged.mean_style.clone()
     averaged.mean_style.zero_()
-    averaged.settle()
+    averaged.calibrate()
     assert torch.equal(found, averaged.mean_style) and found.abs().max() > 0.1
 
 

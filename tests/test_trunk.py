@@ -13,7 +13,7 @@ import gan
 from gan.errors import UserError
 from gan.evaluation import features
 from gan.networks import backbones
-from gan.networks.backbones import ARCHITECTURES, Trunk
+from gan.networks.backbones import ARCHITECTURES, Backbone
 from gan.sampling.sampler import Flower, Sampler
 from gan.utils.safe_load import load_pickle
 
@@ -135,7 +135,7 @@ def seen(network: nn.Module, images: Tensor) -> Tensor:
 def test_folding_the_norms_changes_nothing(name, size):
     network, images = written_out(name), torch.rand(2, 3, *size) * 2 - 1
     wanted = seen(network, images)
-    vectors = Trunk(ARCHITECTURES[name], network.state_dict())(images)
+    vectors = Backbone(ARCHITECTURES[name], network.state_dict())(images)
     assert (wanted[0] - wanted[1]).abs().max() > 0.1, "the network tells the two apart"
     assert torch.allclose(vectors, wanted, atol=5e-4, rtol=1e-4)
 
@@ -144,22 +144,25 @@ def test_folding_the_norms_changes_nothing(name, size):
 def test_the_published_weights_fit_the_network_written_out(name):
     network, state, images = written_out(name), published(name), torch.rand(2, 3, 96, 96) * 2 - 1
     network.load_state_dict(state, strict=True)
-    assert torch.allclose(Trunk(ARCHITECTURES[name], state)(images), seen(network, images), atol=1e-4, rtol=1e-4)
+    assert torch.allclose(Backbone(ARCHITECTURES[name], state)(images), seen(network, images), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", WIDTHS)
 def test_maps_are_one_a_stride_and_let_gradients_through_to_the_pictures_alone(name):
-    trunk, images = Trunk(ARCHITECTURES[name], written_out(name).state_dict()), torch.rand(2, 3, 64, 96, requires_grad=True)
-    maps = trunk.maps(images)
+    backbone, images = (
+        Backbone(ARCHITECTURES[name], written_out(name).state_dict()),
+        torch.rand(2, 3, 64, 96, requires_grad=True),
+    )
+    maps = backbone.maps(images)
     assert [tuple(x.shape[1:]) for x in maps] == [(width, 64 // s, 96 // s) for width, s in zip(WIDTHS[name], (4, 8, 16, 32))]
-    assert trunk.widths == WIDTHS[name]
+    assert backbone.widths == WIDTHS[name]
     maps[0].sum().backward()
-    assert images.grad.abs().sum() > 0 and all(parameter.grad is None for parameter in trunk.parameters())
+    assert images.grad.abs().sum() > 0 and all(parameter.grad is None for parameter in backbone.parameters())
 
 
 def test_training_mode_is_of_no_consequence():
-    trunk, images = Trunk(ARCHITECTURES["mobilenetv2"], written_out("mobilenetv2").state_dict()), torch.rand(2, 3, 64, 64)
-    assert torch.equal(trunk(images), trunk.train()(images)) and not any(p.requires_grad for p in trunk.parameters())
+    backbone, images = Backbone(ARCHITECTURES["mobilenetv2"], written_out("mobilenetv2").state_dict()), torch.rand(2, 3, 64, 64)
+    assert torch.equal(backbone(images), backbone.train()(images)) and not any(p.requires_grad for p in backbone.parameters())
 
 
 MISFITS = {
@@ -177,7 +180,7 @@ def refuse(change: Callable[[dict[str, Tensor]], object]) -> None:
     state = written_out("mobilenetv2").state_dict()
     change(state)
     with pytest.raises(UserError, match="the weights are not those of this network"):
-        Trunk(ARCHITECTURES["mobilenetv2"], state)
+        Backbone(ARCHITECTURES["mobilenetv2"], state)
 
 
 @pytest.mark.parametrize("change", MISFITS.values(), ids=MISFITS)
@@ -196,7 +199,7 @@ def test_a_classifier_may_lie_beside_the_weights():
     bare = {key: value for key, value in state.items() if not key.startswith("_fc.")}
     images = torch.rand(1, 3, 64, 64)
     architecture = ARCHITECTURES["efficientnet-lite0"]
-    assert torch.equal(Trunk(architecture, state)(images), Trunk(architecture, bare)(images))
+    assert torch.equal(Backbone(architecture, state)(images), Backbone(architecture, bare)(images))
 
 
 @pytest.fixture(scope="module")

@@ -75,8 +75,8 @@ def blur(picture: Image.Image, radius: float, _: np.random.Generator) -> Image.I
     return picture.filter(ImageFilter.GaussianBlur(radius))
 
 
-def noise(picture: Image.Image, deviation: float, chance: np.random.Generator) -> Image.Image:
-    values = np.asarray(picture) + chance.normal(0, deviation, (SIDE, SIDE, 3))
+def noise(picture: Image.Image, deviation: float, rng: np.random.Generator) -> Image.Image:
+    values = np.asarray(picture) + rng.normal(0, deviation, (SIDE, SIDE, 3))
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
 
@@ -87,8 +87,8 @@ def jpeg(picture: Image.Image, quality: float, _: np.random.Generator) -> Image.
 
 
 def worse(pixels: np.ndarray, how: Callable[..., Image.Image], strength: float) -> np.ndarray:
-    chance = np.random.default_rng(0)
-    return np.stack([np.asarray(how(Image.fromarray(picture), strength, chance)) for picture in pixels])
+    rng = np.random.default_rng(0)
+    return np.stack([np.asarray(how(Image.fromarray(picture), strength, rng)) for picture in pixels])
 
 
 def figures(reference: Tensor, fake: Tensor) -> dict[str, float]:

@@ -82,7 +82,7 @@ def test_an_old_model_draws(old):
     side = model.generator.config.resolution
     with torch.no_grad():
         code = torch.eye(2)
-        drawn = model.generator.paint(*model.generator.latents([1, 2], code, 1.5))
+        drawn = model.generator.decode(*model.generator.latents([1, 2], code, 1.5))
     assert drawn.shape == (2, 3, side, side) and drawn.isfinite().all() and not torch.equal(drawn[0], drawn[1])
     has = old.name == "styles"
     remembered = photo_index.read(old, model.generator.config)

@@ -14,7 +14,7 @@ from gan.config import ModelConfig, TrainConfig  # noqa: E402
 from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
 from gan.trainer import Trainer  # noqa: E402
-from gan.utils.distributed import ALONE, Ranks, joined  # noqa: E402
+from gan.utils.distributed import ALONE, ProcessGroup, joined  # noqa: E402
 
 STEPS = 6
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def make(recipe: str, photos: Path, ranks: Ranks = ALONE) -> Trainer:
+def make(recipe: str, photos: Path, processes: ProcessGroup = ALONE) -> Trainer:
     """The trainer of a recipe, as all processes make it."""
     settings = {**COMMON, **RECIPES[recipe]}
     classes = ("dandelion", "marigold")
@@ -40,14 +40,14 @@ def make(recipe: str, photos: Path, ranks: Ranks = ALONE) -> Trainer:
         whole = vars(from_preset("flagship", classes)[1])
         small = {"critic": ("projected efficientnet-lite0>4",), "sides": ("16:16", "32"), "penalty_every": 2}
         train = TrainConfig(**{**whole, **small, "batch": 8, "precision": "fp32"}).validate()
-    return Trainer(model, train, load_photos(photos, OVERSAMPLE * model.resolution), CPU, ranks)
+    return Trainer(model, train, load_photos(photos, OVERSAMPLE * model.resolution), CPU, processes)
 
 
-def train(photos: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
+def train(photos: Path, processes: ProcessGroup = ALONE) -> dict[str, Any]:
     """Of each recipe what every step measured, the last gradients, and the state after the last step."""
     found = {}
     for recipe in RECIPES:
-        trainer = make(recipe, photos, ranks)
+        trainer = make(recipe, photos, processes)
         stats = [list(vars(trainer.step()).values()) for _ in range(STEPS)]
         gradients = {name: weight.grad for name, weight in trainer.generator.named_parameters() if weight.grad is not None}
         found[recipe] = {"stats": stats, "gradients": gradients, "state": trainer.state()}
@@ -56,5 +56,5 @@ def train(photos: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with joined(CPU) as (ranks, _):
-        torch.save(train(Path(sys.argv[1]), ranks), f"{sys.argv[2]}{ranks.rank}")
+    with joined(CPU) as (processes, _):
+        torch.save(train(Path(sys.argv[1]), processes), f"{sys.argv[2]}{processes.rank}")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gan.utils.sharded_random import Chance
+from gan.utils.sharded_random import ShardedRandom
 
 MAX_DEGREES = 90.0
 
@@ -63,14 +63,14 @@ class Augment:
     flip_vertical: bool = True
     rotate: bool = True
 
-    def __call__(self, images: Tensor, chance: Chance) -> Tensor:
+    def __call__(self, images: Tensor, rng: ShardedRandom) -> Tensor:
         """Augment each of N×3×S×S in [−1, 1], on any device; the result has the same shape, range, type and device.
 
         Photos as they are stored, uint8, come back `ranged`, but are first flipped as they are: a quarter of the bytes.
-        It takes five numbers a sample from `chance`, whatever is switched on, so that one switch changes nothing about the
+        It takes five numbers a sample from `rng`, whatever is switched on, so that one switch changes nothing about the
         others. The input itself is never written to; with everything off it is returned.
         """
-        draws = chance.uniform(len(images), 5)
+        draws = rng.uniform(len(images), 5)
         heads = draws[:, :4] < 0.5
         degrees = (2 * draws[:, 4] - 1) * MAX_DEGREES
         flips = ((self.transpose, transpose), (self.flip_horizontal, flip_horizontal), (self.flip_vertical, flip_vertical))
@@ -87,15 +87,15 @@ class Augment:
         return images
 
 
-def diffaugment(images: Tensor, chance: Chance) -> Tensor:
+def diffaugment(images: Tensor, rng: ShardedRandom) -> Tensor:
     """What a critic is shown instead of N×3×S×S in [−1, 1], photos and pictures alike: few photos are then not learnt by heart.
 
     Brightness, saturation and contrast, then a shift of up to an eighth, then, for every other one, a square hole of half the
     side (Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", section 3.2). Gradients flow through;
-    it takes eight numbers a sample from `chance`.
+    it takes eight numbers a sample from `rng`.
     """
     side = images.shape[3]
-    draws = chance.uniform(len(images), 8)
+    draws = rng.uniform(len(images), 8)
     brightness, saturation, contrast = (draws[:, i, None, None, None].to(images.device) for i in range(3))
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)

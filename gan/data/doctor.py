@@ -57,7 +57,7 @@ Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
-class Marks:
+class Fingerprints:
     """What pictures are compared by; of N pictures."""
 
     hashes: Tensor  # bool N×512
@@ -67,7 +67,7 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PhotoInfo:
     """One readable photo."""
 
     file: str  # below the photo folder, with / between
@@ -85,11 +85,11 @@ class Seen:
 
 
 @dataclass
-class Diagnosis:
+class DatasetReport:
     """All there is to say about a folder of photos."""
 
     resolution: int
-    photos: list[Seen]
+    photos: list[PhotoInfo]
     unreadable: list[Skipped]
     classes: tuple[str, ...]
     duplicates: list[list[str]]  # groups within a class
@@ -103,12 +103,12 @@ class Diagnosis:
         return {name: counts[name] for name in self.classes}
 
     @property
-    def small(self) -> list[Seen]:
+    def small(self) -> list[PhotoInfo]:
         """Photos that training would enlarge."""
         return [photo for photo in self.photos if photo.side < self.resolution]
 
     @property
-    def blurred(self) -> list[Seen]:
+    def blurred(self) -> list[PhotoInfo]:
         """Photos without detail at the side that is trained."""
         return [photo for photo in self.photos if photo.sharpness < SHARP]
 
@@ -134,7 +134,7 @@ class Diagnosis:
 
 def examine(
     folder: str | os.PathLike[str], resolution: int, only: Sequence[str] = (), progress: Progress | None = None
-) -> Diagnosis:
+) -> DatasetReport:
     """Look at every photo of `folder` as a training at `resolution` would see it.
 
     Memory: the pictures of one batch, a few hundred bytes a photo, and at most CELLS thumbnails. `progress` is called with
@@ -156,7 +156,7 @@ def examine(
             label, path = batch[number]
             name = relative(path, folder)
             sharpness = float(parts[-1].sharpness[row])
-            photos.append(Seen(name, label, *size_of(path), os.path.getsize(path), sharpness))
+            photos.append(PhotoInfo(name, label, *size_of(path), os.path.getsize(path), sharpness))
             if place[label] % steps[label] == 0:
                 thumbnails[label].append((name, small[row].copy()))
             place[label] += 1
@@ -166,10 +166,10 @@ def examine(
     groups = alike(_joined(parts)) if parts else []
     photos, duplicates, across = _judged(photos, groups, resolution)
     unreadable.sort(key=lambda item: item.path)
-    return Diagnosis(resolution, photos, unreadable, tuple(found), duplicates, across, thumbnails)
+    return DatasetReport(resolution, photos, unreadable, tuple(found), duplicates, across, thumbnails)
 
 
-def measure(images: Tensor, resolution: int) -> Marks:
+def measure(images: Tensor, resolution: int) -> Fingerprints:
     """What uint8 N×3×S×S are compared by; S is OVERSAMPLE × `resolution`."""
     grey = images.float().mean(1, keepdim=True)
     small = avg_pool2d(grey, OVERSAMPLE)
@@ -177,7 +177,7 @@ def measure(images: Tensor, resolution: int) -> Marks:
     bends = conv2d(small, kernel).square().flatten(1).mean(1)
     slopes = small.diff(dim=3)[:, :, 1:].square().flatten(1).mean(1) + small.diff(dim=2)[..., 1:].square().flatten(1).mean(1)
     colours = adaptive_avg_pool2d(images.float(), 4).flatten(1)
-    return Marks(_hash(grey), _hash(grey.flip(3)), colours, bends / slopes.clamp_min(1e-6))  # one plain colour has 0
+    return Fingerprints(_hash(grey), _hash(grey.flip(3)), colours, bends / slopes.clamp_min(1e-6))  # one plain colour has 0
 
 
 def _hash(grey: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ def _hash(grey: Tensor) -> Tensor:
     return torch.cat([(across.diff(dim=2) > 0).flatten(1), (down.diff(dim=1) > 0).flatten(1)], 1)
 
 
-def alike(marks: Marks) -> list[list[int]]:
+def alike(marks: Fingerprints) -> list[list[int]]:
     """Groups of two or more pictures, each nearly the same as another of its group, or as its mirror image; in order."""
     count = len(marks.hashes)
     parents = list(range(count))
@@ -218,8 +218,8 @@ def _same_colours(first: Tensor, second: Tensor) -> bool:
     return min(float((first - grid).abs().mean()) for grid in grids) <= COLOUR
 
 
-def _joined(parts: Sequence[Marks]) -> Marks:
-    return Marks(*(torch.cat([getattr(part, name) for part in parts]) for name in Marks.__dataclass_fields__))
+def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
+    return Fingerprints(*(torch.cat([getattr(part, name) for part in parts]) for name in Fingerprints.__dataclass_fields__))
 
 
 def _decoded(files: list[tuple[str, Path]], size: int) -> Iterator[tuple[list[tuple[str, Path]], np.ndarray, list[str]]]:
@@ -245,8 +245,8 @@ def _step(count: int, classes: int) -> int:
 
 
 def _judged(
-    photos: list[Seen], groups: list[list[int]], resolution: int
-) -> tuple[list[Seen], list[list[str]], list[list[str]]]:  # fmt: skip
+    photos: list[PhotoInfo], groups: list[list[int]], resolution: int
+) -> tuple[list[PhotoInfo], list[list[str]], list[list[str]]]:  # fmt: skip
     """The photos with their verdicts, and the groups of files within one class and over several.
 
     Of a group within a class the largest that is otherwise sound stays; one over several classes goes altogether, as nobody
@@ -269,7 +269,7 @@ def _judged(
     return photos, within, across
 
 
-def _alone(photo: Seen, resolution: int) -> str:
+def _alone(photo: PhotoInfo, resolution: int) -> str:
     if photo.side * SMALL < resolution:
         return f"too small: {photo.width}×{photo.height} pixels for {resolution}×{resolution}"
     return KEPT if photo.sharpness >= SHARP else f"blurred: sharpness {photo.sharpness:.2f}, below {SHARP:g}"
@@ -288,7 +288,7 @@ def _uneven(counts: dict[str, int]) -> tuple[str, str, float] | None:
 # ------------------------------------------------------------------------------------------------------------ telling
 
 
-def report(found: Diagnosis, name: str) -> str:
+def report(found: DatasetReport, name: str) -> str:
     """The diagnosis of the folder called `name` for people, in lines."""
     kept, usable = found.kept, Counter(photo.label for photo in found.photos)
     lines = [
@@ -308,7 +308,7 @@ def report(found: Diagnosis, name: str) -> str:
     return "\n".join(lines)
 
 
-def _complaints(found: Diagnosis) -> list[str]:
+def _complaints(found: DatasetReport) -> list[str]:
     lines = []
     if found.unreadable:
         lines.append(f"cannot be used: {len(found.unreadable):,}")
@@ -345,7 +345,7 @@ def _imbalance(large: str, small: str, ratio: float) -> str:
     return f"imbalance: {large} has {ratio:.1f} times the photos of {small}, which will be drawn worse"
 
 
-def summary(found: Diagnosis, name: str) -> dict[str, Any]:
+def summary(found: DatasetReport, name: str) -> dict[str, Any]:
     """The diagnosis as plain values, what doctor.json holds."""
     kept, usable = found.kept, Counter(photo.label for photo in found.photos)
     uneven = found.uneven
@@ -371,7 +371,7 @@ def summary(found: Diagnosis, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rows(found: Diagnosis) -> Iterator[tuple[str, str, str]]:
+def rows(found: DatasetReport) -> Iterator[tuple[str, str, str]]:
     """(file, class, verdict) of every file, for the manifest; those that cannot be read come last."""
     yield from ((photo.file, photo.label, photo.verdict) for photo in found.photos)
     for item in found.unreadable:
@@ -379,7 +379,7 @@ def rows(found: Diagnosis) -> Iterator[tuple[str, str, str]]:
         yield item.path, top if top in found.classes else "", item.reason
 
 
-def sheets(found: Diagnosis) -> Iterator[tuple[str, np.ndarray]]:
+def sheets(found: DatasetReport) -> Iterator[tuple[str, np.ndarray]]:
     """(class, uint8 H×W×3) for each class with a photo: its pictures with their names, framed red where they are left out
     and orange where they are small and kept."""
     photos = {photo.file: photo for photo in found.photos}
@@ -388,7 +388,7 @@ def sheets(found: Diagnosis) -> Iterator[tuple[str, np.ndarray]]:
             yield label, grid([_cell(picture, photos[file], found.resolution) for file, picture in cells], 10, gap=4)
 
 
-def _cell(picture: np.ndarray, photo: Seen, resolution: int) -> np.ndarray:
+def _cell(picture: np.ndarray, photo: PhotoInfo, resolution: int) -> np.ndarray:
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, CELL - 14, CELL, CELL), fill=(0, 0, 0))

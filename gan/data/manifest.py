@@ -40,7 +40,7 @@ def table(rows: Iterable[tuple[str, str, str]]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def keeping(path: Path, folder: str | os.PathLike[str]) -> Callable[[Files], Files]:
+def manifest_filter(path: Path, folder: str | os.PathLike[str]) -> Callable[[Files], Files]:
     """A function that takes of the files of `data.find_photos(folder)` those the manifest keeps; a class without any goes.
 
     Raises UserError when the manifest cannot be read; the function does when it keeps a file that `folder` lacks or has in

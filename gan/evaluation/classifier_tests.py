@@ -38,8 +38,8 @@ def two_sample_auc(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]
     size = min(len(real), len(fake), MOST)
     if size < LEAST:
         raise UserError(f"there are only {size} pictures on one side to tell apart; use {LEAST} or more.")
-    chance = torch.Generator().manual_seed(seed)
-    sides = [x[torch.randperm(len(x), generator=chance)][: RUNS * size].split(size) for x in (real, fake)]
+    rng = torch.Generator().manual_seed(seed)
+    sides = [x[torch.randperm(len(x), generator=rng)][: RUNS * size].split(size) for x in (real, fake)]
     sides = [[chunk.double().numpy() for chunk in chunks if len(chunk) == size] for chunks in sides]
     runs = [_auc(*(chunks[run % len(chunks)] for chunks in sides), seed + run) for run in range(RUNS)]
     auc = float(np.mean(runs))

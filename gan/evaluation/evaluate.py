@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 
 from gan.errors import UserError
-from gan.evaluation import artifacts as artefacts
-from gan.evaluation import classifier_tests, metrics
+from gan.evaluation import artifacts, classifier_tests, metrics
 from gan.evaluation import memorization as copies
 from gan.evaluation.cost import cost
 from gan.evaluation.features import FeatureNetwork, cached, features
-from gan.evaluation.measures import FLOOR_REPEATS, Sides, measure, some, sweep
+from gan.evaluation.measures import FLOOR_REPEATS, FeatureSets, measure, some, sweep
 from gan.evaluation.memorization import DIHEDRAL, dihedral
 from gan.evaluation.path_length import path_length
 from gan.evaluation.reference import LEAST, Pictures, Reference, quotas
@@ -122,7 +121,7 @@ def evaluate(
         "probe": probe,
         "copies": copied,
         "diversity": judge.diversity(flowers),
-        "artefacts": judge.artefacts(pictures.pixels) if judge.side >= pictures.pixels.shape[1] else None,
+        "artefacts": judge.artifacts(pictures.pixels) if judge.side >= pictures.pixels.shape[1] else None,
         "truncation": curve,
         "best_truncation": best if curve else None,
         "smoothness": judge.smoothness(truncation) if thorough else None,
@@ -192,7 +191,7 @@ class _Judge:
     def _part(self, label: int | None, flowers: Tensor) -> dict[str, Any]:
         held = self._held(label)
         others = None if label is None else self._other_classes(label)
-        sides = Sides(flowers, self._trained(label), held, others, self.noise)
+        sides = FeatureSets(flowers, self._trained(label), held, others, self.noise)
         counts = {"n": len(flowers), "trained_on": len(sides.trained), "held_out": 0 if held is None else len(held)}
         return {**counts, "measures": measure(sides, self.settings.seed)}
 
@@ -273,7 +272,7 @@ class _Judge:
             },
         }
 
-    def artefacts(self, pixels: np.ndarray) -> dict[str, Any]:
+    def artifacts(self, pixels: np.ndarray) -> dict[str, Any]:
         """What convolutions leave behind, beside the same of as many photos and the spread of those over halves.
 
         At the model's own side: a grid of two pixels is none any more when the picture has been enlarged.
@@ -281,23 +280,23 @@ class _Judge:
         count = min(len(pixels), len(self.trained))
         pixels, photos = pixels[:count], resized(some(self.reference.trained_on.pixels, count), self.config.resolution)
         spread = metrics.halves(
-            torch.arange(count), lambda a, b: artefacts.checkerboard(photos[a.numpy()]), FLOOR_REPEATS, self.settings.seed
+            torch.arange(count), lambda a, b: artifacts.checkerboard(photos[a.numpy()]), FLOOR_REPEATS, self.settings.seed
         )[1]  # fmt: skip
-        frequency, real_power = artefacts.radial_spectrum(photos)
+        frequency, real_power = artifacts.radial_spectrum(photos)
         return {
             "n": count,
             "checkerboard": {
-                "generated": artefacts.checkerboard(pixels),
-                "real": artefacts.checkerboard(photos),
+                "generated": artifacts.checkerboard(pixels),
+                "real": artifacts.checkerboard(photos),
                 "real_spread": spread,
             },
             "spectrum": {
                 "frequency": np.asarray(frequency).tolist(),
-                "generated": np.asarray(artefacts.radial_spectrum(pixels)[1]).tolist(),
+                "generated": np.asarray(artifacts.radial_spectrum(pixels)[1]).tolist(),
                 "real": np.asarray(real_power).tolist(),
             },
-            "saturated": {"generated": _share(artefacts.saturated(pixels)), "real": _share(artefacts.saturated(photos))},
-            "blank": {"generated": _share(artefacts.blank(pixels)), "real": _share(artefacts.blank(photos))},
+            "saturated": {"generated": _share(artifacts.saturated(pixels)), "real": _share(artifacts.saturated(photos))},
+            "blank": {"generated": _share(artifacts.blank(pixels)), "real": _share(artifacts.blank(photos))},
         }
 
     def truncations(self) -> list[dict[str, float]]:

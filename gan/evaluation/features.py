@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.errors import UserError
-from gan.networks.backbones import HEAD, WHEELS, check_digest, find_trunk
+from gan.networks.backbones import HEAD, WHEELS, check_digest, find_backbone
 from gan.utils.files import cache_folder, write_atomic
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
@@ -152,8 +152,8 @@ def _resize(images: Tensor) -> Tensor:
 
 
 def _from_wheel(name: str, device: torch.device) -> FeatureNetwork:
-    trunk, wheel = find_trunk(name, device), WHEELS[name]
-    return FeatureNetwork(name, wheel.label, HEAD, wheel.digest, device, False, lambda images: trunk(_resize(images)))
+    backbone, wheel = find_backbone(name, device), WHEELS[name]
+    return FeatureNetwork(name, wheel.label, HEAD, wheel.digest, device, False, lambda images: backbone(_resize(images)))
 
 
 def _inception(device: torch.device) -> FeatureNetwork:

@@ -19,7 +19,7 @@ BETTER = {"kid": "low", "fd": "low", "auc": "half"}  # all others are better whe
 
 
 @dataclass(frozen=True)
-class Sides:
+class FeatureSets:
     """What is compared, as features N×D each."""
 
     flowers: Tensor
@@ -29,7 +29,7 @@ class Sides:
     noise: Tensor  # of pictures without anything
 
 
-def measure(sides: Sides, seed: int) -> dict[str, dict[str, Any]]:
+def measure(sides: FeatureSets, seed: int) -> dict[str, dict[str, Any]]:
     """Every figure with its `value`, standard `error`, `n` flowers, the photos it is `against`, which way is `better`, its
     `floor` (two halves of the photos trained on) and its ceilings, `ceiling_noise` and `ceiling_class` (the other classes;
     None where there are none).
@@ -88,13 +88,13 @@ def _neighbours(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
 
 def _equal(real: Tensor, flowers: Tensor, seed: int) -> dict[str, Any]:
     """The Fréchet distance at the number of its floor, to be held against it: of as many photos and flowers."""
-    chance, half = torch.Generator().manual_seed(seed), min(len(real) // 2, len(flowers))
-    draws = [[torch.randperm(len(x), generator=chance)[:half] for x in (real, flowers)] for _ in range(FLOOR_REPEATS)]
+    rng, half = torch.Generator().manual_seed(seed), min(len(real) // 2, len(flowers))
+    draws = [[torch.randperm(len(x), generator=rng)[:half] for x in (real, flowers)] for _ in range(FLOOR_REPEATS)]
     values = [metrics.frechet(real[a], flowers[b]) for a, b in draws]
     return {"value": float(np.mean(values)), "error": float(np.std(values)), "n": half}
 
 
-def _auc(sides: Sides, held: Tensor, seed: int) -> dict[str, Any]:
+def _auc(sides: FeatureSets, held: Tensor, seed: int) -> dict[str, Any]:
     """The two-sample test against photos held out; its floor is how well those can be told from photos trained on."""
     value, error = classifier_tests.two_sample_auc(held, sides.flowers, seed)
     floor, floor_error = classifier_tests.two_sample_auc(held, sides.trained, seed)

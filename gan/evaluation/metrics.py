@@ -59,7 +59,7 @@ def kid(a: Tensor, b: Tensor, seed: int) -> float:
 
     _check(a, b, least=2)
     size, values = min(len(a), len(b), KID_SUBSET), []
-    windows = [_windows(x.double()[torch.randperm(len(x), generator=_chance(seed))], size) for x in (a, b)]
+    windows = [_windows(x.double()[torch.randperm(len(x), generator=_rng(seed))], size) for x in (a, b)]
     with warnings.catch_warnings(), torch.random.fork_rng(devices=()):  # torchmetrics shuffles with the global generator
         warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all extracted features")
         torch.default_generator.manual_seed(seed)
@@ -114,8 +114,8 @@ def jackknife(
     times the true spread where they do not. Raises UserError when a sample has fewer than `groups` pictures.
     """
     _check(*samples, least=groups)
-    chance = _chance(seed)
-    parts = [torch.randperm(len(sample), generator=chance).tensor_split(groups) for sample in samples]
+    rng = _rng(seed)
+    parts = [torch.randperm(len(sample), generator=rng).tensor_split(groups) for sample in samples]
 
     def without(group: int) -> Figures:
         kept = [torch.cat([*part[:group], *part[group + 1 :]]) for part in parts]
@@ -135,14 +135,14 @@ def halves(
     shows. Raises UserError for fewer than four photos.
     """
     _check(real, least=4)
-    chance, half, values = _chance(seed), len(real) // 2, []
+    rng, half, values = _rng(seed), len(real) // 2, []
     for _ in range(repeats):
-        order = torch.randperm(len(real), generator=chance)
+        order = torch.randperm(len(real), generator=rng)
         values.append(statistic(real[order[:half]], real[order[half : 2 * half]]))
     return _each(values, statistics.fmean), _each(values, statistics.stdev)
 
 
-def _chance(seed: int) -> torch.Generator:
+def _rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 

@@ -87,5 +87,5 @@ def _squared_steps(generator: Generator, network: FeatureNetwork, here: Tensor, 
     # Both ends in one batch, so that the same kernels draw them and their rounding errors are alike.
     both = torch.cat([here, there]).to(device)
     with torch.no_grad(), full_precision(device):
-        vectors = normalize(network(generator.paint(both, of_class.repeat(2, 1))).double(), dim=1)
+        vectors = normalize(network(generator.decode(both, of_class.repeat(2, 1))).double(), dim=1)
     return (vectors[: len(here)] - vectors[len(here) :]).square().sum(1).cpu()

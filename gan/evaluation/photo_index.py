@@ -1,6 +1,6 @@
 """What a model may remember: features of the photos it was trained on, small enough to travel with it, and without the photos.
 
-A model folder may hold `photos.safetensors`, which `python -m gan remember` writes. Its tensors, for N photos trained on and
+A model folder may hold `photos.safetensors`, written by `python -m gan index-photos`. Its tensors, for N photos trained on and
 M held out from the training:
 
     trained.features, held_out.features    float16 N×D and M×D, what a frozen network sees in each photo
@@ -35,7 +35,7 @@ from gan.errors import UserError
 from gan.evaluation import memorization
 from gan.evaluation.features import FeatureNetwork
 from gan.evaluation.reference import Pictures, Reference
-from gan.hub.checkpoint import MAX_MEMORY_BYTES, MEMORY, read_weights
+from gan.hub.checkpoint import MAX_PHOTO_INDEX_BYTES, PHOTO_INDEX, read_weights
 from gan.utils import validation
 from gan.utils.files import write_atomic
 
@@ -47,7 +47,7 @@ _DIGEST = 16
 
 
 @dataclass(frozen=True)
-class Known:
+class PhotoSet:
     """Photos as a model folder knows them."""
 
     features: Tensor  # float32 N×D
@@ -57,7 +57,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Memory:
+class PhotoIndex:
     """What `photos.safetensors` holds."""
 
     network: str
@@ -65,8 +65,8 @@ class Memory:
     resolution: int
     classes: tuple[str, ...]
     photos: str
-    trained: Known
-    held_out: Known
+    trained: PhotoSet
+    held_out: PhotoSet
     distances: Tensor  # float32 M
 
     def compare(self, turned: Tensor, count: int) -> tuple[list[float], list[int]]:
@@ -99,12 +99,12 @@ def share_farther(distance: float, usual: Sequence[float]) -> float:
     return sum(one > distance for one in usual) / len(usual)
 
 
-def remember(
+def index_photos(
     reference: Reference,
     config: ModelConfig,
     network: FeatureNetwork,
     progress: Callable[[str, int, int], object] = lambda what, done, total: None,
-) -> Memory:
+) -> PhotoIndex:
     """What `config`'s model may remember of `reference`'s photos (at its own resolution). Raises OSError for a file gone."""
     kept, held = reference.trained_on, reference.held_out or _none(reference.trained_on)
     rows = [[turned_features(network, one) for one in _counted(part, progress, what)]
@@ -113,66 +113,66 @@ def remember(
     upright = [torch.stack([row[0] for row in part]) if part else torch.zeros(0, width) for part in rows]
     stored = upright[0].half().float()  # as whoever reads the file will have them
     distances = [torch.cdist(row.double(), stored.double()).min() for row in rows[1]]
-    return Memory(
+    return PhotoIndex(
         network.name, network.digest, config.resolution, config.classes, str(config.trained.get("photos_digest", "")),
         _known(stored, kept), _known(upright[1].half().float(), held),
         torch.tensor([float(one) for one in distances], dtype=torch.float32),
     )  # fmt: skip
 
 
-def write(folder: Path, memory: Memory) -> int:
-    """Write a memory into a model folder. Returns its size in bytes. Raises UserError when it is too large, and OSError."""
+def write(folder: Path, index: PhotoIndex) -> int:
+    """Write an index into a model folder. Returns its size in bytes. Raises UserError when it is too large, and OSError."""
     state: dict[str, Tensor] = {}
     for part in ("trained", "held_out"):
-        known: Known = getattr(memory, part)
+        known: PhotoSet = getattr(index, part)
         state[f"{part}.features"] = known.features.half()
         state[f"{part}.labels"] = known.labels.to(torch.int16)
         state[f"{part}.sizes"] = torch.tensor(known.sizes, dtype=torch.int64)
         digests = np.frombuffer(b"".join(known.digests), np.uint8).reshape(-1, _DIGEST)
         state[f"{part}.digests"] = torch.from_numpy(digests.copy())
-    state["held_out.distances"] = memory.distances
+    state["held_out.distances"] = index.distances
     about = {
-        "format": FORMAT, "network": memory.network, "network_sha256": memory.network_digest,
-        "resolution": str(memory.resolution), "classes": json.dumps(memory.classes), "photos": memory.photos,
+        "format": FORMAT, "network": index.network, "network_sha256": index.network_digest,
+        "resolution": str(index.resolution), "classes": json.dumps(index.classes), "photos": index.photos,
     }  # fmt: skip
     content = save(state, metadata=about)
-    if len(content) > MAX_MEMORY_BYTES:
+    if len(content) > MAX_PHOTO_INDEX_BYTES:
         raise UserError(
-            f"the features take {len(content) >> 20} MiB, and {MAX_MEMORY_BYTES >> 20} are the most; use fewer photos."
+            f"the features take {len(content) >> 20} MiB, and {MAX_PHOTO_INDEX_BYTES >> 20} are the most; use fewer photos."
         )
-    write_atomic(folder / MEMORY, content)
+    write_atomic(folder / PHOTO_INDEX, content)
     return len(content)
 
 
-def read(folder: Path, config: ModelConfig) -> Memory | None:
-    """The memory of a model folder, None where there is none.
+def read(folder: Path, config: ModelConfig) -> PhotoIndex | None:
+    """The index of a model folder, None where there is none.
 
     Raises UserError for a file that is damaged, is not what this file describes, or belongs to another training.
     """
-    path = folder / MEMORY
+    path = folder / PHOTO_INDEX
     try:
         size = path.stat().st_size
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(f"{MEMORY} cannot be read ({error.strerror}); mend that, or write it anew.") from None
-    if size > MAX_MEMORY_BYTES:
-        raise _bad(f"has over {MAX_MEMORY_BYTES >> 20} MiB, more than is read here")
+        raise UserError(f"{PHOTO_INDEX} cannot be read ({error.strerror}); mend that, or write it anew.") from None
+    if size > MAX_PHOTO_INDEX_BYTES:
+        raise _bad(f"has over {MAX_PHOTO_INDEX_BYTES >> 20} MiB, more than is read here")
     try:
         state = read_weights(path)
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
     except UserError:
         raise _bad("is not a whole safetensors file") from None
-    memory = _parse(state, about)
-    if (memory.classes, memory.resolution) != (config.classes, config.resolution):
+    index = _parse(state, about)
+    if (index.classes, index.resolution) != (config.classes, config.resolution):
         raise _bad("was written for a model of other classes or another size")
-    if memory.photos != str(config.trained.get("photos_digest", "")):
+    if index.photos != str(config.trained.get("photos_digest", "")):
         raise _bad("was written for a training on other photos")
-    return memory
+    return index
 
 
-def find(known: Known, files: Iterable[Path]) -> dict[int, Path]:
+def find(known: PhotoSet, files: Iterable[Path]) -> dict[int, Path]:
     """Which of `known` photos lie among `files`: number → file. Only files of a known size are opened; none raises."""
     wanted, sizes = dict(zip(known.digests, range(len(known.digests)))), set(known.sizes)
     found: dict[int, Path] = {}
@@ -189,9 +189,9 @@ def find(known: Known, files: Iterable[Path]) -> dict[int, Path]:
 # ------------------------------------------------------------------------------------------------------------- writing
 
 
-def _known(features: Tensor, photos: Pictures) -> Known:
+def _known(features: Tensor, photos: Pictures) -> PhotoSet:
     sizes = tuple(os.stat(path).st_size for path in photos.files)
-    return Known(features, photos.labels, sizes, tuple(_digest(path) for path in photos.files))
+    return PhotoSet(features, photos.labels, sizes, tuple(_digest(path) for path in photos.files))
 
 
 def _none(like: Pictures) -> Pictures:
@@ -211,7 +211,7 @@ def _digest(path: Path) -> bytes:
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def _parse(state: Mapping[str, Tensor], about: Mapping[str, str]) -> Memory:
+def _parse(state: Mapping[str, Tensor], about: Mapping[str, str]) -> PhotoIndex:
     if about.get("format") != FORMAT:
         raise _bad(f"says its format is {validation.show(about.get('format'))}, and {FORMAT} is read here")
     if about.get("network") not in NETWORKS:
@@ -229,13 +229,13 @@ def _parse(state: Mapping[str, Tensor], about: Mapping[str, str]) -> Memory:
         raise _bad("does not hold what it should")
     if (distances < 0).any():
         raise _bad("holds distances below 0")
-    return Memory(
+    return PhotoIndex(
         about["network"], about.get("network_sha256", ""), resolution, tuple(classes), about.get("photos", ""), trained, held,
         distances,
     )  # fmt: skip
 
 
-def _read_known(state: Mapping[str, Tensor], part: str, width: int, classes: int) -> Known:
+def _read_known(state: Mapping[str, Tensor], part: str, width: int, classes: int) -> PhotoSet:
     labels = state.get(f"{part}.labels")
     count = len(labels) if labels is not None and labels.ndim == 1 else 0
     labels = _take(state, f"{part}.labels", torch.int16, (count,)).long()
@@ -244,7 +244,7 @@ def _read_known(state: Mapping[str, Tensor], part: str, width: int, classes: int
     features = _take(state, f"{part}.features", torch.float16, (count, width)).float()
     digests = _take(state, f"{part}.digests", torch.uint8, (count, _DIGEST)).numpy()
     sizes = _take(state, f"{part}.sizes", torch.int64, (count,))
-    return Known(features, labels, tuple(sizes.tolist()), tuple(row.tobytes() for row in digests))
+    return PhotoSet(features, labels, tuple(sizes.tolist()), tuple(row.tobytes() for row in digests))
 
 
 def _take(state: Mapping[str, Tensor], key: str, kind: torch.dtype, shape: tuple[int, ...]) -> Tensor:
@@ -257,4 +257,4 @@ def _take(state: Mapping[str, Tensor], key: str, kind: torch.dtype, shape: tuple
 
 
 def _bad(what: str) -> UserError:
-    return UserError(f"{MEMORY} {what}; write it anew with python -m gan remember MODEL PHOTOS.")
+    return UserError(f"{PHOTO_INDEX} {what}; write it anew with python -m gan index-photos MODEL PHOTOS.")

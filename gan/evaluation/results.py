@@ -165,13 +165,13 @@ def _support(support: Any) -> Figure:
     return Figure("different flowers", "different flowers", text, at(support, "n"), value=estimate)
 
 
-def _grid(artefacts: Any, key: str, name: str) -> Figure:
+def _grid(artifacts: Any, key: str, name: str) -> Figure:
     """No error: how much photos differ among themselves stands beside it."""
-    shown, real, spread = (at(artefacts, "checkerboard", of, name) for of in ("generated", "real", "real_spread"))
-    n = at(artefacts, "n")
+    shown, real, spread = (at(artifacts, "checkerboard", of, name) for of in ("generated", "real", "real_spread"))
+    n = at(artifacts, "n")
     return Figure(key, key, number(shown), n, number(real, spread), n, value=shown)
 
 
-def _flaw(artefacts: Any, name: str) -> Figure:
-    n = at(artefacts, "n")
-    return _share(name, None, at(artefacts, name, "generated"), n, at(artefacts, name, "real"), n)
+def _flaw(artifacts: Any, name: str) -> Figure:
+    n = at(artifacts, "n")
+    return _share(name, None, at(artifacts, name, "generated"), n, at(artifacts, name, "real"), n)

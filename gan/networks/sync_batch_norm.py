@@ -5,27 +5,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan.utils.distributed import Ranks
+from gan.utils.distributed import ProcessGroup
 
 
 class _SharedBatchNorm(nn.BatchNorm2d):
     """Batch norm over the batch of all processes. PyTorch's own is for GPUs only, and cannot be differentiated twice."""
 
-    def __init__(self, norm: nn.BatchNorm2d, ranks: Ranks) -> None:
+    def __init__(self, norm: nn.BatchNorm2d, processes: ProcessGroup) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self.load_state_dict(norm.state_dict())
         self.to(norm.weight.device)
-        self.ranks = ranks
+        self.processes = processes
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
         with torch.autocast(x.device.type, enabled=False):
             values = x.float()
-            mean = self.ranks.mean(values.mean((0, 2, 3)))
+            mean = self.processes.mean(values.mean((0, 2, 3)))
             away = values - mean[:, None, None]
-            variance = self.ranks.mean(away.square().mean((0, 2, 3)))
-            count = self.ranks.size * values[:, 0].numel()
+            variance = self.processes.mean(away.square().mean((0, 2, 3)))
+            count = self.processes.size * values[:, 0].numel()
             self._follow(mean.detach(), variance.detach() * count / max(1, count - 1))
             scale = self.weight * (variance + self.eps).rsqrt()
             return (away * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
@@ -37,11 +37,11 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(variance, self.momentum)
 
 
-def share_norms(network: nn.Module, ranks: Ranks) -> None:
+def share_batch_norms(network: nn.Module, processes: ProcessGroup) -> None:
     """Take every batch norm of `network` over the batches of all processes from now on, in place."""
-    if ranks.size == 1:
+    if processes.size == 1:
         return
     for block in list(network.modules()):
         for key, part in block.named_children():
             if isinstance(part, nn.BatchNorm2d):
-                setattr(block, key, _SharedBatchNorm(part, ranks))
+                setattr(block, key, _SharedBatchNorm(part, processes))

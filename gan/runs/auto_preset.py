@@ -12,7 +12,7 @@ import torch
 from gan.config import ModelConfig, TrainConfig
 from gan.data.decode import side_of
 from gan.errors import UserError
-from gan.networks.backbones import find_trunk
+from gan.networks.backbones import find_backbone
 from gan.presets import PRESETS, RESOLUTIONS
 
 LOOKED_AT = 200  # photos whose size is asked for
@@ -49,7 +49,7 @@ def choose(device: torch.device, found: Mapping[str, Sequence[Path]], begun: Mod
     if begun and begun.preset in PRESETS:
         return _beginning(begun, device, len(paths), usual, seen)
     try:
-        find_trunk(TRUNK)
+        find_backbone(TRUNK)
     except UserError as error:
         return Choice(
             "cwgan-gp-64", PRESETS["cwgan-gp-64"].resolution, TrainConfig.images, f"{seen}; not the flagship, because {error}"

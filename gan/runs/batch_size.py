@@ -11,7 +11,7 @@ import torch
 from gan.config import ModelConfig, TrainConfig
 from gan.data.image_folder import Photos
 from gan.errors import UserError
-from gan.trainer import Stats, Trainer
+from gan.trainer import StepStats, Trainer
 from gan.utils.device import describe
 
 # PyTorch has a type of its own for CUDA only; these are the words of its allocators elsewhere.
@@ -42,7 +42,7 @@ def may_be_exhausted(error: BaseException) -> bool:
     return is_exhausted(error) or isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _PERHAPS)
 
 
-def step(trainer: Trainer, begun: Path | None) -> Stats:
+def step(trainer: Trainer, begun: Path | None) -> StepStats:
     """One step of `trainer`. Raises UserError where there is not enough memory for it, with a batch that it is enough for.
 
     That batch is found by trying, for which the trainer is used up. `begun` is the folder of a run that has been trained:
@@ -58,7 +58,7 @@ def step(trainer: Trainer, begun: Path | None) -> Stats:
     what = f"a batch of {trainer.config.batch} does not fit into the memory of this computer"
     if trainer.device.type != "cpu":
         what = f"a batch of {trainer.config.batch} does not fit into the memory of {describe(trainer.device)}"
-    batch = trainer.ranks.size * batch_that_fits(trainer)
+    batch = trainer.processes.size * batch_that_fits(trainer)
     if not batch and otherwise:
         raise RuntimeError(otherwise)
     if not batch:
@@ -74,7 +74,7 @@ def batch_that_fits(trainer: Trainer) -> int:
     `trainer` is used up: its networks make room for the trials.
     """
     model, config, photos, device = trainer.model, trainer.config, trainer.photos, trainer.device
-    batch = config.batch // trainer.ranks.size // 2
+    batch = config.batch // trainer.processes.size // 2
     vars(trainer).clear()
     while batch:
         _make_room(device)

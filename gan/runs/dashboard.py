@@ -28,7 +28,7 @@ from gan.utils.formatting import known
 from gan.utils.images import to_uint8
 
 if TYPE_CHECKING:
-    from gan.runs.validator import Judge
+    from gan.runs.validator import Validator
 
 FILE = "learning.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -108,7 +108,7 @@ def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
 
 
 def observe(
-    trainer: Trainer, judge: Judge | None, folder: Path, name: str, seconds: float, settings: Mapping[str, str]
+    trainer: Trainer, judge: Validator | None, folder: Path, name: str, seconds: float, settings: Mapping[str, str]
 ) -> Learning:
     """What there is to show of a training now, from its run folder and its networks. Draws a few dozen flowers.
 
@@ -135,7 +135,7 @@ def observe(
     )
 
 
-def _pairs(photos: Photos, judge: Judge, flowers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+def _pairs(photos: Photos, judge: Validator, flowers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """`flowers`, and the photos nearest to them as the judge sees both."""
     distances, which = memorization.nearest(features(judge.network, flowers), judge.real)
     nearest = pictures(replace(photos, images=photos.images[which], labels=photos.labels[which])).pixels

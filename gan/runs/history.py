@@ -17,7 +17,7 @@ FILE = "progress.jsonl"
 MOST = 20_000  # lines that are read: beyond that every other one is left out, again and again
 
 
-class Journal:
+class History:
     """Adds lines to the journal of a run folder. What an interrupted run wrote beyond `images_seen` is dropped first."""
 
     def __init__(self, folder: Path, images_seen: int) -> None:

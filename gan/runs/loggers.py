@@ -27,7 +27,7 @@ WANDB_PROJECT = "this-flower-does-not-exist"  # where none is named
 SECONDS = 60.0  # that W&B may take to begin, and at the end to send what is left
 
 
-class Board(Protocol):
+class Logger(Protocol):
     """Takes figures and pictures, each after so many images."""
 
     leaves_home: bool  # whether others may see what it is given
@@ -43,14 +43,14 @@ class Board(Protocol):
     def close(self) -> None: ...
 
 
-class Boards:
+class Loggers:
     """All boards of a run, as one that goes on from `images`."""
 
     def __init__(
         self, folder: Path, images: int, project: str | None, settings: Mapping[str, Any], say: Callable[[str], object]
     ) -> None:
         """With a `project` of Weights & Biases there too, under `settings`; what becomes of it is told to `say`."""
-        self._all: list[Board] = []
+        self._all: list[Logger] = []
         try:
             self._all.append(TensorBoard(folder, images))
         except ImportError:  # an extra: training goes on without it

@@ -35,15 +35,15 @@ from gan.networks.layers import parameters
 from gan.networks.projected_critic import SavedCritic
 from gan.runs import dashboard, loggers
 from gan.runs.batch_size import step
-from gan.runs.history import Journal
-from gan.runs.loggers import Boards
+from gan.runs.history import History
+from gan.runs.loggers import Loggers
 from gan.runs.transfer import begin_critic_as, begin_trainer_as
-from gan.trainer import Stats, Trainer
+from gan.trainer import StepStats, Trainer
 from gan.utils.device import describe
-from gan.utils.distributed import ALONE, Lost, Ranks
+from gan.utils.distributed import ALONE, PeerLost, ProcessGroup
 from gan.utils.files import sweep, write_atomic
 from gan.utils.images import grid, png, to_uint8
-from gan.utils.sharded_random import Chance
+from gan.utils.sharded_random import ShardedRandom
 
 GRID_SIDE = 8
 SNAPSHOT_SECONDS = 300  # a snapshot at least this often, however slow the steps are
@@ -68,7 +68,7 @@ class Run:
         *,
         about: dict[str, Any] | None = None,
         half: bool = False,
-        ranks: Ranks = ALONE,
+        processes: ProcessGroup = ALONE,
         judge: Callable[[Trainer], float] | None = None,
         wandb: str | None = None,
         say: Callable[[str], object] = print,
@@ -77,11 +77,11 @@ class Run:
         With a `judge` (validator.py) the model is kept as it was when its KID was lowest, without as it is at the end.
         `wandb` is a project of Weights & Biases that it is logged to as well. `say` is given a sentence when something
         happens that nobody asked for. Nothing is written before `train`, which is for one trainer at a time (lock.py). That may
-        be several processes, `ranks`: the first of them judges and writes, the others need no folder; all call the same.
+        be several processes, `processes`: the first of them judges and writes, the others need no folder; all call the same.
         """
         self.folder, self.about, self.half, self.judge, self.say = folder, about or {}, half, judge, say
-        self.ranks, self.wandb = ranks, wandb
-        self.trainer = Trainer(model, train, photos, device, ranks)
+        self.processes, self.wandb = processes, wandb
+        self.trainer = Trainer(model, train, photos, device, processes)
         self.seconds = 0.0
         self.best: dict[
             str, Any
@@ -89,8 +89,8 @@ class Run:
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
         self.rollbacks: list[dict[str, Any]] = []  # each time it diverged: after which images, back to which, at which rate
         self.saved: int | None = None  # images of the last snapshot
-        self.boards: Boards | None = None
-        self.journal: Journal | None = None
+        self.boards: Loggers | None = None
+        self.journal: History | None = None
         self._slope = 0.0  # the critic's, at the last step that measured it
         self._show_from = 0.0  # images from which on the next grid is shown on the boards
         side = GRID_SIDE
@@ -105,7 +105,7 @@ class Run:
         With `mend` it takes the place of a damaged one; otherwise nothing is written. Raises UserError when it is of another
         run, or when there is none that is whole.
         """
-        state = self.ranks.from_first(lambda: checkpoint.load_snapshot(self.folder, self.say, mend=mend))
+        state = self.processes.broadcast_from_rank0(lambda: checkpoint.load_snapshot(self.folder, self.say, mend=mend))
         if state is None or not state["images_seen"]:  # what it was before the first step, any start is
             return False
         self._load(state)
@@ -123,7 +123,7 @@ class Run:
             self.judge.go_on(bool(self.best.get("held_out")))
         self.rollbacks, self.saved = list(state.get("rollbacks", [])), self.trainer.images_seen
 
-    def begin_as(self, name: str, other: Generator, critic: SavedCritic | None = None) -> int:
+    def init_from(self, name: str, other: Generator, critic: SavedCritic | None = None) -> int:
         """Begin with the weights of the model called `name`, as far as they fit; returns how many convolutions do.
 
         `critic` is the one it was trained against: it is taken up, too, where it is of the same build. Raises UserError when no
@@ -138,7 +138,7 @@ class Run:
         return layers
 
     def train(
-        self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int = 0
+        self, every: int, show: Callable[[int, StepStats], None], stopped: Callable[[], bool], judge_every: int = 0
     ) -> bool:  # fmt: skip
         """Train until `images` have been seen; True when finished, False when `stopped()` said so after a step.
 
@@ -153,7 +153,7 @@ class Run:
                 return self._train(every, show, stopped, judge_every if self.judge else 0)
             except OSError as error:
                 raise UserError(self._sentence(error.strerror or str(error), "see to that")) from None
-            except Lost as error:
+            except PeerLost as error:
                 raise UserError(self._sentence(str(error), "see what it said")) from None
             finally:
                 if self.boards:
@@ -161,11 +161,11 @@ class Run:
                         self.boards.close()
 
     def _train(
-        self, every: int, show: Callable[[int, Stats], None], stopped: Callable[[], bool], judge_every: int
+        self, every: int, show: Callable[[int, StepStats], None], stopped: Callable[[], bool], judge_every: int
     ) -> bool:  # fmt: skip
-        if self.ranks.size > 1 and not self.trainer.images_seen:  # else they have the same snapshot
+        if self.processes.size > 1 and not self.trainer.images_seen:  # else they have the same snapshot
             self._agree()
-        if self.ranks.first:
+        if self.processes.first:
             self._open()
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
         halted = asked = False
@@ -175,27 +175,27 @@ class Run:
             self.seconds = before + time.monotonic() - started
             due, asked = self._passed(every, seen), self._passed(judge_every, seen)
             late = time.monotonic() - saved > SNAPSHOT_SECONDS
-            halted, saving = self.ranks.any(stopped(), due or asked or late)
+            halted, saving = self.processes.any(stopped(), due or asked or late)
             ending = halted or self.trainer.images_seen >= self.trainer.config.images
             if not stats.finite or (saving or ending) and not self.trainer.finite():
                 self._roll_back()
                 halted = False
                 continue
             show(self.trainer.images_seen, stats)
-            if self.ranks.first:
+            if self.processes.first:
                 self._log(stats)
                 if saving:
                     self._save(with_grid=due, judged=asked)
             saved = time.monotonic() if saving else saved
-        if self.ranks.first:
+        if self.processes.first:
             self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
             sample_history.keep(self.folder, self.best.get("images"))
         return not halted
 
     def _agree(self) -> None:
         """Begin in all processes as in the first. Raises UserError in one that has other settings or other photos."""
-        state = self.ranks.from_first(self.trainer.state)
-        if not self.ranks.first:
+        state = self.processes.broadcast_from_rank0(self.trainer.state)
+        if not self.processes.first:
             self.trainer.load_state(state)
 
     def _open(self) -> None:
@@ -205,8 +205,8 @@ class Run:
         fresh = not self.trainer.images_seen
         if fresh:
             self._clear()
-        self.journal = Journal(self.folder, self.trainer.images_seen)
-        self.boards = Boards(self.folder, self.trainer.images_seen, self.wandb, self._settings(), self.say)
+        self.journal = History(self.folder, self.trainer.images_seen)
+        self.boards = Loggers(self.folder, self.trainer.images_seen, self.wandb, self._settings(), self.say)
         if fresh:
             self._save_reals()
             self._save_grid(self._fixed_sheet())
@@ -233,12 +233,12 @@ class Run:
         """Go back to the last good snapshot with half the learning rate, and say so. Raises Diverged after ROLLBACKS times."""
         reached, seconds = self.trainer.images_seen, self.seconds
         what = f"the loss stopped being a number after {reached:,} images"
-        self._load(self.ranks.from_first(lambda: self._last_good(what)))
+        self._load(self.processes.broadcast_from_rank0(lambda: self._last_good(what)))
         self.seconds = seconds  # what was lost took its time, too
         rate, critic_rate = self.trainer.halve_rates()
         back = self.trainer.images_seen
         self.rollbacks.append({"reached": reached, "back_to": back, "lr": rate, "critic_lr": critic_rate})
-        if not self.ranks.first:
+        if not self.processes.first:
             return
         self._save_snapshot(keep=False)  # the same moment once more, with its rates: a killed run does not diverge again
         rates = f"{rate:g}" if rate == critic_rate else f"{rate:g}, the critic's {critic_rate:g}"
@@ -247,7 +247,7 @@ class Run:
             f"({len(self.rollbacks)} of at most {ROLLBACKS} times)"
         )
         self.boards.rewind(back)
-        self.journal = Journal(self.folder, back)
+        self.journal = History(self.folder, back)
 
     def _last_good(self, what: str) -> dict[str, Any]:
         """The last good snapshot, to go on from. Raises Diverged when that has been done ROLLBACKS times."""
@@ -264,7 +264,7 @@ class Run:
     def _sentence(self, what: str, do: str) -> str:
         """What ended the run, what is kept of it, and what to do."""
         kept = "nothing was trained" if self.saved is None else f"the last snapshot, at {self.saved:,} images, is whole"
-        kept = kept if self.ranks.first else "the last snapshot is whole"
+        kept = kept if self.processes.first else "the last snapshot is whole"
         return f"{self.folder}: {what}; {kept}: {do}, then the same command continues."
 
     # ------------------------------------------------------------------------------------------------- what is written
@@ -286,7 +286,7 @@ class Run:
 
     def _save_page(self) -> None:
         """The page that shows the training as it goes."""
-        config = {**self._settings(), "hardware": describe(self.trainer.device, self.ranks.size)}
+        config = {**self._settings(), "hardware": describe(self.trainer.device, self.processes.size)}
         settings = {name.replace("_", " "): str(value) for name, value in config.items()}
         found = dashboard.observe(self.trainer, self.judge, self.folder, self.folder.resolve().name, self.seconds, settings)
         write_atomic(self.folder / dashboard.FILE, dashboard.page(found).encode())
@@ -321,7 +321,7 @@ class Run:
             "sides": trainer.sides_trained(),
             "steps": trainer.generator_steps,
             "hours": round(self.seconds / 3600, 3),
-            "hardware": describe(trainer.device, self.ranks.size),
+            "hardware": describe(trainer.device, self.processes.size),
             "photos": trainer.photos.counts(),
             "photos_digest": trainer.photos.digest,
             "begun_from": self.begun_from,
@@ -338,7 +338,7 @@ class Run:
 
     def _save_reals(self) -> None:
         """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
-        pictures, _ = self.trainer.real_batch(0, len(self.seeds), Chance(self.trainer.config.seed))
+        pictures, _ = self.trainer.real_batch(0, len(self.seeds), ShardedRandom(self.trainer.config.seed))
         sheet = _sheet(pictures)
         write_atomic(self.folder / "reals.png", png(sheet))
         self.boards.add_image("reals", sheet, self.trainer.images_seen, photos=True)
@@ -355,7 +355,7 @@ class Run:
     def _fixed_sheet(self) -> np.ndarray:
         return _sheet(self.trainer.draw(self.seeds, self.labels))
 
-    def _log(self, stats: Stats) -> None:
+    def _log(self, stats: StepStats) -> None:
         self._slope = stats.gradient_norm or self._slope
         if self.trainer.steps % LOG_STEPS:
             return

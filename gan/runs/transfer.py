@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gan.generator import Generator, make_generator, one_hot
 from gan.networks.projected_critic import ProjectedCritic, SavedCritic
-from gan.networks.style_generator import StyleGenerator, normalise
+from gan.networks.style_generator import StyleGenerator, normalize
 from gan.trainer import Trainer
 from gan.utils.names import composed
 
@@ -22,7 +22,7 @@ def begin_trainer_as(trainer: Trainer, other: Generator | StyleGenerator) -> int
     Sides below the one they reach to are left out of the schedule: training them would change the coarse scales under finer
     ones that are as good already.
     """
-    layers = begin_as(trainer.generator, other)
+    layers = init_from(trainer.generator, other)
     if trainer.model.styled and layers:
         reached = 4 << (layers // 2 - 1)
         trainer.schedule = [(side, end) for side, end in trainer.schedule if side >= reached]
@@ -44,7 +44,7 @@ def begin_critic_as(trainer: Trainer, other: SavedCritic) -> bool:
 
 
 @torch.no_grad()
-def begin_as(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
+def init_from(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
     """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they hold.
 
     Where all of them but its last fit, and the blocks that follow keep their channels (as in the ladder's 128×128 generator
@@ -69,7 +69,7 @@ def begin_as(generator: Generator | StyleGenerator, other: Generator | StyleGene
 
 
 def _begin_with_styles(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
-    """`begin_as` where one of both has styles: nothing fits unless both have, with one mapping network."""
+    """`init_from` where one of both has styles: nothing fits unless both have, with one mapping network."""
     if not (isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator)):
         return 0
     parts = [(generator.mapping, other.mapping), (generator.start, other.start)]
@@ -161,7 +161,7 @@ def with_classes(generator: Generator | StyleGenerator, classes: tuple[str, ...]
 
 def _adopt_styles(state: dict[str, Tensor], old: StyleGenerator, new: StyleGenerator) -> None:
     z_dim, weight = old.config.z_dim, state["mapping.0.weight"]
-    state["mean_style"] = _rows(state["mean_style"], old, new)  # of the same classes; `settle` measures it anew
+    state["mean_style"] = _rows(state["mean_style"], old, new)  # of the same classes; `calibrate` measures it anew
     if old.embed is None and new.embed is not None:
         # Embeddings that differ, and a layer that does not look at them yet.
         draws = torch.Generator().manual_seed(0)
@@ -172,7 +172,7 @@ def _adopt_styles(state: dict[str, Tensor], old: StyleGenerator, new: StyleGener
         if new.embed is not None:
             state["embed.weight"] = embeddings.T.contiguous()
         else:  # the one class there is becomes a part of the bias
-            state["mapping.0.bias"] += weight[:, z_dim:] @ normalise(embeddings)[0]
+            state["mapping.0.bias"] += weight[:, z_dim:] @ normalize(embeddings)[0]
             state["mapping.0.weight"] = weight[:, :z_dim].contiguous()
 
 

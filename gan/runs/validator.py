@@ -20,7 +20,7 @@ LEAST_HELD_OUT = 50  # photos; fewer are too coarse a measure to tell two moment
 FIRST_SEED = 2**31
 
 
-class Judge:
+class Validator:
     """KID of the averaged generator to photos, always from the same noise and classes.
 
     The photos are those held out of the training, where there are LEAST_HELD_OUT of them; otherwise those it is trained on.
@@ -50,10 +50,10 @@ class Judge:
         return metrics.kid(self._to, features(self.network, np.concatenate(drawn)), 0)
 
 
-def find_judge(photos: Photos, device: torch.device, held_out: Photos | None = None) -> Judge:
+def find_judge(photos: Photos, device: torch.device, held_out: Photos | None = None) -> Validator:
     """A judge with the default feature network. Raises UserError when it, or torchmetrics, cannot be had."""
     try:
         import torchmetrics  # noqa: F401
     except ImportError:
         raise UserError("torchmetrics is not installed; run pip install -r requirements-dev.txt.") from None
-    return Judge(find_network(device=device), photos, held_out)
+    return Validator(find_network(device=device), photos, held_out)

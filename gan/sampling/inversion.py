@@ -23,7 +23,7 @@ from torch.nn.functional import avg_pool2d, interpolate, normalize
 
 from gan.generator import Generator
 from gan.networks import latents
-from gan.networks.backbones import Trunk
+from gan.networks.backbones import Backbone
 from gan.networks.style_generator import StyleGenerator
 from gan.sampling.sampler import Flower, Sampler
 from gan.utils.device import pick_precision
@@ -59,18 +59,18 @@ class Inverter:
     """
 
     def __init__(
-        self, generator: Generator | StyleGenerator, sampler: Sampler, truncation: float | None, trunk: Trunk | None = None,
+        self, generator: Generator | StyleGenerator, sampler: Sampler, truncation: float | None, backbone: Backbone | None = None,
     ) -> None:  # fmt: skip
         """`generator` is the model of `sampler`, in evaluation mode, on the CPU. Flowers are found at `truncation`.
 
-        With `trunk`, distances are those of pixels and of what it sees; without it, of pixels alone.
+        With `backbone`, distances are those of pixels and of what it sees; without it, of pixels alone.
         """
         self.config, self._generator, self._sampler = generator.config, generator, sampler
         self._truncation = truncation
-        self._gaze, self.pixels_only = Gaze(trunk), trunk is None
+        self._perceptual, self.pixels_only = PerceptualFeatures(backbone), backbone is None
         self._bf16 = pick_precision(torch.device("cpu")) == "bf16"
         self._thread = ThreadPoolExecutor(1, "invert", initializer=_modest)
-        self._crowd = _Crowd(sampler, self._gaze, len(self.config.classes), truncation)
+        self._crowd = _Crowd(sampler, self._perceptual, len(self.config.classes), truncation)
         self.space = lru_cache(maxsize=None)(lambda label: _Space(self, label))
 
     def search(self, photo: np.ndarray, label: int | None, seconds: float = SECONDS, steps: int = STEPS) -> Iterator[Nearest]:
@@ -106,11 +106,11 @@ def _modest() -> None:
         pass
 
 
-class Gaze:
+class PerceptualFeatures:
     """What a distance goes by: pictures at several sizes, and the maps of a frozen network where there is one."""
 
-    def __init__(self, trunk: Trunk | None) -> None:
-        self._trunk = trunk
+    def __init__(self, backbone: Backbone | None) -> None:
+        self._backbone = backbone
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Pictures N×3×S×S in [−1, 1] → a vector each for every thing that is looked at, the coarsest first: list of N×D."""
@@ -118,10 +118,10 @@ class Gaze:
         for factor in (16, 4, 1):
             small = avg_pool2d(images, factor) if images.shape[2] >= 2 * factor else images
             seen.append(small.flatten(1) / math.sqrt(small[0].numel()))
-        if self._trunk is not None:
+        if self._backbone is not None:
             fits = images.shape[2] == SIDE
             sized = images if fits else interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-            for cells in reversed(self._trunk.maps(sized)):
+            for cells in reversed(self._backbone.maps(sized)):
                 # Directions of the channels, as Zhang et al. 2018 compare them ("The Unreasonable Effectiveness…", section 3).
                 seen.append(normalize(cells, dim=1).flatten(1) / math.sqrt(cells.shape[2] * cells.shape[3]))
         return seen
@@ -135,8 +135,8 @@ def _squares(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
 class _Crowd:
     """Many flowers, what is seen of each, and how far two of them typically are from one another. Gathered once, bit by bit."""
 
-    def __init__(self, sampler: Sampler, gaze: Gaze, classes: int, truncation: float | None) -> None:
-        self._sampler, self._gaze = sampler, gaze
+    def __init__(self, sampler: Sampler, gaze: PerceptualFeatures, classes: int, truncation: float | None) -> None:
+        self._sampler, self._perceptual = sampler, gaze
         seeds = range(max(LEAST, CANDIDATES // classes))
         self._wanted = [Flower(label, seed, truncation) for seed in seeds for label in range(classes)]
         self._enough = min(len(self._wanted), max(2 * BUNCH, classes))
@@ -161,7 +161,7 @@ class _Crowd:
         """Look at some more; the picture of the last of them, uint8 S×S×3."""
         more = self._wanted[len(self.flowers) : len(self.flowers) + BUNCH]
         pictures = self._sampler.draw(more)
-        seen = self._gaze(_floats(pictures))
+        seen = self._perceptual(_floats(pictures))
         half = [part.half() for part in seen]
         self._seen = [torch.cat(both) for both in zip(self._seen, half)] if self._seen else half
         self.flowers = [*self.flowers, *more]
@@ -187,7 +187,7 @@ class _Search:
         self._owner, self._crowd = owner, owner._crowd
         crowd = self._crowd
         with torch.no_grad():
-            self._photo = owner._gaze(_floats(resized(photo[None].copy(), owner.config.resolution)))
+            self._photo = owner._perceptual(_floats(resized(photo[None].copy(), owner.config.resolution)))
             near = crowd.to_all(self._photo)
             allowed = [number for number, flower in enumerate(crowd.flowers) if label in (None, flower.label)]
             best = sorted(allowed, key=lambda number: float(near[number]))[:STARTS]
@@ -221,10 +221,10 @@ class _Search:
 
     def _step(self) -> None:
         self._adam.param_groups[0]["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * self.share))
-        own = torch.stack([space.own(row) for space, row in zip(self._spaces, self._place)])
+        own = torch.stack([space.to_latents(row) for space, row in zip(self._spaces, self._place)])
         with torch.autocast("cpu", torch.bfloat16, enabled=self._owner._bf16):
-            images = self._owner._generator.paint(own, self._of_class).float()
-        distances = self._crowd.distances(self._owner._gaze(images), self._photo)
+            images = self._owner._generator.decode(own, self._of_class).float()
+        distances = self._crowd.distances(self._owner._perceptual(images), self._photo)
         losses = distances + PULL * self._place.square().mean(1)
         (self._place.grad,) = torch.autograd.grad(losses.sum(), self._place)  # of the place alone, whatever else could have one
         self._note(images.detach(), distances.detach(), losses.detach())
@@ -250,10 +250,10 @@ class _Search:
     def finish(self) -> Nearest:
         """The best as a flower, drawn as everybody draws it."""
         base, _ = self._owner._sampler.latents([self._flower])
-        shift = self._space.own(self._best) - base[0]
+        shift = self._space.to_latents(self._best) - base[0]
         flower = replace(self._flower, shift=latents.write_shift(shift))
         picture = self._owner._sampler.draw([flower])[0]
-        distance = self._crowd.distances(self._owner._gaze(_floats(picture[None])), self._photo)
+        distance = self._crowd.distances(self._owner._perceptual(_floats(picture[None])), self._photo)
         return Nearest(1.0, picture, float(distance.sqrt()), flower)
 
 
@@ -273,8 +273,8 @@ class _Space:
         kept = deviations > 0.01 * deviations[0]  # along the others nothing is ever seen to move
         self._axes, self._deviations = axes[kept], deviations[kept]
 
-    def own(self, place: Tensor) -> Tensor:
-        """A place D → what `paint` takes of it, W."""
+    def to_latents(self, place: Tensor) -> Tensor:
+        """A place D → what `decode` takes of it, W."""
         return place if self._axes is None else self._middle + (place * self._deviations) @ self._axes
 
     def place(self, own: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from torch import Tensor
 from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import Generator, one_hot
-from gan.networks import latents as latent
+from gan.networks import latents
+from gan.networks.latents import DEFAULT_PATH
 from gan.networks.style_generator import StyleGenerator
 from gan.utils import validation
 from gan.utils.device import pick_precision
@@ -26,7 +27,7 @@ PAIR = 2  # pictures a pass with styles: 1.4 times as many a second as one by on
 
 
 @dataclass(frozen=True)
-class Fine:
+class StyleMix:
     """The flower that gives another one its colour and texture: `label` is the index of a class, the truncation the other's."""
 
     label: int
@@ -40,21 +41,21 @@ class Flower:
 
     `label` is the index of a class, a mix of them (a weight for each, none below 0; only their ratios count), or None for "all
     of them": then the seed picks one (`resolve`). `seed` is a whole number from 0 to 2³²−1, `truncation` a number from 0.01 to
-    3 or None for none. `shift` is the way it was moved in the latent space, as `latent.write_shift` writes it. With `fine`, a
+    3 or None for none. `shift` is the way it was moved in the latent space, as `latents.write_shift` writes it. With `fine`, a
     flower of a model with styles has its coarse scales only, which say what is where, and another one's fine scales (Karras
     et al. 2019, section 3.1).
     """
 
     label: int | tuple[float, ...] | None
     seed: int
-    truncation: float | None = latent.DEFAULT_TRUNCATION
+    truncation: float | None = latents.DEFAULT_TRUNCATION
     shift: str = ""
-    fine: Fine | None = None
+    fine: StyleMix | None = None
 
     def resolve(self, classes: int) -> Flower:
         """This flower with a class of its own out of `classes` many. Raises UserError when it has one that is not there."""
         if self.label is None:
-            return replace(self, label=latent.check_seed(self.seed) % classes)
+            return replace(self, label=latents.check_seed(self.seed) % classes)
         if isinstance(self.label, tuple):
             return replace(self, label=_mix(self.label, classes))
         return replace(self, label=validation.whole("class", self.label, 0, classes - 1))
@@ -78,8 +79,8 @@ def _mix(weights: tuple[float, ...], classes: int) -> tuple[float, ...]:
 
 def grid_flowers(label: int | None, seed: int, truncation: float | None, count: int) -> list[Flower]:
     """`count` flowers whose seeds follow on from `seed`; after 2³²−1 comes 0. Raises UserError for a bad seed."""
-    first = latent.check_seed(seed)
-    return [Flower(label, (first + i) % (latent.MAX_SEED + 1), truncation) for i in range(count)]
+    first = latents.check_seed(seed)
+    return [Flower(label, (first + i) % (latents.MAX_SEED + 1), truncation) for i in range(count)]
 
 
 class Sampler:
@@ -105,7 +106,7 @@ class Sampler:
         self._at_once = PAIR if self.config.styled else 1
         # Weights in the layout of the pictures save a conversion in every layer.
         self._generator = copy.deepcopy(generator).to(memory_format=torch.channels_last)
-        self._generator.freeze(torch.bfloat16 if pick_precision(torch.device("cpu")) == "bf16" else torch.float32)
+        self._generator.for_inference(torch.bfloat16 if pick_precision(torch.device("cpu")) == "bf16" else torch.float32)
         self._pool = ThreadPoolExecutor(self.workers, "sampler", initializer=lambda: torch.set_num_threads(1))
 
     def draw(self, flowers: Sequence[Flower]) -> np.ndarray:
@@ -115,7 +116,7 @@ class Sampler:
         return self.draw_latents(*self.latents(flowers))
 
     def latents(self, flowers: Sequence[Flower]) -> tuple[Tensor, Tensor]:
-        """What the generator's `paint` takes for each of `flowers`, float32: what its seed gives (noise, or how its style
+        """What the generator's `decode` takes for each of `flowers`, float32: what its seed gives (noise, or how its style
         differs from the mean one) and what its class gives (the code, or that mean). Raises UserError as `draw` does.
         """
         with torch.no_grad():
@@ -127,7 +128,7 @@ class Sampler:
     def _latent(self, flower: Flower) -> tuple[Tensor, Tensor]:
         """Of one flower alone: kernels are chosen by the size of a batch here, too."""
         own, of_class = self._generator.latents([flower.seed], flower.code(self.config), flower.truncation)
-        own = own + latent.read_shift(flower.shift, own.shape[1]) if flower.shift else own
+        own = own + latents.read_shift(flower.shift, own.shape[1]) if flower.shift else own
         return (own, of_class) if flower.fine is None else self._crossed((own, of_class), flower)
 
     def _crossed(self, coarse: tuple[Tensor, Tensor], flower: Flower) -> tuple[Tensor, Tensor]:
@@ -153,20 +154,20 @@ class Sampler:
         """The pictures, uint8 N×S×S×3, of what `latents` gave, or of points between."""
         return np.stack(list(self._each(own, of_class))) if len(own) else self._empty()
 
-    def path(self, start: Flower, end: Flower, steps: int, way: str = latent.DEFAULT_PATH, loop: bool = False) -> np.ndarray:
+    def path(self, start: Flower, end: Flower, steps: int, way: str = DEFAULT_PATH, loop: bool = False) -> np.ndarray:
         """The `steps` pictures from one flower to the other, uint8 N×S×S×3; both ends are exactly what `draw` gives.
 
-        What the seeds give goes the `way` named in `latent.PATHS`, what the classes give goes straight. A loop comes back and
+        What the seeds give goes the `way` named in `latents.PATHS`, what the classes give goes straight. A loop comes back and
         leaves out its last picture, so that a film of it repeats smoothly. Raises UserError.
         """
-        along = latent.PATHS[latent.check_path(way)]
+        along = latents.PATHS[latents.check_path(way)]
         steps = validation.whole("number of steps", steps, 2)
         own, of_class = self.latents([start, end])
-        at = latent.positions(steps, loop)
+        at = latents.positions(steps, loop)
         pairs = list(zip(*(part.reshape(-1, part.shape[-1]) for part in own)))  # one a scale, where each has a style
         return self.draw_latents(
             torch.stack([torch.stack([along(a, b, t) for a, b in pairs]).view_as(own[0]) for t in at]),
-            torch.stack([latent.straight(of_class[0], of_class[1], t) for t in at]),
+            torch.stack([latents.straight(of_class[0], of_class[1], t) for t in at]),
         )
 
     def warm_up(self) -> None:
@@ -198,7 +199,7 @@ class Sampler:
                 torch.cat([part, part[-1:].expand(self._at_once - count, *part.shape[1:])]) for part in (own, of_class)
             )
         with torch.inference_mode():
-            return to_uint8(self._generator.paint(own, of_class))[:count]
+            return to_uint8(self._generator.decode(own, of_class))[:count]
 
     def _empty(self) -> np.ndarray:
         return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)

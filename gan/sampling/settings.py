@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from gan.errors import UserError
 from gan.networks import latents
-from gan.sampling.sampler import Fine, Flower, grid_flowers
+from gan.sampling.sampler import Flower, StyleMix, grid_flowers
 from gan.utils import validation
 from gan.utils.files import RESERVED
 from gan.utils.names import composed
@@ -247,7 +247,7 @@ def _name(classes: Sequence[str], label: int | None) -> str:
 #     0.7~m60:0:40~sAAAA…~f2:33:3    class 0, seed 7; 60 : 0 : 40 of the classes; a shift; finer scales of class 2, seed 33
 #     0.7~m0-60:210-40               a mix of a hundred classes and more names those it has a share of
 #
-# How long a mix or a shift may be is up to the model: `Flower.resolve` and `latent.read_shift` see to that.
+# How long a mix or a shift may be is up to the model: `Flower.resolve` and `latents.read_shift` see to that.
 
 _EXTRAS = re.compile(
     r"(?P<label>\d{1,3})\.(?P<seed>\d{1,10})(?:~m(?P<mix>[\d.:-]+))?(?:~s(?P<shift>[\w-]+))?"
@@ -272,7 +272,7 @@ def with_extras(flower: Flower, text: Any, classes: Sequence[str]) -> Flower:
     found = _EXTRAS.fullmatch(text if isinstance(text, str) else "")
     if not found or (int(found["label"]), int(found["seed"])) != (flower.label, flower.seed):
         return flower
-    fine = Fine(int(found["fine"]), int(found["fine_seed"]), int(found["scales"])) if found["fine"] else None
+    fine = StyleMix(int(found["fine"]), int(found["fine_seed"]), int(found["scales"])) if found["fine"] else None
     try:
         label = _read_mix(found["mix"], len(classes)) if found["mix"] else flower.label
         if fine:

@@ -10,7 +10,7 @@ from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.directions import COUNT, REACH, Directions
-from gan.sampling.sampler import Fine, Flower
+from gan.sampling.sampler import Flower, StyleMix
 from gan.utils import validation
 
 STILL = (0.0,) * COUNT
@@ -26,7 +26,7 @@ class Explore:
     sliders: tuple[float, ...] = STILL
     second: int = 0  # the class that `degree` per cent are taken of
     degree: int = 0
-    fine: Fine = Fine(0, 0, 0)  # with 0 scales no other flower is crossed in
+    fine: StyleMix = StyleMix(0, 0, 0)  # with 0 scales no other flower is crossed in
     across: int = 0  # the directions along which the neighbours stand
     down: int = 1
     step: float = DEFAULT_STEP
@@ -90,10 +90,10 @@ def check_degree(value: Any) -> int:
     return validation.whole("degree", value, 0, 100)
 
 
-def check_fine(classes: Sequence[str], name: Any, seed: Any, count: Any, scales: int) -> Fine:
+def check_fine(classes: Sequence[str], name: Any, seed: Any, count: Any, scales: int) -> StyleMix:
     """The flower crossed in, of a model with so many `scales` (0: none can be). Raises UserError."""
     count = validation.whole("number of scales", count, 0, max(0, scales - 1))
-    return Fine(check_class(classes, name), latents.check_seed(seed), count)
+    return StyleMix(check_class(classes, name), latents.check_seed(seed), count)
 
 
 def check_class(classes: Sequence[str], name: Any) -> int:
@@ -120,7 +120,7 @@ def from_address(address: settings.Address, start: Flower, classes: Sequence[str
         address.take("explore-at", _read_sliders, STILL),
         address.label("explore-second", classes, (settings.main_class(start) + 1) % len(classes)) or 0,
         address.whole("explore-degree", check_degree, 0),
-        Fine(
+        StyleMix(
             address.label("explore-fine", classes, settings.main_class(start)) or 0,
             address.seed("explore-fine-seed"),
             address.whole(

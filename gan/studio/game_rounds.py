@@ -22,7 +22,7 @@ TRIES = 50  # photos that are opened to find three that can be used
 
 
 @dataclass(frozen=True)
-class Asked:
+class RoundRequest:
     """What a visitor asks for: the number of a round, 0 to 2³²−1; a class, or None for any; the truncation of the flower."""
 
     number: int
@@ -40,7 +40,7 @@ class Round:
     photos: tuple[int, ...]
 
 
-class Dealer:
+class RoundDealer:
     """Deals rounds."""
 
     def __init__(self, counts: Sequence[int], secret: bytes | None = None) -> None:
@@ -53,26 +53,26 @@ class Dealer:
         """Classes that have photos enough for a round."""
         return [label for label, count in enumerate(self.counts) if count >= PICTURES - 1]
 
-    def deal(self, asked: Asked) -> Round:
+    def deal(self, asked: RoundRequest) -> Round:
         """The round that was asked for. Every choice enters it: two rounds of one number share nothing by which the flower
         would stand out. Raises UserError for a class with too few photos.
         """
         if asked.label not in (None, *self.labels) or not self.labels:
             raise UserError("there are too few photos of that flower for a round; choose another.")
-        chance = random.Random(self._sign("round", asked))
-        label = chance.choice(self.labels) if asked.label is None else asked.label
+        rng = random.Random(self._sign("round", asked))
+        label = rng.choice(self.labels) if asked.label is None else asked.label
         count = self.counts[label]
-        place, seed = chance.randrange(PICTURES), chance.randrange(MAX_SEED + 1)
-        return Round(label, seed, place, tuple(chance.sample(range(count), min(count, TRIES))))
+        place, seed = rng.randrange(PICTURES), rng.randrange(MAX_SEED + 1)
+        return Round(label, seed, place, tuple(rng.sample(range(count), min(count, TRIES))))
 
-    def tag(self, asked: Asked) -> str:
+    def tag(self, asked: RoundRequest) -> str:
         """What a choice has to bring along: another process deals other rounds, and must not judge those of this one."""
         return self._sign("tag", asked)[:16].hex()
 
-    def knows(self, asked: Asked, tag: object) -> bool:
+    def knows(self, asked: RoundRequest, tag: object) -> bool:
         """Whether `tag`, whatever it is, is the round's."""
         return isinstance(tag, str) and hmac.compare_digest(tag.encode("utf-8", "replace"), self.tag(asked).encode())
 
-    def _sign(self, what: str, asked: Asked) -> bytes:
+    def _sign(self, what: str, asked: RoundRequest) -> bytes:
         message = f"{what}|{asked.number}|{asked.label}|{level_text(asked.truncation)}|{self.counts}"
         return hmac.digest(self._secret, message.encode(), hashlib.sha256)

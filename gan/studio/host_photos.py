@@ -15,7 +15,7 @@ from gan.config import ModelConfig
 from gan.data.decode import prepare
 from gan.data.image_folder import OVERSAMPLE, find_photos
 from gan.errors import UserError
-from gan.evaluation.photo_index import Known, find
+from gan.evaluation.photo_index import PhotoSet, find
 from gan.evaluation.reference import photo_classes
 from gan.utils.names import composed
 
@@ -51,7 +51,7 @@ class PhotoFolder:
         """A photo as its training sees it, but for the augmentations: uint8 S×S×3; None for a file that is no photo."""
         return self._square(path)
 
-    def find(self, part: Known) -> dict[int, Path]:
+    def find(self, part: PhotoSet) -> dict[int, Path]:
         """Which of the photos that a model remembers are in the folder: number → file. Looks once, at the first call."""
         with self._lock:
             key = hash(part.digests)

@@ -20,19 +20,19 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gan.errors import UserError
-from gan.utils.sharded_random import Chance
+from gan.utils.sharded_random import ShardedRandom
 
 PATIENCE = timedelta(minutes=30)  # the others wait while the first judges and writes
 
 T = TypeVar("T")
 
 
-class Lost(UserError):
+class PeerLost(UserError):
     """Another process of this training has ended, or cannot be reached any more."""
 
 
 @dataclass(frozen=True)
-class Ranks:
+class ProcessGroup:
     """This process's number among `size` of them; the first has number 0, and it alone writes."""
 
     rank: int = 0
@@ -50,14 +50,14 @@ class Ranks:
                 f"--batch is {batch}, which {self.size} processes cannot share evenly; use a multiple of {self.size}."
             )
 
-    def own(self, rows: Tensor) -> Tensor:
+    def local_shard(self, rows: Tensor) -> Tensor:
         """This process's part of the rows of a whole batch."""
         count = len(rows) // self.size
         return rows[self.rank * count : (self.rank + 1) * count]
 
-    def chance(self, seed: int) -> Chance:
+    def rng(self, seed: int) -> ShardedRandom:
         """The random numbers that follow from `seed`, for this process's part of a batch."""
-        return Chance(seed, self.rank, self.size)
+        return ShardedRandom(seed, self.rank, self.size)
 
     def mean(self, x: Tensor) -> Tensor:
         """The mean of all processes' `x`. Gradients flow through, to all of them, twice over where a penalty wants it."""
@@ -91,7 +91,7 @@ class Ranks:
             dist.all_reduce(up, dist.ReduceOp.MAX)
         return up.bool().tolist()
 
-    def from_first(self, make: Callable[[], T]) -> T:
+    def broadcast_from_rank0(self, make: Callable[[], T]) -> T:
         """What `make` returns in the first process, in all of them. A UserError that it raises there is raised in all."""
         if self.size == 1:
             return make()
@@ -108,11 +108,11 @@ class Ranks:
         return said[0]
 
 
-ALONE = Ranks()
+ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
+def joined(device: torch.device) -> Iterator[tuple[ProcessGroup, torch.device]]:
     """Meet the other processes of `torchrun`, if this is one of several, and part from them at the end of the block.
 
     Gives this one's place among them, and its own device of the kind of `device`. Raises UserError.
@@ -128,7 +128,7 @@ def joined(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
         store = dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     try:
-        yield Ranks(rank, size), device
+        yield ProcessGroup(rank, size), device
     finally:
         dist.destroy_process_group()
 
@@ -151,7 +151,7 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise Lost("another process of this training has ended, or cannot be reached any more") from error
+        raise PeerLost("another process of this training has ended, or cannot be reached any more") from error
 
 
 def _average(x: Tensor, size: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Chance:
+class ShardedRandom:
     """A stream of random numbers a sample. Of `parts` processes each draws those of the whole batch and keeps its own rows:
     a sample's numbers do not depend on how many there are.
     """

@@ -97,7 +97,7 @@ class Paper:
         torch.manual_seed(0)
         self.generator, self.critic = make_generator(self.model), Critic(self.model, self.config.critic)
         for network in (self.generator, self.critic):
-            network.reset()
+            network.init_weights()
         networks = (self.generator, self.critic)
         self.optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in networks]
         self.next = data(self._photos(folder).__next__)
@@ -169,7 +169,7 @@ class Ours:
         photos = load_photos(folder, OVERSAMPLE * model.resolution)
         self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
         self.trainer, self.photos = Trainer(model, train, photos, CPU), photos
-        self.trainer._settle()  # once, too
+        self.trainer._calibrate()  # once, too
         self.trainer._reals = data(self.trainer._reals)
         trainer_module.diffaugment = data(trainer_module.diffaugment)
         self.settings = f"{train.precision}, batch {train.batch}, {train.critic_steps} critic steps, lr {train.lr:g}"

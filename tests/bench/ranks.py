@@ -36,12 +36,14 @@ NETWORKS = {"10 Gbit/s": (1.25e9, 50e-6), "100 Gbit/s": (12.5e9, 20e-6), "400 GB
 def worker(options: argparse.Namespace) -> None:
     """Steps of one size by this process, among others where there are any; the first one prints what it found."""
     torch.set_num_threads(1)
-    with joined(torch.device("cpu")) as (ranks, device):
+    with joined(torch.device("cpu")) as (processes, device):
         classes = tuple(sorted(path.name for path in options.photos.iterdir() if path.is_dir()))[:3]
         model, train = from_preset(
             options.preset, classes, batch=options.batch, precision=pick_precision(device), coarse_side=0
         )
-        trainer = Trainer(model, train, load_photos(options.photos, OVERSAMPLE * model.resolution, only=classes), device, ranks)
+        trainer = Trainer(
+            model, train, load_photos(options.photos, OVERSAMPLE * model.resolution, only=classes), device, processes
+        )
         trainer.step()
         seconds = []
         for _ in range(STEPS * train.penalty_every):
@@ -49,9 +51,9 @@ def worker(options: argparse.Namespace) -> None:
             trainer.step()
             seconds.append(time.perf_counter() - started)
         found = {"seconds": statistics.fmean(seconds), "images": train.batch * train.critic_steps}
-        if ranks.size > 1:
+        if processes.size > 1:
             found |= _counted(trainer)
-        if ranks.first:
+        if processes.first:
             print(json.dumps(found))
 
 

@@ -111,7 +111,7 @@ def timed(unit: Callable[[], int]) -> dict[str, float]:
 def judged(contender: Any, folder: Path, budget: float) -> Iterator[dict[str, float]]:
     """Train for `budget` seconds of the processor; the KID at the start, at each mark, and at the end."""
     photos = contender.photos if isinstance(contender, Ours) else load_photos(folder, OVERSAMPLE * SIDE)
-    judging = validator.Judge(find_network(), photos)
+    judging = validator.Validator(find_network(), photos)
     cpu = wall = 0.0
     seen = updates = 0
     for mark in (0, *(mark for mark in MARKS if mark < budget), budget):

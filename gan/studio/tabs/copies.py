@@ -11,9 +11,9 @@ import gradio as gr
 import numpy as np
 
 from gan.errors import UserError
-from gan.evaluation import photo_index as memory
+from gan.evaluation import photo_index
 from gan.evaluation.features import FeatureNetwork, find_network
-from gan.evaluation.photo_index import Memory
+from gan.evaluation.photo_index import PhotoIndex
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
 from gan.studio.i18n import say, t
@@ -36,18 +36,18 @@ class Nearest:
         self.of = lru_cache(maxsize=256)(self._measure)
 
     @cached_property
-    def _read(self) -> tuple[Memory | None, str]:
+    def _read(self) -> tuple[PhotoIndex | None, str]:
         """What the model remembers; or None, and why in words of the page (a key)."""
         folder = self.studio.model.folder
         try:
-            found = memory.read(folder, self.studio.config) if folder else None
+            found = photo_index.read(folder, self.studio.config) if folder else None
         except UserError:
             return None, "copies_bad_features"
         return found, "" if found else "copies_no_features"
 
     @cached_property
     def _network(self) -> tuple[FeatureNetwork | None, str]:
-        known = self.memory
+        known = self.index
         try:
             network = find_network(known.network) if known else None
         except UserError:
@@ -56,7 +56,7 @@ class Nearest:
         return (network, "") if network is None or network.digest == known.network_digest else (None, "copies_bad_features")
 
     @property
-    def memory(self) -> Memory | None:
+    def index(self) -> PhotoIndex | None:
         return self._read[0]
 
     @property
@@ -74,17 +74,17 @@ class Nearest:
     def is_the_critic_s(self) -> bool:
         """Whether the model was trained through the very network."""
         critic = self.studio.config.trained.get("critic")
-        return self.memory is not None and f"projected {self.memory.network}" in str(critic)
+        return self.index is not None and f"projected {self.index.network}" in str(critic)
 
     def _measure(self, flower: Flower) -> tuple[list[float], list[int]]:
         """Distances to the NEAREST photos trained on, and which they are. Only where there is no trouble."""
         picture = self.studio.sampler.draw([flower])[0]
-        return self.memory.compare(memory.turned_features(self._network[0], picture), NEAREST)
+        return self.index.compare(photo_index.turned_features(self._network[0], picture), NEAREST)
 
     def photo(self, number: int) -> np.ndarray | None:
         """A photo trained on as its training saw it, None where the host has not given it."""
         photos = self.studio.photos
-        path = photos.find(self.memory.trained).get(number) if photos else None
+        path = photos.find(self.index.trained).get(number) if photos else None
         return photos.square(path) if path else None
 
 
@@ -124,7 +124,7 @@ class CopiesTab(Tab):
         return {**shown, **self._measured(wanted, language())}
 
     def _measured(self, flower: Flower, tongue: str) -> dict[str, Any]:
-        known, label = self.nearest.memory, settings.main_class(flower)
+        known, label = self.nearest.index, settings.main_class(flower)
         distances, numbers = self.nearest.of(flower)
         usual = known.usual(label)
         return {
@@ -136,7 +136,7 @@ class CopiesTab(Tab):
             "network": self._about_network(tongue),
         }
 
-    def _photo(self, number: int, distance: float, known: Memory) -> dict[str, Any]:
+    def _photo(self, number: int, distance: float, known: PhotoIndex) -> dict[str, Any]:
         picture = self.nearest.photo(number)
         return {
             "distance": rounded(distance, 2),
@@ -153,7 +153,7 @@ def _words(distance: float, usual: Sequence[float], own: bool, tongue: str) -> l
     """What the distance means, in sentences."""
     if not usual:
         return [say("copies_nothing_held_out", tongue)]
-    share = memory.share_farther(distance, usual)
+    share = photo_index.share_farther(distance, usual)
     among = say("copies_share_of_class" if own else "copies_share", tongue, share=round(100 * share), count=len(usual))
     verdict = "copies_near" if share > NEAR else "copies_far" if share < FAR else "copies_usual"
     return [among, say(verdict, tongue)]

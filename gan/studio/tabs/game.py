@@ -11,7 +11,7 @@ from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
-from gan.studio.game_rounds import PICTURES, Asked, Dealer, Round
+from gan.studio.game_rounds import PICTURES, Round, RoundDealer, RoundRequest
 from gan.studio.i18n import say, t
 from gan.studio.session import data_url
 from gan.studio.tabs.base import DRAW, HIDDEN, Tab, asked, class_selector, keeper, language, level_values, truncation_controls
@@ -29,7 +29,7 @@ class GameTab(Tab):
     def build(self) -> list[Any]:
         studio = self.studio
         photos = studio.photos
-        self.dealer = Dealer([len(photos.files(label)) if photos else 0 for label in range(len(studio.classes))])
+        self.dealer = RoundDealer([len(photos.files(label)) if photos else 0 for label in range(len(studio.classes))])
         self.dice = self.roll("game_next", name="game-next")
         self.label = class_selector(studio.classes, "class", "all")
         self.level, self.off = truncation_controls(studio.truncation, "game_truncation")
@@ -47,22 +47,22 @@ class GameTab(Tab):
         judged = self.referee.submit(asked(self.judge), self.referee, self.referee, show_progress="hidden", **HIDDEN, **DRAW)
         judged.then(None, js="() => flowers.kit.refereed()", **HIDDEN)
 
-    def find(self, address: settings.Address) -> Asked:
+    def find(self, address: settings.Address) -> RoundRequest:
         label = address.label("game-class", self.studio.classes, None if len(self.studio.classes) > 1 else 0)
-        return Asked(address.seed("game-round"), label, address.level("game-truncation"))
+        return RoundRequest(address.seed("game-round"), label, address.level("game-truncation"))
 
-    def values(self, wanted: Asked) -> list[Any]:
+    def values(self, wanted: RoundRequest) -> list[Any]:
         return [self._name(wanted.label), *level_values(wanted.truncation), str(wanted.number)]
 
-    def read(self, label: Any, level: Any, off: Any, number: Any) -> Asked:
+    def read(self, label: Any, level: Any, off: Any, number: Any) -> RoundRequest:
         text = str(number or "")
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else number
         return self._asked(number, label, None if off else level)
 
-    def take(self, flower: Flower, end: str, *values: Any) -> Asked:
+    def take(self, flower: Flower, end: str, *values: Any) -> RoundRequest:
         return self.read(*values)  # a flower of the visitor's own would be no riddle
 
-    def show(self, wanted: Asked) -> dict[str, Any]:
+    def show(self, wanted: RoundRequest) -> dict[str, Any]:
         address = {
             "game-class": self._name(wanted.label) if len(self.studio.classes) > 1 else "",
             "game-truncation": settings.level_text(wanted.truncation),
@@ -93,11 +93,11 @@ class GameTab(Tab):
         item = self.studio.items([Flower(dealt.label, dealt.seed, wanted.truncation)])[0]
         return {"tag": letter["tag"], "choice": choice, "place": dealt.place, "right": choice == dealt.place, "item": item}
 
-    def _asked(self, number: Any, label: Any, level: Any) -> Asked:
+    def _asked(self, number: Any, label: Any, level: Any) -> RoundRequest:
         number = validation.whole("number of the round", number, 0, latents.MAX_SEED)
-        return Asked(number, settings.check_label(self.studio.classes, label), settings.check_truncation(level))
+        return RoundRequest(number, settings.check_label(self.studio.classes, label), settings.check_truncation(level))
 
-    def _deal(self, wanted: Asked) -> Round:
+    def _deal(self, wanted: RoundRequest) -> Round:
         try:
             return self.dealer.deal(wanted)
         except UserError:
@@ -117,7 +117,7 @@ class GameTab(Tab):
         found.insert(dealt.place, self.studio.sampler.draw([Flower(dealt.label, dealt.seed, truncation)])[0])
         return found
 
-    def _letter(self, wanted: Asked) -> dict[str, Any]:
+    def _letter(self, wanted: RoundRequest) -> dict[str, Any]:
         """What the page sends back with a choice."""
         label = self._name(wanted.label)
         return {"round": wanted.number, "class": label, "truncation": wanted.truncation, "tag": self.dealer.tag(wanted)}

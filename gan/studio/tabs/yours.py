@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.data_classes import GradioRootModel
 
 from gan.errors import UserError
-from gan.networks.backbones import find_trunk
+from gan.networks.backbones import find_backbone
 from gan.sampling import settings
 from gan.sampling.inversion import Inverter, Nearest
 from gan.sampling.sampler import Flower
@@ -114,10 +114,10 @@ class YoursTab(Tab):
     @cached_property
     def inverter(self) -> Inverter:
         try:
-            trunk = find_trunk("efficientnet-lite0")
+            backbone = find_backbone("efficientnet-lite0")
         except UserError:  # not installed, or damaged: pixels alone do, less well
-            trunk = None
-        return Inverter(self.studio.model.generator, self.studio.sampler, self.studio.truncation, trunk)
+            backbone = None
+        return Inverter(self.studio.model.generator, self.studio.sampler, self.studio.truncation, backbone)
 
     def search(self, letter: Passing | None, label: Any, found: Any) -> Iterator[tuple[Any, Any]]:
         """What the stage shows, and the flower at the end, for {"photo": data address, "run": number of the request}."""
