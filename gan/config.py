@@ -1,4 +1,4 @@
-"""What a model and a training run are, as data: frozen dataclasses and their JSON form.
+"""What a model is, as data: a frozen dataclass and its JSON form. How it is trained: options.py.
 
 A network is a tuple of layer strings, read by `parse_layer`:
 
@@ -32,12 +32,9 @@ SCHEMA = 1
 MAX_RESOLUTION = 1024
 MAX_CHANNELS = 4096
 MAX_CLASSES = 1000
-NORMS = ("none", "ln", "bn")
-OBJECTIVES = ("wgan-gp", "wgan-clip", "bce", "relativistic")
 
 _PROJECTED = re.compile(r"projected ([a-z0-9-]+)>(\d+)")
 _STYLE = re.compile(r"(?:M>(\d+)|S>(\d+)( smooth)?)")
-_SIDE = re.compile(r"(\d{1,5})(?::(\d{1,10}(?:\.\d+)?)(%)?)?")
 _CONV = re.compile(r"([CT])(\d+),(\d+),(\d+)>(\d+)((?: (?:bn|ln))?)((?: (?:relu|lrelu|tanh))?)")
 
 
@@ -94,30 +91,6 @@ def parse_projected(critic: tuple[str, ...]) -> Projected | None:
     """What a critic's one string says (grammar above), or None for one of layers."""
     found = _PROJECTED.fullmatch(critic[0]) if len(critic) == 1 else None
     return Projected(found[1], int(found[2])) if found else None
-
-
-def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:
-    """A schedule of sides → each side in pixels, and after how many images of the run the next one takes over.
-
-    Every entry but the last says for how long: `64:100000` images, or `64:30%` of a run of `images`; the last one, `256`, is
-    drawn until the end, and its number is `images`. Raises UserError where the schedule cannot be read or does not grow.
-    """
-    result, reached = [], 0
-    for number, text in enumerate(sides, 1):
-        found = _SIDE.fullmatch(text)
-        if not found or bool(found[2]) == (number == len(sides)):
-            raise UserError(
-                f"--sides has '{text}'; write each side with its images or its share, and the last side alone, as in "
-                "64:100000 128:50% 256."
-            )
-        side, length, percent = int(found[1]), float(found[2] or 0), found[3]
-        if not 4 <= side <= MAX_RESOLUTION or side & (side - 1) or result and side <= result[-1][0]:
-            raise UserError(
-                f"--sides has '{text}'; use powers of two from 4 to {MAX_RESOLUTION}, each larger than the one before."
-            )
-        reached = images if number == len(sides) else reached + int(length * images / 100 if percent else length)
-        result.append((side, reached))
-    return result
 
 
 def _in_range(layer: Layer, text: str) -> Layer:
@@ -198,73 +171,6 @@ class ModelConfig:
         if isinstance(data, dict) and _whole(data.get("schema")) and data["schema"] > SCHEMA:
             raise _other_schema(data["schema"])
         return _from_json(cls, data, "config.json").validate()
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a generator is trained. Counts are in photos shown to the critic (`images`), never in epochs.
-
-    Defaults are those of the paper's ladder: WGAN-GP with weight 10 and target norm 1, five critic steps to one of the
-    generator, Adam 2e-4 with betas (0.5, 0.999) (an inference where the paper is silent).
-    """
-
-    critic: tuple[str, ...]
-    images: int = 500_000
-    batch: int = 64
-    lr: float = 2e-4
-    critic_lr: float = 0.0  # 0: the same as `lr`; another one makes two time scales (Heusel et al. 2017)
-    beta1: float = 0.5
-    beta2: float = 0.999
-    critic_steps: int = 5
-    critic_warm_up: int = 0  # images at the start that only the critic learns from: a new critic misleads a grown generator
-    objective: str = "wgan-gp"
-    penalty_weight: float = 10.0  # λ of the gradient penalty; γ of the zero-centred ones (relativistic)
-    penalty_every: int = 1  # critic steps between two penalties, which weigh as much more (Karras et al. 2020)
-    clip: float = 0.01  # bound on the critic's weights, wgan-clip only
-    label_smoothing: float = 0.0  # bce only
-    noisy_labels: bool = False  # bce only: labels in [0, 0.3] and [0.7, 1.2] (slides)
-    matching_weight: float = 0.0  # of the kernel distance to the photos (matching.py); wants a projected critic
-    spectrum_weight: float = 0.0  # of the distance of mean log spectra (losses.spectral_distance)
-    sides: tuple[str, ...] = ()  # what a generator with styles draws in turn (parse_sides); (): the whole side throughout
-    diffaugment: bool = False  # the critic sees photos and pictures with changed colours, moved and cut (augment.py)
-    ema_images: int = 10_000  # half-life of the weight average, in images
-    transpose: bool = True
-    flip_horizontal: bool = True
-    flip_vertical: bool = True
-    rotate: bool = True
-    holdout: float = 0.0  # share of each class's photos kept away from training (split.py)
-    seed: int = 0
-    start_from: str = ""  # the model whose first layers the generator began with
-    precision: str = "fp32"  # "fp32" or "bf16" (autocast; a penalty's sums, and all of it through norms or heads, in fp32)
-
-    def validate(self) -> TrainConfig:
-        """Return self, or raise UserError for a run that cannot be started."""
-        for name, low, high in (
-            ("images", 1, 10**10), ("batch", 1, 4096), ("critic_steps", 1, 100), ("lr", 1e-8, 1.0), ("critic_lr", 0.0, 1.0),
-            ("beta1", 0.0, 0.9999), ("beta2", 0.0, 0.999999), ("penalty_weight", 0.0, 1e4), ("clip", 1e-6, 10.0),
-            ("label_smoothing", 0.0, 0.9), ("ema_images", 0, 10**9), ("critic_warm_up", 0, 10**9), ("seed", 0, 2**32 - 1),
-            ("holdout", 0.0, 0.9), ("penalty_every", 1, 1000), ("matching_weight", 0.0, 1e6), ("spectrum_weight", 0.0, 1e6),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            whole = isinstance(low, int)
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not low <= value <= high:
-                kind = "whole number" if whole else "value"
-                raise UserError(f"--{name.replace('_', '-')} is {value}; use a {kind} from {low:g} to {high:g}.")
-        if self.objective not in OBJECTIVES:
-            raise UserError(f"--objective is '{self.objective}'; choose one of {', '.join(OBJECTIVES)}.")
-        projected = parse_projected(self.critic)
-        if projected and not 1 <= projected.width <= MAX_CHANNELS:
-            raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
-        if self.matching_weight and not projected:
-            raise UserError("matching compares what a frozen network sees; use it with a projected critic, as flagship has.")
-        parse_sides(self.sides, self.images)
-        if self.precision not in ("fp32", "bf16"):
-            raise UserError(f"--precision is '{self.precision}'; choose fp32 or bf16.")
-        return self
-
-    def to_json(self) -> dict[str, Any]:
-        """Its form in a snapshot and, with more about the run, in `config.json`."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 def _other_schema(schema: Any) -> UserError:

@@ -8,11 +8,12 @@ from torch.nn.functional import conv_transpose2d
 
 from gan.config import ModelConfig, parse_projected
 from gan.networks.backbones import find_backbone
+from gan.networks.base import Critic
 from gan.networks.layers import build, init_weights
 from gan.networks.projected_critic import ProjectedCritic
 
 
-class Critic(nn.Module):
+class ConvCritic(Critic):
     """Strided convolutions down to a 1×1 score (paper, section 4), conditioned through K constant class planes.
 
     The paper does not publish its critics; `layers` says which one this is.
@@ -26,17 +27,13 @@ class Critic(nn.Module):
         """Draw all weights anew from torch's global generator."""
         init_weights(self)
 
-    def features(self, images: Tensor) -> Tensor:
-        """What `forward` takes of pictures: here the pictures themselves."""
-        return images
-
-    def forward(self, images: Tensor, code: Tensor) -> Tensor:
+    def forward(self, seen: Tensor, code: Tensor) -> Tensor:
         """Pictures N×3×S×S in [−1, 1] and class codes N×K → scores N, unbounded; higher means more like a photo."""
-        return self.critic(with_planes(images, code)).flatten()
+        return self.critic(with_planes(seen, code)).flatten()
 
     @property
     def piecewise_linear(self) -> bool:
-        """Whether there is nothing in it but convolutions and leaky ReLUs: what `gradient` can do."""
+        """Whether it has nothing but convolutions and leaky ReLUs, which `gradient` relies on."""
         return all(isinstance(part, (nn.Conv2d, nn.LeakyReLU)) for block in self.critic for part in block)
 
     def gradient(self, images: Tensor, code: Tensor) -> Tensor:
@@ -69,14 +66,14 @@ def with_planes(images: Tensor, code: Tensor) -> Tensor:
     return torch.cat([images, planes], dim=1).contiguous(memory_format=torch.channels_last)
 
 
-def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.device) -> Critic | ProjectedCritic:
+def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.device) -> Critic:
     """The critic that `layers` describes (config.py), its weights not drawn yet, on `device`.
 
     Raises UserError when it looks through a network whose weights are not installed.
     """
-    critic: Critic | ProjectedCritic
+    critic: Critic
     if found := parse_projected(layers):
         critic = ProjectedCritic(config, find_backbone(found.backbone, device), found.width)
     else:
-        critic = Critic(config, layers)
+        critic = ConvCritic(config, layers)
     return critic.to(device, memory_format=torch.channels_last)

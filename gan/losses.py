@@ -71,7 +71,7 @@ def out_of_range(images: Tensor) -> Tensor:
     return (images.abs() - 1).relu().square().mean()
 
 
-# What makes a mean over the pictures of this process one over those of all (Ranks.mean).
+# Averages a value over all processes (ProcessGroup.mean); within one process it returns its argument.
 Across = Callable[[Tensor], Tensor]
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gan.config import NORMS, OBJECTIVES, ModelConfig, TrainConfig, parse_sides
+from gan.config import ModelConfig
 from gan.errors import UserError
+from gan.options import NORMS, OBJECTIVES, TrainConfig, parse_sides
 
 EVERY = "all"  # the class of a plain model, and the name of the figures over every class
 
@@ -171,18 +172,12 @@ def _norm(name: str, preset: Preset, norm: str | None) -> str:
     return norm
 
 
-_OBJECTIVES = {  # setting → the objectives that look at it
-    "penalty_weight": ("wgan-gp", "relativistic"),
-    "clip": ("wgan-clip",),
-    "label_smoothing": ("bce",),
-    "noisy_labels": ("bce",),
-}
-
-
 def _check_objective(objective: str, given: Mapping[str, Any]) -> None:
-    """Raise UserError for a setting, given by hand, that the objective does not look at."""
-    for name, objectives in _OBJECTIVES.items():
-        if given.get(name) and objective in OBJECTIVES and objective not in objectives:
+    """Raise UserError for a setting, given by hand, that the objective does not use."""
+    limited = {name for names in OBJECTIVES.values() for name in names}
+    for name in sorted(limited & given.keys()):
+        objectives = [other for other, names in OBJECTIVES.items() if name in names]
+        if given[name] and objective in OBJECTIVES and objective not in objectives:
             raise UserError(
                 f"--{name.replace('_', '-')} is for --objective {' or '.join(objectives)}, and this run's is {objective}; "
                 "leave it out, or choose that objective."

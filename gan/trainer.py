@@ -14,17 +14,18 @@ from torch.nn.functional import avg_pool2d
 from torch.nn.utils import get_total_norm
 
 from gan import losses
-from gan.config import ModelConfig, TrainConfig, parse_sides
-from gan.critic import Critic, make_critic
+from gan.config import ModelConfig
+from gan.critic import make_critic
 from gan.data.augment import Augment, diffaugment, ranged
 from gan.data.image_folder import OVERSAMPLE, Photos, sample_classes
 from gan.errors import UserError
-from gan.generator import Generator, make_generator, one_hot
+from gan.generator import make_generator, one_hot
 from gan.matching import Matching
 from gan.networks import latents
-from gan.networks.projected_critic import CALIBRATION_PHOTOS, ProjectedCritic, SavedCritic
-from gan.networks.style_generator import StyleGenerator
+from gan.networks.base import Generator
+from gan.networks.projected_critic import CALIBRATION_PHOTOS, SavedCritic
 from gan.networks.sync_batch_norm import share_batch_norms
+from gan.options import TrainConfig, parse_sides
 from gan.utils.distributed import ALONE, ProcessGroup
 from gan.utils.sharded_random import ShardedRandom
 
@@ -154,11 +155,11 @@ class Trainer:
         if self.side == self._calibrated_at:
             return
         self._calibrated_at = self.side
-        if self.config.spectrum_weight or isinstance(self.critic, ProjectedCritic):
+        if self.config.spectrum_weight or self.critic.needs_calibration:
             index = self._sharp[sample_classes(self.photos.labels[self._sharp], CALIBRATION_PHOTOS)]
             photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
             self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
-            if isinstance(self.critic, ProjectedCritic) and self.side != self.known_side:
+            if self.side != self.known_side:
                 self.critic.calibrate(photos)
             if self.matching:
                 self.matching.calibrate(photos, self.photos.labels[index].to(self.device))
@@ -180,7 +181,7 @@ class Trainer:
     def _draw_fakes(self, code: Tensor, draws: ShardedRandom) -> Tensor:
         z = draws.normal(len(code), self.model.z_dim).to(self.device)
         with self._autocast():
-            return self.generator(z, code) if self.side == self.model.resolution else self.generator(z, code, self.side)
+            return self.generator(z, code, self.side)
 
     def _features(self, images: Tensor, draws: ShardedRandom) -> Tensor:
         """What the critic judges of photos or pictures."""
@@ -225,7 +226,7 @@ class Trainer:
         """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
         if self.objective.penalty == "one":
             mix = draws.uniform(len(real)).to(self.device)
-            if isinstance(self.critic, Critic) and self.critic.piecewise_linear:
+            if self.critic.piecewise_linear:
                 with self._autocast():  # products only: what is summed up over a picture, and its root, is in float32
                     gradient = self.critic.gradient(losses.between(real, fake, mix), code)
                 norms = losses.norms(gradient)
@@ -252,8 +253,7 @@ class Trainer:
             loss = loss + config.matching_weight * self.matching(fake, labels)
         if config.spectrum_weight:
             loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum, self.processes.mean)
-        if self.model.styled:
-            loss = loss + losses.out_of_range(fake)
+        loss = loss + losses.out_of_range(fake)
         self.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average_gradients(self.generator)
@@ -285,7 +285,7 @@ class Trainer:
         side = self._calibrated_at or self.side
         return SavedCritic(self.config.critic, side, self.model.classes, self.critic.state_dict())
 
-    def averaged(self) -> Generator | StyleGenerator:
+    def averaged(self) -> Generator:
         """The averaged generator, ready to draw: the model to share."""
         self.ema.calibrate()
         return self.ema

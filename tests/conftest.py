@@ -18,7 +18,7 @@ import torch
 from profiles import Browser
 
 from gan.config import ModelConfig
-from gan.generator import Generator
+from gan.generator import ConvGenerator, Generator
 from gan.hub import loader
 from gan.hub.checkpoint import save_model
 from gan.networks.layers import init_weights
@@ -45,7 +45,7 @@ def tiny_generator(classes: tuple[str, ...] = CLASSES) -> Generator:
     config = ModelConfig("tiny", 16, classes, layers, z_dim=8).validate()
     state = torch.get_rng_state()
     torch.manual_seed(1)
-    generator = Generator(config)
+    generator = ConvGenerator(config)
     init_weights(generator, std=0.3)
     torch.set_rng_state(state)
     return generator.requires_grad_(False).eval()

@@ -6,9 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.config import ModelConfig, parse_sides
+from gan.config import ModelConfig
 from gan.data.image_folder import find_photos
 from gan.errors import UserError
+from gan.options import parse_sides
 from gan.presets import RESOLUTIONS, from_preset
 from gan.runs import auto_preset
 

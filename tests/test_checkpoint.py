@@ -12,7 +12,7 @@ import torch
 
 from gan.config import ModelConfig
 from gan.errors import UserError
-from gan.generator import Generator, make_generator, one_hot
+from gan.generator import ConvGenerator, make_generator, one_hot
 from gan.hub import checkpoint
 from gan.networks.layers import init_weights
 from gan.presets import from_preset
@@ -22,7 +22,7 @@ from gan.utils import files
 @pytest.fixture
 def generator():
     torch.manual_seed(0)
-    generator = Generator(from_preset("cwgan-gp-28", ("a", "b"), width=8)[0])
+    generator = ConvGenerator(from_preset("cwgan-gp-28", ("a", "b"), width=8)[0])
     init_weights(generator)
     return generator.eval()
 

@@ -9,8 +9,8 @@ from pictures import make_photos
 from test_auto import CPU, CUDA, folder
 
 import train
-from gan.config import TrainConfig
 from gan.hub import checkpoint
+from gan.options import TrainConfig
 from gan.presets import from_preset
 from gan.runs import auto_preset
 

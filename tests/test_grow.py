@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from gan.data.image_folder import Photos
-from gan.generator import Generator, make_generator, one_hot
+from gan.generator import ConvGenerator, make_generator, one_hot
 from gan.networks.layers import init_weights
 from gan.presets import from_preset
 from gan.runs.transfer import begin_trainer_as, init_from
@@ -16,7 +16,7 @@ from gan.trainer import Trainer
 
 def make(preset, seed, classes=("a", "b"), width=4):
     torch.manual_seed(seed)
-    generator = Generator(from_preset(preset, classes, width=width)[0])
+    generator = ConvGenerator(from_preset(preset, classes, width=width)[0])
     init_weights(generator)
     with torch.no_grad():  # as after some training: weights large enough for pictures with contrast
         for name, weight in generator.named_parameters():
@@ -56,7 +56,7 @@ def test_growing_starts_with_the_smaller_pictures_enlarged(training):
 
 
 def test_another_number_of_classes_fits_too():
-    small, large = make("cwgan-gp-64-k4", 1), Generator(from_preset("cwgan-gp-64-k4", ("a", "b", "c"), width=4)[0]).eval()
+    small, large = make("cwgan-gp-64-k4", 1), ConvGenerator(from_preset("cwgan-gp-64-k4", ("a", "b", "c"), width=4)[0]).eval()
     assert init_from(large, small) == 5
     assert torch.equal(draw(large, 3), draw(small, 3).detach()), "shared names draw as before"
 
@@ -68,7 +68,7 @@ def test_blocks_that_change_their_width_keep_their_own_weights():
     layers = list(config.generator)
     layers[-3] = layers[-3].replace(">4 ", ">5 ")
     torch.manual_seed(2)
-    large = Generator(replace(config, generator=tuple(layers)).validate())
+    large = ConvGenerator(replace(config, generator=tuple(layers)).validate())
     last = large.gen[-1][0].weight.clone()
     assert init_from(large, small) == 8
     assert torch.equal(large.gen[0][0].weight, small.gen[0][0].weight)

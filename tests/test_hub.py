@@ -21,7 +21,7 @@ from huggingface_hub import constants
 from safetensors.torch import save
 
 from gan.errors import UserError
-from gan.generator import Generator
+from gan.generator import ConvGenerator, Generator
 from gan.hub import loader
 from gan.hub.checkpoint import CARD, CONFIG, CRITIC, PHOTO_INDEX, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.presets import from_preset
@@ -84,7 +84,7 @@ def test_a_proxy_that_is_none_is_one_sentence_and_tells_which_variables(name, va
 def make(folder: Path, seed: int, classes: tuple[str, ...] = ("dandelion", "marigold")) -> Path:
     torch.manual_seed(seed)
     config, _ = from_preset("cwgan-gp-28", classes, width=2)
-    save_model(folder, Generator(config), config)
+    save_model(folder, ConvGenerator(config), config)
     return folder
 
 

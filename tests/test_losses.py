@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gan import losses
-from gan.config import OBJECTIVES
+from gan.options import OBJECTIVES
 
 
 def test_penalty_of_a_linear_critic():

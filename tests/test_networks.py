@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from gan.critic import Critic, make_critic, with_planes
-from gan.generator import Generator, make_generator, one_hot
+from gan.critic import ConvCritic, make_critic, with_planes
+from gan.generator import ConvGenerator, make_generator, one_hot
 from gan.networks.layers import init_weights
 from gan.presets import PRESETS, from_preset
 
@@ -56,7 +56,7 @@ def test_a_plain_model_has_no_planes_and_no_code():
 def test_a_score_depends_on_its_own_picture_unless_the_norm_is_batch_norm(norm, alone):
     torch.manual_seed(0)
     model, train = from_preset("cwgan-gp-28", TWO, width=4, critic_norm=norm)
-    critic = Critic(model, train.critic)
+    critic = ConvCritic(model, train.critic)
     images, code = torch.randn(4, 3, 28, 28), one_hot(torch.tensor([0, 1, 0, 1]), model)
     changed = images.clone()
     changed[1:] += 3
@@ -79,7 +79,7 @@ def test_the_critic_sees_every_pixel(name):
 def test_initial_weights():
     torch.manual_seed(0)
     model, train = from_preset("cwgan-gp-64", TWO)
-    generator = Generator(model)
+    generator = ConvGenerator(model)
     init_weights(generator)
     weights = torch.cat([weight.flatten() for name, weight in generator.named_parameters() if ".0.weight" in name])
     assert weights.std().item() == pytest.approx(0.02, rel=0.02)
@@ -130,7 +130,7 @@ def test_the_gradient_of_a_plain_critic_is_autograds_and_so_is_what_its_weights_
 def test_so_it_is_with_a_stride_that_leaves_a_rest_and_where_a_relu_bends(at_the_bend):
     torch.manual_seed(0)
     model, _ = from_preset("cwgan-gp-28", TWO, width=4)
-    critic = Critic(model, ("C4,3,1>4 lrelu", "C3,1,1>4 lrelu", "C9,1,0>1")).double()
+    critic = ConvCritic(model, ("C4,3,1>4 lrelu", "C3,1,1>4 lrelu", "C9,1,0>1")).double()
     images, code = torch.randn(3, 3, 28, 28).double(), one_hot(torch.tensor([0, 1, 0]), model).double()
     if at_the_bend:  # what goes into the first activation is 0 everywhere
         images, code = torch.zeros_like(images), torch.zeros_like(code)
@@ -143,4 +143,4 @@ def test_so_it_is_with_a_stride_that_leaves_a_rest_and_where_a_relu_bends(at_the
 @pytest.mark.parametrize(("norm", "plain"), [("none", True), ("ln", False), ("bn", False)])
 def test_a_critic_with_a_norm_is_not_piecewise_linear(norm, plain):
     model, train = from_preset("cwgan-gp-28", TWO, width=4, critic_norm=norm)
-    assert Critic(model, train.critic).piecewise_linear == plain
+    assert ConvCritic(model, train.critic).piecewise_linear == plain

@@ -7,8 +7,8 @@ import pytest
 import app
 import train
 from gan import __main__ as commands
-from gan.config import TrainConfig
 from gan.errors import UserError
+from gan.options import TrainConfig
 from gan.presets import PRESETS, from_preset
 
 

@@ -11,7 +11,7 @@ import torch
 
 from gan.config import ModelConfig
 from gan.errors import UserError
-from gan.generator import Generator, make_generator
+from gan.generator import ConvGenerator, make_generator
 from gan.networks import latents
 from gan.presets import PRESETS, from_preset
 from gan.sampling.sampler import Flower, Sampler, StyleMix, grid_flowers
@@ -167,7 +167,7 @@ def test_what_waits_is_dropped_when_it_is_closed_and_what_is_drawn_is_finished(t
 def test_it_draws_in_bf16_only_where_the_processor_has_it(tiny, monkeypatch, precision, kind):
     asked = []
     monkeypatch.setattr("gan.sampling.sampler.pick_precision", lambda device: precision)
-    monkeypatch.setattr(Generator, "for_inference", lambda self, dtype: asked.append(dtype))
+    monkeypatch.setattr(ConvGenerator, "for_inference", lambda self, dtype: asked.append(dtype))
     Sampler(tiny, 1).close()
     assert asked == [kind]
 
@@ -178,7 +178,7 @@ def test_no_flowers_are_no_pictures(sampler):
 
 
 def test_a_plain_model_has_one_class():
-    generator = Generator(from_preset("wgan-gp-28", ("a", "b"), width=4)[0]).requires_grad_(False).eval()
+    generator = ConvGenerator(from_preset("wgan-gp-28", ("a", "b"), width=4)[0]).requires_grad_(False).eval()
     sampler = Sampler(generator, 1)
     sampler.warm_up()
     assert np.array_equal(sampler.draw([Flower(None, 3)]), sampler.draw([Flower(0, 3)]))

@@ -15,7 +15,7 @@ import gan
 from gan.errors import UserError
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.path_length import path_length, trimmed_mean
-from gan.generator import Generator
+from gan.generator import ConvGenerator
 from gan.networks import latents
 
 CPU = torch.device("cpu")
@@ -34,7 +34,7 @@ class Same(nn.Module):
         self.config = SimpleNamespace(z_dim=z_dim, classes=classes, code_dim=len(classes) if len(classes) > 1 else 0)
         self.codes, self.noise = [], []
 
-    latents = Generator.latents
+    latents = ConvGenerator.latents
 
     def decode(self, z: Tensor, code: Tensor) -> Tensor:
         self.codes.append(code)

@@ -9,11 +9,12 @@ from pictures import make_photos
 
 from gan import losses
 from gan import trainer as trainer_module
-from gan.config import ModelConfig, TrainConfig
+from gan.config import ModelConfig
 from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.errors import UserError
 from gan.hub import checkpoint
 from gan.matching import Matching
+from gan.options import TrainConfig
 from gan.presets import from_preset
 from gan.runs.transfer import begin_critic_as, critic_with_classes
 from gan.trainer import StepStats, Trainer

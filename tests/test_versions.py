@@ -9,11 +9,12 @@ import pytest
 import torch
 from test_trainer import CPU, same, styled
 
-from gan.config import ModelConfig, TrainConfig
+from gan.config import ModelConfig
 from gan.data.image_folder import Photos, load_photos
 from gan.errors import UserError
 from gan.evaluation import photo_index
 from gan.hub import checkpoint, loader, sample_history
+from gan.options import TrainConfig
 from gan.runs.run import Run
 from gan.trainer import settings_of
 

@@ -10,8 +10,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gan.config import ModelConfig, TrainConfig  # noqa: E402
+from gan.config import ModelConfig  # noqa: E402
 from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
+from gan.options import TrainConfig  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
 from gan.trainer import Trainer  # noqa: E402
 from gan.utils.distributed import ALONE, ProcessGroup, joined  # noqa: E402

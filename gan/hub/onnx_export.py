@@ -29,7 +29,6 @@ from gan.errors import UserError
 from gan.generator import Generator
 from gan.hub.loader import Model
 from gan.networks import latents
-from gan.networks.style_generator import StyleGenerator
 from gan.utils.images import SOFTWARE, to_uint8
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def onnx_file(model: Model) -> tuple[bytes, int]:
 class _Drawing(nn.Module):
     """A generator as the file has it: from its inputs to pictures of whole numbers."""
 
-    def __init__(self, generator: Generator | StyleGenerator) -> None:
+    def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = copy.deepcopy(generator)
         self.generator.for_inference(torch.float32)
@@ -83,7 +82,7 @@ class _Drawing(nn.Module):
         return pixels.to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def _inputs(generator: Generator | StyleGenerator) -> dict[str, Tensor]:
+def _inputs(generator: Generator) -> dict[str, Tensor]:
     """What to draw a few pictures from, at the truncation the model is shown at."""
     config, draws = generator.config, torch.Generator().manual_seed(0)
     bound = latents.default_truncation(config.scores)
@@ -148,7 +147,7 @@ def _checked(content: bytes, model: Model, inputs: dict[str, Tensor]) -> int:
     return differs
 
 
-def _reference(generator: Generator | StyleGenerator, inputs: dict[str, Tensor]) -> np.ndarray:
+def _reference(generator: Generator, inputs: dict[str, Tensor]) -> np.ndarray:
     """The pictures of the generator as it was loaded."""
     noise = inputs["noise"]
     code = inputs.get("classes", noise[:, :0])

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gan.config import ModelConfig, sizes
 from gan.errors import UserError
-from gan.generator import Generator
+from gan.generator import ConvGenerator, Generator
 from gan.hub.checkpoint import KINDS, fit, save_model
 from gan.presets import PRESETS, resolve
 from gan.utils.safe_load import load_pickle
@@ -105,7 +105,7 @@ def read_authors(path: Path, name: str | None = None) -> Generator:
     state = _read_state(path)
     for config in _candidates(state, name or path.name):
         with torch.device("meta"):
-            generator = Generator(config)
+            generator = ConvGenerator(config)
         wanted = generator.state_dict()
         if {key: value.shape for key, value in state.items()} == {key: value.shape for key, value in wanted.items()}:
             # Copied: tensors of such a file may share memory, or be views of a few numbers.

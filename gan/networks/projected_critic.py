@@ -15,6 +15,7 @@ from torch.nn.functional import conv2d, interpolate, leaky_relu
 
 from gan.config import ModelConfig
 from gan.networks.backbones import Backbone
+from gan.networks.base import Critic
 
 WIDTHS = (32, 64, 128, 256)  # channels after mixing, finest map first
 SLOPE = 0.2
@@ -32,12 +33,14 @@ class SavedCritic:
     state: dict[str, Tensor]
 
 
-class ProjectedCritic(nn.Module):
+class ProjectedCritic(Critic):
     """One head for each map of the backbone; channels and scales are mixed at random before (section 3.2), and stay so.
 
     The backbone is frozen, computes in float32 (its depthwise convolutions go backward faster than in bf16 on a CPU) and is no
     part of the state. `calibrate` has to be called before the first use, and when the side of the pictures changes.
     """
+
+    needs_calibration = True
 
     def __init__(self, config: ModelConfig, backbone: Backbone, width: int) -> None:
         """`width` channels in the heads; `backbone` as `backbones.find_backbone` gives it, on the device of the training."""

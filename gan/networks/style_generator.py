@@ -17,12 +17,13 @@ from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_rel
 
 from gan.config import ModelConfig, parse_layer
 from gan.networks import latents
+from gan.networks.base import Generator
 
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
 
 
-class StyleGenerator(nn.Module):
+class StyleGenerator(Generator):
     """Generators of `M` (mapping) and `S` (scale) layers, built from `config.generator`.
 
     A style is a vector of as many numbers as the last mapping layer has channels; every scale takes one, so a picture can
@@ -68,7 +69,7 @@ class StyleGenerator(nn.Module):
             return x
 
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
-        """Seeds N and class codes N×K → what `decode` takes: how each style differs from the mean one of its class, and that.
+        """Seeds N and class codes N×K → how each style differs from the mean style of its class, and that mean style.
 
         `truncation` draws styles towards the mean by `latents.spread` of it (Karras et al. 2019, appendix B, where that factor
         is ψ): the number means as much for styles as it does for noise. Raises UserError for a seed or truncation out of range.
@@ -77,9 +78,14 @@ class StyleGenerator(nn.Module):
         mean = code @ self.mean_style if self.embed is not None else self.mean_style.expand(len(code), -1)
         return latents.spread(truncation) * (self.style(z, code) - mean), mean
 
-    def decode(self, difference: Tensor, mean: Tensor) -> Tensor:
-        """What `latents` gave, or a point between two of them → pictures N×3×S×S, around [−1, 1]."""
-        return self.synthesize(difference + mean)
+    def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
+        """Differences of styles N×W (or N×L×W) and mean styles of the same shape → pictures N×3×S×S, around [−1, 1]."""
+        return self.synthesize(of_seed + of_class)
+
+    @property
+    def style_scales(self) -> int:
+        """How many scales take a style of their own, L."""
+        return len(self.scales)
 
     def synthesize(self, styles: Tensor, side: int | None = None) -> Tensor:
         """Styles N×W, or N×L×W with one for each of the L scales → pictures N×3×S×S, around [−1, 1].

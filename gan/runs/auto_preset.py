@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
-from gan.config import ModelConfig, TrainConfig
+from gan.config import ModelConfig
 from gan.data.decode import side_of
 from gan.errors import UserError
 from gan.networks.backbones import find_backbone
+from gan.options import TrainConfig
 from gan.presets import PRESETS, RESOLUTIONS
 
 LOOKED_AT = 200  # photos whose size is asked for

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
-from gan.config import ModelConfig, TrainConfig
+from gan.config import ModelConfig
 from gan.data.image_folder import Photos
 from gan.errors import UserError
+from gan.options import TrainConfig
 from gan.trainer import StepStats, Trainer
 from gan.utils.device import describe
 

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.config import ModelConfig, TrainConfig
+from gan.config import ModelConfig
 from gan.data.image_folder import Photos
 from gan.errors import UserError
 from gan.generator import Generator
@@ -33,6 +33,7 @@ from gan.hub import checkpoint, sample_history
 from gan.hub.model_card import model_card
 from gan.networks.layers import parameters
 from gan.networks.projected_critic import SavedCritic
+from gan.options import TrainConfig
 from gan.runs import dashboard, loggers
 from gan.runs.batch_size import step
 from gan.runs.history import History

@@ -16,7 +16,7 @@ from gan.utils.names import composed
 CALIBRATION = 64  # pictures that set the batch norms of the new blocks
 
 
-def begin_trainer_as(trainer: Trainer, other: Generator | StyleGenerator) -> int:
+def begin_trainer_as(trainer: Trainer, other: Generator) -> int:
     """Begin the training with the weights of `other` as far as they fit (begin_as); returns how many of its convolutions do.
 
     Sides below the one they reach to are left out of the schedule: training them would change the coarse scales under finer
@@ -44,7 +44,7 @@ def begin_critic_as(trainer: Trainer, other: SavedCritic) -> bool:
 
 
 @torch.no_grad()
-def init_from(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
+def init_from(generator: Generator, other: Generator) -> int:
     """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they hold.
 
     Where all of them but its last fit, and the blocks that follow keep their channels (as in the ladder's 128×128 generator
@@ -68,7 +68,7 @@ def init_from(generator: Generator | StyleGenerator, other: Generator | StyleGen
     return sum(isinstance(block, nn.Sequential) for block in generator.gen[:blocks])
 
 
-def _begin_with_styles(generator: Generator | StyleGenerator, other: Generator | StyleGenerator) -> int:
+def _begin_with_styles(generator: Generator, other: Generator) -> int:
     """`init_from` where one of both has styles: nothing fits unless both have, with one mapping network."""
     if not (isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator)):
         return 0
@@ -142,7 +142,7 @@ def _make_identity(block: nn.Sequential, x: Tensor) -> None:
 
 
 @torch.no_grad()
-def with_classes(generator: Generator | StyleGenerator, classes: tuple[str, ...]) -> Generator | StyleGenerator:
+def with_classes(generator: Generator, classes: tuple[str, ...]) -> Generator:
     """`generator` for `classes`, however many: a copy in evaluation mode, or itself where it has just these.
 
     What is learnt of a class that both name goes along (the column of its code in the first layer, or with styles its
@@ -191,7 +191,7 @@ def _adopt_codes(state: dict[str, Tensor], old: Generator, new: Generator) -> No
     state[f"gen.{number}.0.weight"] = torch.cat([of_noise, of_class]).movedim(0, into).contiguous()
 
 
-def _rows(table: Tensor, old: Generator | StyleGenerator, new: Generator | StyleGenerator) -> Tensor:
+def _rows(table: Tensor, old: Generator, new: Generator) -> Tensor:
     return _named_rows(table, old.config.classes, new.config.classes)
 
 

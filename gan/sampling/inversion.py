@@ -24,7 +24,6 @@ from torch.nn.functional import avg_pool2d, interpolate, normalize
 from gan.generator import Generator
 from gan.networks import latents
 from gan.networks.backbones import Backbone
-from gan.networks.style_generator import StyleGenerator
 from gan.sampling.sampler import Flower, Sampler
 from gan.utils.device import pick_precision
 from gan.utils.images import resized, to_uint8
@@ -59,7 +58,7 @@ class Inverter:
     """
 
     def __init__(
-        self, generator: Generator | StyleGenerator, sampler: Sampler, truncation: float | None, backbone: Backbone | None = None,
+        self, generator: Generator, sampler: Sampler, truncation: float | None, backbone: Backbone | None = None,
     ) -> None:  # fmt: skip
         """`generator` is the model of `sampler`, in evaluation mode, on the CPU. Flowers are found at `truncation`.
 

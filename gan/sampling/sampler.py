@@ -17,7 +17,6 @@ from gan.errors import UserError
 from gan.generator import Generator, one_hot
 from gan.networks import latents
 from gan.networks.latents import DEFAULT_PATH
-from gan.networks.style_generator import StyleGenerator
 from gan.utils import validation
 from gan.utils.device import pick_precision
 from gan.utils.images import to_uint8
@@ -96,14 +95,14 @@ class Sampler:
     draws in float32, so that two computers may differ by that.
     """
 
-    def __init__(self, generator: Generator | StyleGenerator, workers: int | None = None) -> None:
+    def __init__(self, generator: Generator, workers: int | None = None) -> None:
         """Draw with a copy of `generator` (evaluation mode, on the CPU); the one given stays exact, for those who measure it.
 
         `workers` threads draw, by default as many as torch would use; each sets torch's thread count to one for itself alone.
         """
         self.config = generator.config
         self.workers = min(workers or torch.get_num_threads(), MAX_WORKERS)
-        self._at_once = PAIR if self.config.styled else 1
+        self._at_once = PAIR if generator.style_scales else 1
         # Weights in the layout of the pictures save a conversion in every layer.
         self._generator = copy.deepcopy(generator).to(memory_format=torch.channels_last)
         self._generator.for_inference(torch.bfloat16 if pick_precision(torch.device("cpu")) == "bf16" else torch.float32)
@@ -132,7 +131,7 @@ class Sampler:
         return (own, of_class) if flower.fine is None else self._crossed((own, of_class), flower)
 
     def _crossed(self, coarse: tuple[Tensor, Tensor], flower: Flower) -> tuple[Tensor, Tensor]:
-        if not self.config.styled:
+        if not self.scales:
             raise UserError(f"'{self.config.preset}' has no styles; cross flowers of a model that has, such as flagship.")
         first = validation.whole("number of scales", flower.fine.scales, 0, self.scales)
         fine = self._latent(Flower(flower.fine.label, flower.fine.seed, flower.truncation).resolve(len(self.config.classes)))
@@ -144,7 +143,7 @@ class Sampler:
     @property
     def scales(self) -> int:
         """How many scales a picture is made of, each with a style; 0 for a model without styles."""
-        return len(self._generator.scales) if self.config.styled else 0
+        return self._generator.style_scales
 
     def _scales(self, part: Tensor) -> Tensor:
         """N×W, or N×L×W, as N×L×W."""

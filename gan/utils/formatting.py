@@ -35,6 +35,13 @@ def number(value: Any, error: Any = None) -> str:
     return rounded(value, max(2 - math.floor(math.log10(abs(value))), 0))
 
 
+def clock(seconds: float) -> str:
+    """61 → "1 min 01 s", 3,660 → "1 h 01 min"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
 def count(value: Any) -> str:
     """`value` as a whole number."""
     return number(round(value)) if known(value) else MISSING

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gan import trainer as trainer_module  # noqa: E402
-from gan.critic import Critic  # noqa: E402
+from gan.critic import ConvCritic  # noqa: E402
 from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
 from gan.generator import make_generator, one_hot  # noqa: E402
 from gan.networks import latents  # noqa: E402
@@ -95,7 +95,7 @@ class Paper:
     def __init__(self, folder: Path) -> None:
         self.model, self.config = from_preset("cwgan-gp-128", CLASSES)
         torch.manual_seed(0)
-        self.generator, self.critic = make_generator(self.model), Critic(self.model, self.config.critic)
+        self.generator, self.critic = make_generator(self.model), ConvCritic(self.model, self.config.critic)
         for network in (self.generator, self.critic):
             network.init_weights()
         networks = (self.generator, self.critic)

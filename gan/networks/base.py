@@ -1,0 +1,84 @@
+"""What every generator and every critic can do. Trainer, sampler and evaluation use these methods and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gan.config import ModelConfig
+
+
+class Generator(nn.Module):
+    """Noise and class code → pictures. `gan.generator.make_generator` builds the one that a description asks for."""
+
+    config: ModelConfig
+
+    @property
+    def style_scales(self) -> int:
+        """How many scales take a style of their own, L; 0 for a generator without styles."""
+        return 0
+
+    def init_weights(self) -> None:
+        """Draw all weights anew from torch's global generator."""
+        raise NotImplementedError
+
+    def calibrate(self) -> None:
+        """Measure what `latents` needs of finished weights. Does nothing where that is nothing."""
+
+    def for_inference(self, dtype: torch.dtype) -> None:
+        """Draw in `dtype` from now on, faster. The weights must not change afterwards."""
+        raise NotImplementedError
+
+    def begin_coarse(self, side: int) -> None:
+        """Take what is finer than `side` pixels out of the picture until it has learned to add to it."""
+        raise NotImplementedError
+
+    def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
+        """Seeds N and class codes N×K → the two arguments of `decode`: what each seed gives, and what each class gives.
+
+        Raises UserError for a seed or a truncation out of range.
+        """
+        raise NotImplementedError
+
+    def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
+        """What `latents` returned, or a point between two such rows → pictures N×3×S×S, around [−1, 1]."""
+        raise NotImplementedError
+
+    def forward(self, z: Tensor, code: Tensor, side: int | None = None) -> Tensor:
+        """Noise N×z_dim and class codes N×K (N×0 for a plain model) → pictures N×3×S×S, around [−1, 1].
+
+        A code row is one-hot for a class, or a convex mix of such rows. `side` asks for a coarser picture, with styles only.
+        """
+        raise NotImplementedError
+
+
+class Critic(nn.Module):
+    """A picture and its class → one score or several. `gan.critic.make_critic` builds the one that a description asks for."""
+
+    needs_calibration = False  # whether `calibrate` has to see photos before the first score
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether `gradient` can be asked for."""
+        return False
+
+    def init_weights(self) -> None:
+        """Draw all weights anew from torch's global generator."""
+        raise NotImplementedError
+
+    def calibrate(self, images: Tensor) -> None:
+        """Measure what the critic needs to know of photos N×3×S×S in [−1, 1]. Does nothing where that is nothing."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pictures N×3×S×S in [−1, 1] → what `forward` takes of them: the pictures themselves, or features N×F."""
+        return images
+
+    def forward(self, seen: Tensor, code: Tensor) -> Tensor:
+        """What `features` returned, and class codes N×K → scores N or N×H, unbounded; higher means more like a photo."""
+        raise NotImplementedError
+
+    def gradient(self, images: Tensor, code: Tensor) -> Tensor:
+        """∂score/∂images, N×3×S×S in float32, where the critic is `piecewise_linear`."""
+        raise NotImplementedError

@@ -1,0 +1,225 @@
+"""Every option of a training, declared once: name, default, range and help.
+
+The flags of train.py, its help, the arguments of `gan.train`, the checks and docs/options.md are made from these two classes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import Field, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from gan.config import MAX_CHANNELS, MAX_RESOLUTION, parse_projected
+from gan.errors import UserError
+
+# Objective → the options that only some objectives use; losses.OBJECTIVES has the functions.
+OBJECTIVES: dict[str, tuple[str, ...]] = {
+    "wgan-gp": ("penalty_weight", "penalty_every"),
+    "wgan-clip": ("clip",),
+    "bce": ("label_smoothing", "noisy_labels"),
+    "relativistic": ("penalty_weight", "penalty_every"),
+}
+NORMS = ("none", "ln", "bn")
+AUTO = "auto"
+_SIDE = re.compile(r"(\d{1,5})(?::(\d{1,10}(?:\.\d+)?)(%)?)?")
+# Heading → what stands below it in the help, in this order.
+GROUPS = {
+    "everyday": "",
+    "run": "",
+    "model": "",
+    "learning": "",
+    "augmentation": "--no-rotate and so on switch off what a preset has on",
+}
+
+
+def option(
+    default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = (),
+    metavar: str = "", flag: str = "", unset: str = "", bare: Any = None,
+) -> Any:  # fmt: skip
+    """A dataclass field that is an option. `low` and `high` are the range of a number, or of what it has several of.
+
+    `flag` is the name on the command line where it is another one, `unset` what the help calls a default of 0 or none, and
+    `bare` the value of a flag that is given without one.
+    """
+    return field(default=default, metadata={
+        "help": help, "group": group, "low": low, "high": high, "choices": choices, "metavar": metavar, "flag": flag,
+        "unset": unset, "bare": bare,
+    })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a generator is trained. Counts are in photos shown to the critic (`images`), never in epochs.
+
+    Defaults are those of the paper's ladder: WGAN-GP with weight 10 and target norm 1, five critic steps for each generator
+    step, Adam 2e-4 with betas (0.5, 0.999) (an inference where the paper is silent). Presets may have others.
+    """
+
+    critic: tuple[str, ...]  # the layers (config.py); not an option, the preset has it
+    images: int = option(500_000, "stop after N photos were shown to the critic", "everyday", low=1, high=10**10)
+    holdout: float = option(0.0, "share of each class's photos kept away from training", "everyday", low=0, high=0.9)
+    start_from: str = option(
+        "", "begin as this model, as far as layers fit: a path, a bundled name or a Hub name", "everyday",
+        metavar="MODEL", flag="from", unset="from nothing",
+    )  # fmt: skip
+    seed: int = option(0, "of weights, noise and the order of the photos", "everyday", low=0, high=2**32 - 1)
+    sides: tuple[str, ...] = option(
+        (), "draw each side for so many images, or such a share of them, as in 64:100000 128:50% 256", "model",
+        metavar="SIDE:IMAGES", unset="one side",
+    )  # fmt: skip
+    batch: int = option(64, "photos in a batch", "learning", low=1, high=4096)
+    lr: float = option(2e-4, "Adam's learning rate", "learning", low=1e-8, high=1)
+    # Another rate makes two time scales (Heusel et al. 2017).
+    critic_lr: float = option(0.0, "the critic's learning rate", "learning", low=0, high=1, unset="the generator's")
+    beta1: float = option(0.5, "Adam's first beta", "learning", low=0, high=0.9999)
+    beta2: float = option(0.999, "Adam's second beta", "learning", low=0, high=0.999999)
+    critic_steps: int = option(5, "critic steps for each generator step", "learning", low=1, high=100)
+    # A new critic misleads a generator that was trained before.
+    critic_warm_up: int = option(0, "images at the start that only the critic learns from", "learning", low=0, high=10**9)
+    objective: str = option("wgan-gp", "which losses", "learning", choices=tuple(OBJECTIVES))
+    # λ of Gulrajani et al. 2017, equation 3; γ of Mescheder et al. 2018, equation 9, where the objective is relativistic.
+    penalty_weight: float = option(10.0, "weight of the gradient penalty", "learning", low=0, high=1e4)
+    # Each then weighs as much more (Karras et al. 2020, section 3.1).
+    penalty_every: int = option(1, "critic steps from one penalty to the next", "learning", low=1, high=1000)
+    clip: float = option(0.01, "bound on the critic's weights", "learning", low=1e-6, high=10)
+    label_smoothing: float = option(0.0, "distance of the critic's targets from 0 and 1", "learning", low=0, high=0.9)
+    noisy_labels: bool = option(False, "targets drawn from [0, 0.3] and [0.7, 1.2]", "learning")
+    matching_weight: float = option(
+        0.0, "weight of matching sets of pictures and photos (wants a projected critic)", "learning", low=0, high=1e6
+    )
+    spectrum_weight: float = option(0.0, "weight of the distance of mean log spectra", "learning", low=0, high=1e6)
+    ema_images: int = option(10_000, "half-life of the weight average, in images", "learning", low=0, high=10**9)
+    # Autocast in bf16: sums of a penalty, and all of a penalty through norms or heads, stay in float32.
+    precision: str = option("fp32", "bf16 is the default where the processor has it", "learning", choices=("fp32", "bf16"))
+    diffaugment: bool = option(
+        False, "the critic sees photos and pictures in other colors, moved and cut (DiffAugment)", "augmentation"
+    )
+    transpose: bool = option(True, "swap rows and columns of a photo half of the time", "augmentation")
+    flip_horizontal: bool = option(True, "mirror left and right", "augmentation")
+    flip_vertical: bool = option(True, "mirror top and bottom", "augmentation")
+    rotate: bool = option(True, "turn by any angle", "augmentation")
+
+    def validate(self) -> TrainConfig:
+        """Return self, or raise UserError for a run that cannot be started."""
+        check(self)
+        projected = parse_projected(self.critic)
+        if projected and not 1 <= projected.width <= MAX_CHANNELS:
+            raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
+        if self.matching_weight and not projected:
+            raise UserError("matching compares what a frozen network sees; use it with a projected critic, as flagship has.")
+        parse_sides(self.sides, self.images)
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Its form in a snapshot and, with more about the run, in `config.json`."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a training reads and writes, where it runs, and the choices from which a preset makes the two configurations."""
+
+    preset: str = option(AUTO, "which model; auto: that of --from, or chosen by photos and device", "everyday", metavar="NAME")
+    resolution: int | None = option(
+        None, "pixels a side; flagship: 32, 64, 128 or 256", "everyday", low=8, high=MAX_RESOLUTION, unset="the preset's"
+    )
+    out: Path | None = option(None, "run folder", "everyday", metavar="FOLDER", unset="runs/PRESET-PHOTOS")
+    classes: tuple[str, ...] = option((), "train on these sub-folders only", "everyday", metavar="NAME", unset="all")
+    epochs: int | None = option(None, "the length in passes over the photos, in place of --images", "everyday", low=1, unset="")
+    dry_run: bool = option(False, "check everything, print the plan and its cost, train nothing", "everyday")
+    preview: int | None = option(
+        None, "show the run's page, learning.html, at this port of this computer (8008 if none is given)", "everyday",
+        low=1, high=65535, metavar="PORT", bare=8008, unset="",
+    )  # fmt: skip
+    device: str = option(AUTO, "auto, cpu, cuda or mps", "run", metavar="NAME")
+    threads: int | None = option(None, "CPU threads", "run", low=1, unset="PyTorch's choice")
+    manifest: Path | None = option(
+        None, "train on what this manifest.csv of `python -m gan doctor` keeps", "run", metavar="FILE", unset=""
+    )
+    resume: str = option(AUTO, "auto continues the run in --out", "run", choices=(AUTO, "never"))
+    overwrite: bool = option(False, "let a run that begins anew replace a trained model in --out", "run")
+    every: int = option(10_000, "write a grid and a snapshot every N images", "run", low=1)
+    evaluate_every: int = option(10_000, "judge every N images and keep the best model; 0: keep the last", "run", low=0)
+    half: bool = option(False, "store the model's weights in half precision", "run")
+    note: str = option("", "what the pictures show and what they do not, for the model card", "run", metavar="TEXT")
+    push_to_hub: str = option("", "publish the model when training ends", "run", metavar="OWNER/NAME", unset="")
+    wandb: str | None = option(
+        None, "log to this project of Weights & Biases, too: figures and pictures, never photos", "run",
+        metavar="PROJECT", bare="", unset="",
+    )  # fmt: skip
+    width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, unset="64")
+    critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, unset="the generator's")
+    critic_norm: str | None = option(
+        None, "ln: per sample, bn: the paper's, which breaks the penalty; not for flagship and dcgan-64", "model",
+        choices=NORMS, unset="none",
+    )  # fmt: skip
+    unconditional: bool = option(False, "one class for all photos", "model")
+
+    def validate(self) -> RunOptions:
+        """Return self, or raise UserError for a value out of range."""
+        check(self)
+        return self
+
+
+def options_of(cls: type) -> Iterator[Field[Any]]:
+    """The fields of a dataclass that are options."""
+    return (item for item in fields(cls) if "group" in item.metadata)
+
+
+def flag_of(item: Field[Any]) -> str:
+    """The flag of an option on the command line."""
+    return "--" + (item.metadata["flag"] or item.name).replace("_", "-")
+
+
+def kind_of(item: Field[Any]) -> str:
+    """The type of an option's value, or of each of its values: int, float, str, bool or Path."""
+    return re.sub(r" \| None|tuple\[|, \.\.\.\]", "", str(item.type))
+
+
+def check(options: Any) -> None:
+    """Raise UserError for the first option that is out of its range, or none of its choices."""
+    for item in options_of(type(options)):
+        value, about = getattr(options, item.name), item.metadata
+        if value is None:
+            continue
+        if about["choices"] and value not in about["choices"]:
+            raise UserError(f"{flag_of(item)} is {value!r}; choose one of {', '.join(about['choices'])}.")
+        if about["low"] is not None:
+            _check_number(item, value)
+
+
+def _check_number(item: Field[Any], value: Any) -> None:
+    low, high = item.metadata["low"], item.metadata["high"]
+    whole = kind_of(item) == "int"
+    fits = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
+    if fits and low <= value <= (math.inf if high is None else high):
+        return
+    bounds = f"{low:g} or more" if high is None else f"a {'whole number' if whole else 'value'} from {low:g} to {high:g}"
+    raise UserError(f"{flag_of(item)} is {value}; use {bounds}.")
+
+
+def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:
+    """A schedule of sides → each side in pixels, and after how many images of the run the next one takes over.
+
+    Every entry but the last says for how long: `64:100000` images, or `64:30%` of a run of `images`; the last one, `256`, is
+    drawn until the end, and its number is `images`. Raises UserError where the schedule cannot be read or does not grow.
+    """
+    result, reached = [], 0
+    for number, text in enumerate(sides, 1):
+        found = _SIDE.fullmatch(text)
+        if not found or bool(found[2]) == (number == len(sides)):
+            raise UserError(
+                f"--sides has '{text}'; write each side with its images or its share, and the last side alone, as in "
+                "64:100000 128:50% 256."
+            )
+        side, length, percent = int(found[1]), float(found[2] or 0), found[3]
+        if not 4 <= side <= MAX_RESOLUTION or side & (side - 1) or result and side <= result[-1][0]:
+            raise UserError(
+                f"--sides has '{text}'; use powers of two from 4 to {MAX_RESOLUTION}, each larger than the one before."
+            )
+        reached = images if number == len(sides) else reached + int(length * images / 100 if percent else length)
+        result.append((side, reached))
+    return result

@@ -1,0 +1,52 @@
+"""`--dry-run`: what a training would cost, measured on a few steps of a trainer that is thrown away."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from gan.networks.layers import parameters
+from gan.runs import batch_size
+from gan.runs.run import Run
+from gan.trainer import Trainer
+from gan.utils.formatting import clock
+
+TIMED_STEPS = 3
+
+
+def print_estimate(run: Run) -> None:
+    """Time a few steps at each side that is left, and print what the rest of the run would take."""
+    train = run.trainer.config
+    trainer = Trainer(
+        run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.processes
+    )
+    images = train.batch * train.critic_steps
+    begun, total, each, seconds = run.folder if run.saved else None, 0, [], 0.0
+    for first, end in run.trainer.phases():
+        trainer.schedule, trainer.images_seen = run.trainer.schedule, first
+        steps, step = count_steps(end - first, images), _step_seconds(trainer, begun)
+        total, seconds, each = total + steps, seconds + steps * step, [*each, f"{step:.2f} s"]
+    if total:
+        count = f"{total:,} step{'s' if total > 1 else ''}"
+        print(f"cost:   about {clock(seconds)} for {count} of {' and '.join(each)}, measured on a throwaway copy")
+    else:
+        print("cost:   nothing, for it has seen all its images")
+    print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")
+    print("dry run: nothing was trained or written")
+
+
+def count_steps(left: int, images: int) -> int:
+    """How many steps of `images` each it takes to show `left` images; the last step is a whole one."""
+    return max(0, -(-left // images))
+
+
+def _step_seconds(trainer: Trainer, begun: Path | None) -> float:
+    """The median of TIMED_STEPS steps, after one that warms up; `begun` is the folder of a run that has been trained."""
+    batch_size.step(trainer, begun)
+    seconds = []
+    for _ in range(TIMED_STEPS):
+        started = time.perf_counter()
+        batch_size.step(trainer, begun)
+        seconds.append(time.perf_counter() - started)
+    return sorted(seconds)[TIMED_STEPS // 2]
