@@ -8,15 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_PUBLIC = {
-    "load": "hub.loader",
-    "publish": "hub.loader",
-    "Sampler": "sampling.sampler",
-    "Flower": "sampling.sampler",
-    "Generator": "generator",
-    "Critic": "critic",
-    "Trainer": "trainer",
-    "from_preset": "presets",
+_PUBLIC = {  # name → module and name there
+    "Critic": ("gan.critic", "Critic"),
+    "Flower": ("gan.sampling.sampler", "Flower"),
+    "Generator": ("gan.generator", "Generator"),
+    "Sampler": ("gan.sampling.sampler", "Sampler"),
+    "Trainer": ("gan.trainer", "Trainer"),
+    "evaluate": ("gan.evaluation.judge", "evaluate_model"),
+    "from_preset": ("gan.presets", "from_preset"),
+    "load": ("gan.hub.loader", "load"),
+    "publish": ("gan.hub.loader", "publish"),
+    "train": ("gan.runs.training", "train"),
 }
 
 __all__ = sorted(_PUBLIC)
@@ -25,7 +27,8 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'gan' has no attribute '{name}'")
-    return getattr(import_module(f"gan.{_PUBLIC[name]}"), name)
+    module, attribute = _PUBLIC[name]
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

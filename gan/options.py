@@ -37,16 +37,16 @@ GROUPS = {
 
 def option(
     default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = (),
-    metavar: str = "", flag: str = "", unset: str = "", bare: Any = None,
+    metavar: str = "", flag: str = "", shown: str = "", bare: Any = None,
 ) -> Any:  # fmt: skip
     """A dataclass field that is an option. `low` and `high` are the range of a number, or of what it has several of.
 
-    `flag` is the name on the command line where it is another one, `unset` what the help calls a default of 0 or none, and
-    `bare` the value of a flag that is given without one.
+    `flag` is the name on the command line where it is another one, `shown` what the help says of a default that does not speak
+    for itself, and `bare` the value of a flag that is given without one.
     """
     return field(default=default, metadata={
         "help": help, "group": group, "low": low, "high": high, "choices": choices, "metavar": metavar, "flag": flag,
-        "unset": unset, "bare": bare,
+        "shown": shown, "bare": bare,
     })  # fmt: skip
 
 
@@ -63,17 +63,17 @@ class TrainConfig:
     holdout: float = option(0.0, "share of each class's photos kept away from training", "everyday", low=0, high=0.9)
     start_from: str = option(
         "", "begin as this model, as far as layers fit: a path, a bundled name or a Hub name", "everyday",
-        metavar="MODEL", flag="from", unset="from nothing",
+        metavar="MODEL", flag="from", shown="from nothing",
     )  # fmt: skip
     seed: int = option(0, "of weights, noise and the order of the photos", "everyday", low=0, high=2**32 - 1)
     sides: tuple[str, ...] = option(
-        (), "draw each side for so many images, or such a share of them, as in 64:100000 128:50% 256", "model",
-        metavar="SIDE:IMAGES", unset="one side",
+        (), "draw each side for so many images, or such a share of them, and the last one until the end", "model",
+        metavar="SIDE:IMAGES", shown="one side",
     )  # fmt: skip
     batch: int = option(64, "photos in a batch", "learning", low=1, high=4096)
     lr: float = option(2e-4, "Adam's learning rate", "learning", low=1e-8, high=1)
     # Another rate makes two time scales (Heusel et al. 2017).
-    critic_lr: float = option(0.0, "the critic's learning rate", "learning", low=0, high=1, unset="the generator's")
+    critic_lr: float = option(0.0, "the critic's learning rate", "learning", low=0, high=1, shown="the generator's")
     beta1: float = option(0.5, "Adam's first beta", "learning", low=0, high=0.9999)
     beta2: float = option(0.999, "Adam's second beta", "learning", low=0, high=0.999999)
     critic_steps: int = option(5, "critic steps for each generator step", "learning", low=1, high=100)
@@ -93,7 +93,9 @@ class TrainConfig:
     spectrum_weight: float = option(0.0, "weight of the distance of mean log spectra", "learning", low=0, high=1e6)
     ema_images: int = option(10_000, "half-life of the weight average, in images", "learning", low=0, high=10**9)
     # Autocast in bf16: sums of a penalty, and all of a penalty through norms or heads, stay in float32.
-    precision: str = option("fp32", "bf16 is the default where the processor has it", "learning", choices=("fp32", "bf16"))
+    precision: str = option(
+        "fp32", "of the convolutions", "learning", choices=("fp32", "bf16"), shown="bf16 where the processor has it"
+    )
     diffaugment: bool = option(
         False, "the critic sees photos and pictures in other colors, moved and cut (DiffAugment)", "augmentation"
     )
@@ -124,20 +126,20 @@ class RunOptions:
 
     preset: str = option(AUTO, "which model; auto: that of --from, or chosen by photos and device", "everyday", metavar="NAME")
     resolution: int | None = option(
-        None, "pixels a side; flagship: 32, 64, 128 or 256", "everyday", low=8, high=MAX_RESOLUTION, unset="the preset's"
+        None, "pixels a side; flagship: 32, 64, 128 or 256", "everyday", low=8, high=MAX_RESOLUTION, shown="the preset's"
     )
-    out: Path | None = option(None, "run folder", "everyday", metavar="FOLDER", unset="runs/PRESET-PHOTOS")
-    classes: tuple[str, ...] = option((), "train on these sub-folders only", "everyday", metavar="NAME", unset="all")
-    epochs: int | None = option(None, "the length in passes over the photos, in place of --images", "everyday", low=1, unset="")
+    out: Path | None = option(None, "run folder", "everyday", metavar="FOLDER", shown="runs/PRESET-PHOTOS")
+    classes: tuple[str, ...] = option((), "train on these sub-folders only", "everyday", metavar="NAME", shown="all")
+    epochs: int | None = option(None, "the length in passes over the photos, in place of --images", "everyday", low=1, shown="")
     dry_run: bool = option(False, "check everything, print the plan and its cost, train nothing", "everyday")
     preview: int | None = option(
         None, "show the run's page, learning.html, at this port of this computer (8008 if none is given)", "everyday",
-        low=1, high=65535, metavar="PORT", bare=8008, unset="",
+        low=1, high=65535, metavar="PORT", bare=8008, shown="",
     )  # fmt: skip
     device: str = option(AUTO, "auto, cpu, cuda or mps", "run", metavar="NAME")
-    threads: int | None = option(None, "CPU threads", "run", low=1, unset="PyTorch's choice")
+    threads: int | None = option(None, "CPU threads", "run", low=1, shown="PyTorch's choice")
     manifest: Path | None = option(
-        None, "train on what this manifest.csv of `python -m gan doctor` keeps", "run", metavar="FILE", unset=""
+        None, "train on what this manifest.csv of `python -m gan doctor` keeps", "run", metavar="FILE", shown=""
     )
     resume: str = option(AUTO, "auto continues the run in --out", "run", choices=(AUTO, "never"))
     overwrite: bool = option(False, "let a run that begins anew replace a trained model in --out", "run")
@@ -145,16 +147,16 @@ class RunOptions:
     evaluate_every: int = option(10_000, "judge every N images and keep the best model; 0: keep the last", "run", low=0)
     half: bool = option(False, "store the model's weights in half precision", "run")
     note: str = option("", "what the pictures show and what they do not, for the model card", "run", metavar="TEXT")
-    push_to_hub: str = option("", "publish the model when training ends", "run", metavar="OWNER/NAME", unset="")
+    push_to_hub: str = option("", "publish the model when training ends", "run", metavar="OWNER/NAME", shown="")
     wandb: str | None = option(
         None, "log to this project of Weights & Biases, too: figures and pictures, never photos", "run",
-        metavar="PROJECT", bare="", unset="",
+        metavar="PROJECT", bare="", shown="",
     )  # fmt: skip
-    width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, unset="64")
-    critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, unset="the generator's")
+    width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, shown="64")
+    critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, shown="the generator's")
     critic_norm: str | None = option(
         None, "ln: per sample, bn: the paper's, which breaks the penalty; not for flagship and dcgan-64", "model",
-        choices=NORMS, unset="none",
+        choices=NORMS, shown="none",
     )  # fmt: skip
     unconditional: bool = option(False, "one class for all photos", "model")
 

@@ -232,7 +232,7 @@ def test_two_models_of_one_name_stay_apart(tmp_path, photos, network):
 
 
 def test_where_nothing_can_be_written_is_said_before_anything_is_drawn(tmp_path, photos, network, capsys, monkeypatch):
-    monkeypatch.setattr("gan.__main__._judge", None)
+    monkeypatch.setattr("gan.evaluation.cli._judge", None)
     (tmp_path / "file").write_text("")
     folder, to = model(tmp_path / "tiny"), ("--network", network, "--out", tmp_path / "file" / "out")
     for words in (("evaluate", folder, photos, *to), ("compare", folder, photos, *to)):

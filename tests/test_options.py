@@ -5,11 +5,11 @@ import argparse
 import pytest
 
 import app
-import train
 from gan import __main__ as commands
 from gan.errors import UserError
 from gan.options import TrainConfig
 from gan.presets import PRESETS, from_preset
+from gan.runs import cli, training
 
 
 def actions(parse, monkeypatch) -> list[argparse.Action]:
@@ -31,7 +31,11 @@ def actions(parse, monkeypatch) -> list[argparse.Action]:
     return found
 
 
-@pytest.mark.parametrize("parse", [train.parse, commands.parse, app.parse])
+def training_flags(words):
+    return cli.build_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("parse", [training_flags, commands.parse, app.parse])
 def test_an_option_of_several_values_may_be_given_several_times(parse, monkeypatch):
     found = actions(parse, monkeypatch)
     assert len(found) > 4
@@ -43,7 +47,9 @@ def test_an_option_of_several_values_may_be_given_several_times(parse, monkeypat
 def test_two_lists_are_one_and_stay_apart_from_those_of_another_call():
     assert commands.parse("doctor photos --classes a b --classes c".split()).classes == ["a", "b", "c"]
     assert commands.parse("evaluate model photos --classes a --classes b".split()).classes == ["a", "b"]
-    assert commands.parse("doctor photos".split()).classes == [] == train.parse(["photos"]).classes
+    assert commands.parse("doctor photos".split()).classes == []
+    assert cli.parse("photos --classes a b --classes c".split()).options.classes == ("a", "b", "c")
+    assert cli.parse(["photos"]).options.classes == ()
 
 
 SETTINGS = [
@@ -56,10 +62,10 @@ SETTINGS = [
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_the_help_says_the_default_of_every_preset(setting, preset, monkeypatch):
     option = f"--{setting.replace('_', '-')}"
-    said = next(action.help for action in actions(train.parse, monkeypatch) if option in action.option_strings)
+    said = next(action.help for action in actions(training_flags, monkeypatch) if option in action.option_strings)
     usual, *others = said[said.index("default ") :].removeprefix("default ").rstrip(")").split("; ")
     value = {name: own for name, _, own in (other.partition(": ") for other in others)}.get(preset, usual)
-    words = {"on": 1, "off": 0, "that of the generator": 0}
+    words = {"on": 1, "off": 0, "the generator's": 0}
     _, trained = from_preset(preset, ("a", "b"))
     wanted = getattr(trained, setting)
     assert value == wanted or float(words.get(value, value.replace(",", ""))) == wanted
@@ -82,7 +88,7 @@ def test_what_a_preset_cannot_honour_is_refused(preset, given, says):
         from_preset(preset, ("a", "b"), **given)
     flags = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value)) if word != "True"]
     with pytest.raises(UserError, match=says):
-        train._configure(train.parse(["photos", "--preset", preset, *flags]), ("a", "b"), "fp32")
+        training.configure(cli.parse(["photos", "--preset", preset, *flags]), ("a", "b"), "fp32")
 
 
 def test_what_is_said_and_is_so_anyway_is_honoured():

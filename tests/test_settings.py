@@ -12,6 +12,7 @@ from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import collection, settings
 from gan.sampling.sampler import Flower, StyleMix
+from gan.utils.names import file_stem
 
 CLASSES = ("dandelion", "marigold")
 GOOD = ("marigold", 7, 1.5, 4)
@@ -140,25 +141,25 @@ def test_flowers_of_a_grid_and_of_a_film_have_classes_of_their_own():
     [(("a/b", 1), "a_b-1"), (("..", "..\\x"), "x"), (("чорнобривці", 7, "t1.5"), "чорнобривці-7-t1.5"), (("\n", ""), "flower")],
 )
 def test_file_names_are_safe(parts, stem):
-    assert settings.file_stem(*parts) == stem
+    assert file_stem(*parts) == stem
 
 
 @pytest.mark.parametrize("letter", ["a", "ж", "花", "𠀀"])
 @pytest.mark.parametrize("length", [100, 104, 1000])
 def test_a_long_file_name_keeps_what_makes_it_another_one(letter, length):
     name = letter * length
-    stems = {settings.file_stem(name, seed, "t1.5") for seed in range(100)} | {settings.file_stem(name + letter, 7, "t1.5")}
+    stems = {file_stem(name, seed, "t1.5") for seed in range(100)} | {file_stem(name + letter, 7, "t1.5")}
     assert len(stems) == 101
     assert all(len(stem) <= 100 and len(f".{stem}.png.12345678.tmp".encode()) <= 255 for stem in stems)
     assert all(stem.startswith(letter) and f"-{seed}-t1.5-" in stem for seed in [7] for stem in stems if f"-{seed}-" in stem)
-    ends = [settings.file_stem(f"{name}-{seed}", "to", f"{name}-{seed + 1}") for seed in range(9)]
+    ends = [file_stem(f"{name}-{seed}", "to", f"{name}-{seed + 1}") for seed in range(9)]
     assert len(set(ends)) == 9, "of films, too"
 
 
 @pytest.mark.parametrize("name", ["CON", "nul", "Com1", "aux.photos"])
 def test_no_file_is_called_like_a_device_of_windows(name):
-    assert settings.file_stem(name) == f"{name}_"
-    assert settings.file_stem(name.partition(".")[0], 7) == f"{name.partition('.')[0]}-7"
+    assert file_stem(name) == f"{name}_"
+    assert file_stem(name.partition(".")[0], 7) == f"{name.partition('.')[0]}-7"
 
 
 CHANGED = [

@@ -21,6 +21,7 @@ import train
 from gan.hub import checkpoint
 from gan.hub.checkpoint import load_model
 from gan.presets import PRESETS, from_preset
+from gan.runs import cli, training
 from gan.utils.files import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -159,7 +160,7 @@ def test_ctrl_c_before_training_is_no_traceback(photos, tmp_path, capsys, monkey
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gan.data.image_folder.load_photos", interrupted)
+    monkeypatch.setattr("gan.runs.training_photos.load_photos", interrupted)
     assert train.main([str(photos), *TINY, "--out", str(tmp_path / "out")]) == 130
     assert "Traceback" not in capsys.readouterr().err
 
@@ -167,13 +168,17 @@ def test_ctrl_c_before_training_is_no_traceback(photos, tmp_path, capsys, monkey
 def test_argparse_errors_exit_2(capsys):
     for argv in (
         [],
-        ["photos", "--preset", "nothing"],
         ["photos", "--batch", "many"],
-        ["photos", "--images", "1", "--epochs", "1"],
+        ["photos", "--objective", "lsgan"],
     ):
         with pytest.raises(SystemExit) as error:
-            train.parse(argv)
+            cli.parse(argv)
         assert error.value.code == 2
+
+
+def test_one_length_is_enough(capsys):
+    assert train.main(["photos", "--images", "1", "--epochs", "1"]) == 2
+    assert capsys.readouterr().err == "error: --images and --epochs both say how long the training is; give one of them.\n"
 
 
 def test_bad_files_are_listed_and_the_rest_is_used(photos, tmp_path, capsys):
@@ -470,10 +475,10 @@ def test_interrupted_runs_go_on(number, code, photos, tmp_path):
 def test_without_flags_a_preset_is_trained_as_it_says(preset):
     """A flag's own default must not take the place of what the preset was given."""
     classes = ("a", "b")
-    _, given = train._configure(train.parse(["photos", "--preset", preset]), classes, "fp32")
+    _, given = training.configure(cli.parse(["photos", "--preset", preset]), classes, "fp32")
     _, wanted = from_preset(preset, classes, precision="fp32", holdout=given.holdout, seed=given.seed)
     assert given == wanted
-    _, turned = train._configure(
-        train.parse(["photos", "--preset", preset, "--rotate", "--no-flip-horizontal"]), classes, "fp32"
+    _, turned = training.configure(
+        cli.parse(["photos", "--preset", preset, "--rotate", "--no-flip-horizontal"]), classes, "fp32"
     )
     assert turned.rotate and not turned.flip_horizontal

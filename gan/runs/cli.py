@@ -65,7 +65,7 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
 def help_of(item: Field[Any]) -> str:
     """The help of an option with its choices and its default, that of each preset where they differ."""
     about = item.metadata
-    choices = f": {', '.join(about['choices'])}" if about["choices"] and in_training(item) and len(about["choices"]) > 2 else ""
+    choices = f": {', '.join(about['choices'])}" if about["choices"] and in_training(item) else ""
     default = default_of(item)
     return about["help"] + choices + (f" (default {default})" if default else "")
 
@@ -87,10 +87,10 @@ def in_training(item: Field[Any]) -> bool:
 
 
 def _said(item: Field[Any], value: Any) -> str:
+    if value == item.default and (item.metadata["shown"] or value in (None, "", ())):
+        return item.metadata["shown"]
     if isinstance(value, bool):
         return "on" if value else "off"
-    if not value and (item.metadata["unset"] or value is None or value in ("", ())):
-        return item.metadata["unset"]
     if isinstance(value, tuple):
         return " ".join(value)
     return f"{value:g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -17,6 +17,7 @@ from gan.sampling import settings
 from gan.sampling.sampler import Flower, Sampler
 from gan.utils import images
 from gan.utils.files import check_writable, write_atomic
+from gan.utils.names import file_stem
 
 AT_ONCE = 64  # flowers drawn before they are written: memory stays that of a few, however many are asked for
 MOST, MOST_IN_GRID = 1_000_000, 1024
@@ -29,13 +30,13 @@ def stem(flower: Flower, classes: Sequence[str]) -> str:
     name, more = classes[settings.main_class(flower)], settings.extras(flower)
     told = [name] if name in _alike(tuple(classes)) else []
     changed = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8] for text in (*told, more) if text]
-    return settings.file_stem(name, flower.seed, level, *changed)
+    return file_stem(name, flower.seed, level, *changed)
 
 
 @lru_cache
 def _alike(classes: tuple[str, ...]) -> frozenset[str]:
     """Those of `classes` that a file name alone does not tell from another one of them, on every system."""
-    names = {name: same_name(settings.file_stem(name)) for name in classes}
+    names = {name: same_name(file_stem(name)) for name in classes}
     counts = Counter(names.values())
     return frozenset(name for name, short in names.items() if counts[short] > 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +12,11 @@ from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling.sampler import Flower, StyleMix, grid_flowers
 from gan.utils import validation
-from gan.utils.files import RESERVED
 from gan.utils.names import composed
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24
 MAX_ADDRESS = 65_536  # characters of an address that are looked at, as many as the server takes in a request for one
-MOST_IN_NAME, MOST_BYTES_IN_NAME = 100, 200  # of a file's; systems stop at 255 bytes, with its ending and while it is written
 _Value = TypeVar("_Value")
 
 
@@ -323,23 +320,3 @@ def described(classes: Sequence[str], about: Any) -> Flower:
     label = check_label(classes, about.get("class"))
     flower = Flower(label, latents.check_seed(about.get("seed")), check_truncation(about.get("truncation")))
     return with_extras(flower.resolve(len(classes)), about.get("extras"), classes)
-
-
-def file_stem(*parts: object) -> str:
-    """The parts joined into a file name without an ending, safe on every system.
-
-    Where that is longer than MOST_IN_NAME characters or MOST_BYTES_IN_NAME bytes of UTF-8, the longest parts are cut and a
-    digest of the whole is the last one: other parts still give another name.
-    """
-    names = [re.sub(r"[^\w.+-]+", "_", str(part)) for part in parts]
-    text = "-".join(names)
-    if not _fits(text):
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        cuts = ("-".join([*(name[:most] for name in names), digest]) for most in range(MOST_IN_NAME, 0, -1))
-        text = next((cut for cut in cuts if _fits(cut)), digest)
-    text = text.strip("._-") or "flower"
-    return f"{text}_" if RESERVED.fullmatch(text.partition(".")[0]) else text
-
-
-def _fits(name: str) -> bool:
-    return len(name) <= MOST_IN_NAME and len(name.encode()) <= MOST_BYTES_IN_NAME

@@ -23,6 +23,7 @@ from gan.studio.host_photos import PhotoFolder
 from gan.studio.i18n import say
 from gan.utils import images
 from gan.utils.files import replace
+from gan.utils.names import file_stem
 
 
 class Studio:
@@ -94,11 +95,11 @@ class Studio:
         else:
             content = {"gif": images.gif, "mp4": images.mp4}[kind](frames)
         start, end = wanted.ends(self.classes)
-        return f"{settings.file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
+        return f"{file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
 
     def archive(self, wanted: settings.Generate) -> tuple[str, bytes]:
         """(file name, content) of a ZIP with every picture of the grid."""
-        stem = settings.file_stem("flowers", wanted.seed, f"{wanted.side}x{wanted.side}")
+        stem = file_stem("flowers", wanted.seed, f"{wanted.side}x{wanted.side}")
         return f"{stem}.zip", images.zipped((name, png) for _, name, png in self.pictures(wanted))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
 import time
 from pathlib import Path, PurePath
+from typing import Any
 
 from gan.errors import UserError
 
@@ -91,3 +93,8 @@ def check_writable(folder: Path, otherwise: str) -> None:
         raise UserError(f"{folder} cannot be a folder, because {existing} is a file; {otherwise}.")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"there is no permission to write to {existing}; {otherwise}.")
+
+
+def json_bytes(value: Any) -> bytes:
+    """`value` as a JSON file of ours: UTF-8, indented, no NaN."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

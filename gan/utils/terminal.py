@@ -7,7 +7,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -70,3 +71,26 @@ def line(text: str = "") -> str:
 def command(words: Sequence[str]) -> str:
     """A command as it can be pasted into the shell of this system."""
     return subprocess.list2cmdline(words) if WINDOWS else shlex.join(words)
+
+
+def complain(text: str) -> None:
+    """Say `text` in place of the progress that stands in its line."""
+    print((line() if sys.stderr.isatty() else "") + text, file=sys.stderr)
+
+
+def progress(name: str) -> Callable[[str, int, int], object]:
+    """A function of a stage, what is done and what there is: one line on a terminal; elsewhere a line for each stage."""
+    last = ["", 0.0]
+
+    def show(stage: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            if time.monotonic() - last[1] > 0.1 or done == total:
+                last[1] = time.monotonic()
+                print(line(f"{name}: {stage} {done:,}/{total:,}"), end="", file=sys.stderr, flush=True)
+                if done == total:
+                    print(line(), end="", file=sys.stderr)
+        elif stage != last[0]:
+            print(f"{name}: {stage}", file=sys.stderr, flush=True)
+        last[0] = stage
+
+    return show

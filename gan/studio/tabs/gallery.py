@@ -17,6 +17,7 @@ from gan.studio import contact_sheet
 from gan.studio.i18n import LANGUAGES, class_titles, say, t
 from gan.studio.session import cached
 from gan.studio.tabs.base import DRAW, FILM, HIDDEN, Tab, answering, asked, keeper, language
+from gan.utils.names import file_stem
 
 LEAST_COMPARED, MOST_COMPARED = 2, 4
 AT_ONCE = 4  # pictures of a sheet between two looks at whether it was cancelled
@@ -114,7 +115,7 @@ class GalleryTab(Tab):
                     pictures += list(self.studio.sampler.draw(flowers[len(pictures) : len(pictures) + AT_ONCE]))
                 names = class_titles(self.studio.classes, LANGUAGES[0])
                 drawn = contact_sheet.Sheet(flowers, pictures, self.studio.classes, names, self.studio.about())
-                name = f"{settings.file_stem('flowers', self.studio.name, len(flowers))}.{kind}"
+                name = f"{file_stem('flowers', self.studio.name, len(flowers))}.{kind}"
                 yield cached(name, KINDS[kind](drawn)), {"done": len(flowers), "of": len(flowers)}
 
         return steps

@@ -1,0 +1,61 @@
+"""One call from the name of a model and a folder of photos to its figures: `gan.evaluate`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gan.data.manifest import manifest_filter
+from gan.data.sources import photo_folder
+from gan.errors import UserError
+from gan.evaluation.evaluate import Evaluation, Settings, called, evaluate
+from gan.evaluation.features import FeatureNetwork, find_network
+from gan.evaluation.reference import load_reference
+from gan.hub import loader
+from gan.utils import terminal
+from gan.utils.device import pick_device
+
+
+def evaluate_model(
+    model: str | os.PathLike[str] | loader.Model,
+    photos: str | os.PathLike[str],
+    *,
+    n: int = 2000,
+    seed: int = 0,
+    truncation: float | None = None,
+    network: str | FeatureNetwork = "mobilenetv2",
+    device: str = "auto",
+    reference: Path | None = None,
+    classes: Sequence[str] = (),
+    resolution: int | None = None,
+    manifest: Path | None = None,
+    thorough: bool = True,
+    command: str = "",
+) -> Evaluation:
+    """Measure how good the flowers of `model` (path, bundled name, Hub name, or what `gan.load` returned) are.
+
+    `photos` are those it was trained on; `reference` is a folder of others, by default what the training held out. `n` flowers
+    are drawn from `seed` on, at `truncation` (None: the one with the best KID of eight). Side of the pictures: `resolution`,
+    by default the model's. `thorough=False` leaves out what `compare` does not show. The figures are in `.result`, a dictionary
+    of plain values; report.py makes pages of it. Raises UserError.
+    """
+    model = model if isinstance(model, loader.Model) else loader.load(os.fspath(model))
+    settings = Settings(n, seed, truncation, command).validate()
+    network = find_judging_network(network, device) if isinstance(network, str) else network
+    show = terminal.progress(called(model))
+    folder = photo_folder(os.fspath(photos), lambda done, total: show("preparing photos", done, total))
+    keep: Any = manifest_filter(manifest, folder) if manifest else None
+    read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731
+    config = model.generator.config
+    found = load_reference(folder, config, resolution or config.resolution, reference, list(classes), read, keep)
+    return evaluate(model, found, network, settings, thorough=thorough, progress=show)
+
+
+def find_judging_network(name: str, device: str = "auto") -> FeatureNetwork:
+    """The feature network called `name`. Raises UserError where it, or a package that judging needs, is not installed."""
+    if not (find_spec("torchmetrics") and find_spec("sklearn")):
+        raise UserError("judging needs torchmetrics and scikit-learn; run pip install -r requirements-dev.txt.")
+    return find_network(name, pick_device(device))
