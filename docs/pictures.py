@@ -1,7 +1,8 @@
 """Make the README's pictures from the bundled models: `python docs/pictures.py` (needs Chromium for the screenshots).
 
 All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the flagship's grid seeds 0–63 at its
-default. No photograph is in any of them: where the page wants photos it gets flowers that the flagship drew.
+default, and its strip seeds 0–15 of these. No photograph is in any of them: where the page wants photos it gets flowers that
+the flagship drew.
 """
 
 from __future__ import annotations
@@ -54,6 +55,13 @@ def flagship() -> None:
     generator = loader.load("flagship").generator
     pictures = Sampler(generator).draw(grid_flowers(None, 0, default_truncation(generator.config.scores), 64))
     (ROOT / "docs" / "flagship.png").write_bytes(images.png(images.grid(list(pictures), 8)))
+
+
+def strip() -> None:
+    """The README's first picture: the first sixteen of them, in two rows."""
+    generator = loader.load("flagship").generator
+    pictures = Sampler(generator).draw(grid_flowers(None, 0, default_truncation(generator.config.scores), 16))
+    Image.fromarray(images.grid(list(pictures), 8)).save(ROOT / "docs" / "strip.webp", quality=90, method=6)
 
 
 def screenshots() -> None:
@@ -148,6 +156,7 @@ def _wait(address: str) -> None:
 
 
 if __name__ == "__main__":
+    strip()
     for bundled in loader.bundled():
         flagship() if bundled == "flagship" else ladder(bundled)
     screenshots()
