@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled", "publish"]
 
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Bundled models: in the package where it was installed, beside it in the repository.
+CHECKPOINTS = _PACKAGE / "bundled" if (_PACKAGE / "bundled").is_dir() else _PACKAGE.parent / "checkpoints"
 DEFAULT = "flagship"
 
 _HUB = "https://huggingface.co/"  # an address on the Hub is as good as the name
@@ -65,12 +67,13 @@ class Model:
         return (self.folder or Path(self.name)).resolve().name if local else self.name
 
 
-def load(name: str, *, seconds: float | None = None) -> Model:
+def load(name: str | os.PathLike[str], *, seconds: float | None = None) -> Model:
     """Find and load the model called `name`.
 
     In this order: a local model folder or a `.pt` file of the authors (also by http(s) address), a bundled model,
     `owner/name[@revision]` on the Hub. A Hub model has `seconds` to arrive (hub_client.LOAD_SECONDS if None). Raises UserError.
     """
+    name = os.fspath(name)
     path = _local(name)
     if (path is not None and path.is_file()) or _AUTHORS.match(name):
         with local_copy(name) as (file, original):
