@@ -9,7 +9,7 @@ from torch.nn.functional import conv_transpose2d
 from gan.config import ModelConfig, parse_projected
 from gan.networks.backbones import find_backbone
 from gan.networks.base import Critic
-from gan.networks.layers import build, init_weights
+from gan.networks.layers import build, channels_last, init_weights
 from gan.networks.projected_critic import ProjectedCritic
 
 
@@ -34,17 +34,23 @@ class ConvCritic(Critic):
     @property
     def piecewise_linear(self) -> bool:
         """Whether it has nothing but convolutions and leaky ReLUs, which `gradient` relies on."""
-        return all(isinstance(part, (nn.Conv2d, nn.LeakyReLU)) for block in self.critic for part in block)
+        parts = [part for block in self.critic for part in (block if isinstance(block, nn.Sequential) else [block])]
+        return all(isinstance(part, (nn.Conv2d, nn.LeakyReLU)) for part in parts)
+
+    @property
+    def blocks(self) -> list[nn.Sequential]:
+        """The blocks of the network: a convolution with its norm and activation each."""
+        return [block for block in self.critic if isinstance(block, nn.Sequential)]
 
     def gradient(self, images: Tensor, code: Tensor) -> Tensor:
         """∂score/∂images, N×3×S×S in float32, of a critic that is `piecewise_linear`; differentiable by its weights alone.
 
-        The chain of transposed convolutions is written out. Autograd finds the same, and then goes back through the scores too,
-        with gradients that are all zero (a leaky ReLU bends nowhere but at 0): half as much arithmetic again.
+        The chain of transposed convolutions is written out. Autograd would find the same, and then go back through the scores
+        as well, where all gradients are 0, because a leaky ReLU is linear except at 0: half as much arithmetic again.
         """
         steps, x = [], with_planes(images, code)
         with torch.no_grad():
-            for conv, *activation in self.critic:
+            for conv, *activation in self.blocks:
                 before, x = x.shape, conv(x)
                 bends = torch.where(x > 0, 1.0, activation[0].negative_slope).to(x.dtype) if activation else None
                 x = x * bends if activation else x
@@ -76,4 +82,5 @@ def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.devi
         critic = ProjectedCritic(config, find_backbone(found.backbone, device), found.width)
     else:
         critic = ConvCritic(config, layers)
-    return critic.to(device, memory_format=torch.channels_last)
+    channels_last(critic, device)
+    return critic

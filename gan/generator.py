@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan.config import ModelConfig
 from gan.networks import latents
 from gan.networks.base import Generator
-from gan.networks.layers import build, folded, init_weights
+from gan.networks.layers import build, channels_last, folded, init_weights
 from gan.networks.style_generator import StyleGenerator
 
 
@@ -31,7 +31,7 @@ class ConvGenerator(Generator):
 
     def for_inference(self, dtype: torch.dtype) -> None:
         """Draw in `dtype` from now on: batch norms are folded into the convolutions before them."""
-        self.gen = folded(self.gen).to(dtype, memory_format=torch.channels_last)
+        self.gen = channels_last(folded(self.gen), dtype=dtype)
 
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
         """Seeds N and class codes N×K → noise N×z_dim, cut at `truncation` (latents.noise), and the codes.

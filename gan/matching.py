@@ -7,6 +7,8 @@ Matching Perceptual Features") also drives pictures that are alike apart.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -75,11 +77,11 @@ class Matching(nn.Module):
         ]
         return torch.stack(distances).mean()
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """What resuming needs: the photos are seen anew."""
         return {"recent": self.recent, "recent_labels": self.recent_labels}
 
-    def load_state(self, state: dict[str, object]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         device = self.photo_labels.device
         self.recent = [group.to(device) for group in state["recent"]]

@@ -209,7 +209,8 @@ def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:
     Every entry but the last says for how long: `64:100000` images, or `64:30%` of a run of `images`; the last one, `256`, is
     drawn until the end, and its number is `images`. Raises UserError where the schedule cannot be read or does not grow.
     """
-    result, reached = [], 0
+    result: list[tuple[int, int]] = []
+    reached = 0
     for number, text in enumerate(sides, 1):
         found = _SIDE.fullmatch(text)
         if not found or bool(found[2]) == (number == len(sides)):

@@ -23,7 +23,8 @@ from gan.generator import make_generator, one_hot
 from gan.matching import Matching
 from gan.networks import latents
 from gan.networks.base import Generator
-from gan.networks.projected_critic import CALIBRATION_PHOTOS, SavedCritic
+from gan.networks.layers import channels_last
+from gan.networks.projected_critic import CALIBRATION_PHOTOS, ProjectedCritic, SavedCritic
 from gan.networks.sync_batch_norm import share_batch_norms
 from gan.options import TrainConfig, parse_sides
 from gan.utils.distributed import ALONE, ProcessGroup
@@ -74,8 +75,11 @@ class Trainer:
         self.schedule = parse_sides(train.sides, train.images)  # as planned at the beginning, however long the run goes on
         if self.schedule:
             generator.begin_coarse(self.schedule[0][0])
-        self.generator = generator.to(device, memory_format=torch.channels_last)
-        self.matching = Matching(self.critic, processes) if train.matching_weight else None
+        channels_last(generator, device)
+        self.generator = generator
+        self.matching: Matching | None = None
+        if train.matching_weight and isinstance(self.critic, ProjectedCritic):
+            self.matching = Matching(self.critic, processes)
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
         betas = (train.beta1, train.beta2)
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)

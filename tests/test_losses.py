@@ -267,6 +267,17 @@ def test_the_spectrum_shows_a_grid_and_its_distance_sees_what_is_missing():
     assert near < 0.1 < losses.spectral_distance(torch.nn.functional.avg_pool2d(photos, 3, 1, 1), usual), "blur"
 
 
+def test_bright_corners_are_not_seen():
+    """They have a flat spectrum, by which a generator made up for the detail it lacked."""
+    torch.manual_seed(0)
+    pictures = torch.nn.functional.avg_pool2d(torch.randn(8, 3, 34, 34), 3, 1)
+    lit = pictures - pictures.mean((1, 2, 3), keepdim=True)
+    plain = losses.log_spectrum(lit).mean(0)
+    lit[:, :, [0, 0, -1, -1], [0, -1, 0, -1]] += 3
+    change = (losses.log_spectrum(lit).mean(0) - plain).abs().flatten()[1:]  # less the brightness
+    assert change.max() < 0.1
+
+
 def test_the_spectrum_of_a_picture_smaller_than_the_widest_grid_is_compared_too():
     torch.manual_seed(0)
     usual = losses.log_spectrum(torch.randn(64, 3, 4, 4)).mean(0)
@@ -293,7 +304,7 @@ def test_the_chance_of_a_batch_is_what_the_docstring_says():
     torch.manual_seed(0)
     usual = losses.log_spectrum(torch.randn(4096, 3, 32, 32)).mean(0)
     found = torch.stack([losses.spectral_distance(torch.randn(8, 3, 32, 32), usual) for _ in range(20)]).mean()
-    assert found.item() == pytest.approx(2 * 1.6 / 8, rel=0.1)
+    assert found.item() == pytest.approx(2 * 1.8 / 8, rel=0.1)
 
 
 def test_pictures_climb_towards_the_spectrum_of_photos():

@@ -24,7 +24,15 @@ _WRITES = ("fsync", "replace")  # the steps of an atomic write
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
-    ["train", "gan.runs.run", "gan.data.image_folder", "gan.utils.lock", "torch._dynamo", "torch.utils.tensorboard", "tqdm"]
+    [
+        "train",
+        "gan.runs.training",
+        "gan.data.image_folder",
+        "gan.utils.lock",
+        "torch._dynamo",
+        "torch.utils.tensorboard",
+        "tqdm",
+    ]
 )
 
 

@@ -150,8 +150,9 @@ def _decode(image: Image.Image, out: np.ndarray) -> str:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_SUBFILE, 0) & 1 or tags.get(_OLD_SUBFILE) == 2:
         return "only the thumbnail of a camera's raw file can be read; save it as JPEG or PNG"
-    deep = ";16" in str(image.tile)  # 16 bits a channel, of which Pillow takes 8
-    if max(tags.get(_BITS, (8,))) > 8 and tags.get(_PLANAR) == 2 and image.tile[0][0] == "raw":  # Pillow makes noise of it
+    tile = getattr(image, "tile", [])
+    deep = ";16" in str(tile)  # 16 bits a channel, of which Pillow takes 8
+    if max(tags.get(_BITS, (8,))) > 8 and tags.get(_PLANAR) == 2 and tile[0][0] == "raw":  # Pillow makes noise of it
         return f"16 bits in planes are not read; {_SAVE}"
     out[:] = np.asarray(_square(image, out.shape[-1], tags, deep)).transpose(2, 0, 1)
     return ""

@@ -144,7 +144,9 @@ def examine(
     unreadable = [item for item in skipped if item.path != GROUPS]  # which is not meant to be a picture
     files = [(label, path) for label, paths in found.items() for path in paths]
     steps = {label: _step(len(paths), len(found)) for label, paths in found.items()}
-    done, place, photos, parts, thumbnails = 0, Counter(), [], [], {label: [] for label in found}
+    done, photos, parts = 0, [], []
+    place: Counter[str] = Counter()
+    thumbnails: dict[str, list[np.ndarray]] = {label: [] for label in found}
     for batch, pixels, reasons in _decoded(files, OVERSAMPLE * resolution):
         good = [number for number, reason in enumerate(reasons) if not reason]
         unreadable += [Skipped(relative(batch[n][1], folder), reason) for n, reason in enumerate(reasons) if reason]

@@ -109,7 +109,8 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
             return path if again else fetch(file, again=True)
         return path
 
-    paths, written, done, folders = [fetch(file) for file in dataset.files], 0, 0, {}
+    paths, written, done = [fetch(file) for file in dataset.files], 0, 0
+    folders: dict[str, str] = {}
     try:
         tables = [pq.ParquetFile(path, pre_buffer=False) for path in paths]
         rows = sum(table.metadata.num_rows for table in tables)

@@ -128,7 +128,7 @@ def load_photos(
             sides[number] = side_of(files[number][1])
         return reason
 
-    kept = []
+    kept: list[tuple[int, Path, int]] = []
     Image.init()  # here, not by several threads at once
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
     try:
@@ -313,5 +313,5 @@ def _digest(images: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]
     """SHA-256 of the prepared contents. Another release of Pillow may round a pixel differently and so change it."""
     digest = hashlib.sha256(json.dumps([list(images.shape), list(classes)]).encode())
     digest.update(labels.numpy().tobytes())
-    digest.update(images.numpy())
+    digest.update(images.numpy().data)
     return digest.hexdigest()

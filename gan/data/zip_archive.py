@@ -88,7 +88,7 @@ class _Reader(io.BufferedIOBase):
 
     def __init__(self, file: io.BufferedReader) -> None:
         self.file = file
-        self.seek, self.tell = file.seek, file.tell
+        self.seek, self.tell = file.seek, file.tell  # type: ignore[method-assign]  # the file's own, without a detour
 
     def seekable(self) -> bool:
         return True

@@ -47,7 +47,7 @@ def code_page(found: Iterable[bytes]) -> str | None:
     odd = sorted({part for name in found for part in re.split(rb"[/\\]", name) if not part.isascii()})
     if all(_decoded(name, "utf-8") is not None for name in odd):
         return "utf-8"
-    read = {}  # what can be read → the first page in which it can
+    read: dict[str, str] = {}  # what can be read → the first page in which it can
     for page in (*_CYRILLIC, *_LATIN):
         texts = [_decoded(name, page) for name in odd]
         text = "\n".join(text for text in texts if text is not None)

@@ -269,10 +269,10 @@ def _wrong(path: Path) -> str:
         return "" if seal == _SEAL + digest.hexdigest().encode() else "its checksum is wrong"
     try:  # from before there was a seal
         with zipfile.ZipFile(path) as archive:
-            part = archive.testzip()
+            bad = archive.testzip()
     except Exception as error:  # zipfile raises nearly everything on damaged files
         return first_line(error)
-    return f"the checksum of '{part}' is wrong" if part else ""
+    return f"the checksum of '{bad}' is wrong" if bad else ""
 
 
 def _some(keys: list[str]) -> str:

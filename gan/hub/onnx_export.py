@@ -29,6 +29,7 @@ from gan.errors import UserError
 from gan.generator import Generator
 from gan.hub.loader import Model
 from gan.networks import latents
+from gan.networks.style_generator import StyleGenerator
 from gan.utils.images import SOFTWARE, to_uint8
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def onnx_file(model: Model) -> tuple[bytes, int]:
             network, tuple(inputs.values()), dynamo=True, input_names=list(inputs), output_names=["pictures"],
             dynamic_shapes=(first, tuple(others)) if others else (first,), verbose=False,
         )  # fmt: skip
+    assert program is not None  # with dynamo there always is one
     content = _described(program.model_proto, model, list(inputs)).SerializeToString(deterministic=True)
     return content, _checked(content, model, inputs)
 
@@ -75,7 +77,7 @@ class _Drawing(nn.Module):
         generator, config = self.generator, self.generator.config
         code = others[0] if config.code_dim else noise[:, :0]
         own, of_class = noise, code
-        if config.styled:
+        if isinstance(generator, StyleGenerator):
             of_class = code @ generator.mean_style if config.code_dim else generator.mean_style
             own = others[-1] * (generator.style(noise, code) - of_class)
         pixels = ((generator.decode(own, of_class) + 1) * 127.5).round().clamp(0, 255)
@@ -151,7 +153,7 @@ def _reference(generator: Generator, inputs: dict[str, Tensor]) -> np.ndarray:
     """The pictures of the generator as it was loaded."""
     noise = inputs["noise"]
     code = inputs.get("classes", noise[:, :0])
-    if not generator.config.styled:
+    if not isinstance(generator, StyleGenerator):
         return to_uint8(generator(noise, code))
     mean = code @ generator.mean_style if generator.config.code_dim else generator.mean_style
     return to_uint8(generator.decode(inputs["psi"] * (generator.style(noise, code) - mean), mean))

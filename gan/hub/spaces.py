@@ -55,7 +55,7 @@ def app_files() -> dict[str, bytes]:
             f"a Space is filled with what git has of the app, which it has not got here ({said}); clone it with git."
         )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        return {item.name: archive.extractfile(item).read() for item in archive if item.isfile()}
+        return {item.name: file.read() for item in archive if item.isfile() and (file := archive.extractfile(item))}
 
 
 def front_page(readme: str, repo: str, config: ModelConfig) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from gan.errors import UserError
+from gan.networks.layers import channels_last
 from gan.utils.safe_load import load_pickle
 
 
@@ -82,7 +83,7 @@ class Backbone(nn.Module):
         self.register_buffer("scale", (0.5 / std).view(1, 3, 1, 1))
         self.register_buffer("shift", ((0.5 - mean) / std).view(1, 3, 1, 1))
         self.requires_grad_(False).eval()
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """The last map of each stride (4, 8, 16, 32), finest first; gradients flow through to `images`."""

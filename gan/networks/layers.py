@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan.config import Layer, parse_layer
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def build(layers: tuple[str, ...], in_channels: int) -> nn.Sequential:
@@ -53,7 +56,7 @@ def folded(network: nn.Sequential) -> nn.Sequential:
 def _folded(block: nn.Sequential) -> nn.Sequential:
     conv, *rest = block
     if rest and isinstance(rest[0], nn.BatchNorm2d):
-        conv = fuse_conv_bn_eval(conv, rest.pop(0), isinstance(conv, nn.ConvTranspose2d))
+        conv = fuse_conv_bn_eval(conv, rest.pop(0), isinstance(conv, nn.ConvTranspose2d))  # type: ignore[type-var, arg-type]
     return nn.Sequential(conv, *(_QuickReLU() if isinstance(part, nn.ReLU) else part for part in rest))
 
 
@@ -75,10 +78,16 @@ def init_weights(network: nn.Module, std: float = 0.02) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(module.weight, 0.0, std)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, std)
             nn.init.zeros_(module.bias)
+
+
+def channels_last(network: Network, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Network:
+    """`network` itself with its weights in the layout in which convolutions are fastest, on `device` and in `dtype`."""
+    return network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
 
 def parameters(network: nn.Module) -> int:

@@ -6,6 +6,7 @@ from a few hundred photos.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -41,6 +42,7 @@ class ProjectedCritic(Critic):
     """
 
     needs_calibration = True
+    heads: Sequence[Head]
 
     def __init__(self, config: ModelConfig, backbone: Backbone, width: int) -> None:
         """`width` channels in the heads; `backbone` as `backbones.find_backbone` gives it, on the device of the training."""
@@ -52,7 +54,9 @@ class ProjectedCritic(Critic):
             self.register_buffer(f"mix{number}", torch.empty(mixed, channels, 1, 1))
             if number:
                 self.register_buffer(f"down{number}", torch.empty(WIDTHS[number - 1], mixed, 1, 1))
-        self.heads = nn.ModuleList(Head(mixed, width, config.code_dim) for mixed in WIDTHS)
+        self.heads = nn.ModuleList(  # type: ignore[assignment]
+            Head(mixed, width, config.code_dim) for mixed in WIDTHS
+        )
 
     def init_weights(self) -> None:
         """Draw the mixing and the heads anew from torch's global generator."""
@@ -80,7 +84,8 @@ class ProjectedCritic(Critic):
     def features(self, images: Tensor) -> Tensor:
         """Pictures N×3×S×S → what the heads see of them, float32 N×D: the mixed maps, each about a unit long."""
         with torch.autocast(images.device.type, enabled=False):
-            maps, mixed = self.maps(images), []
+            maps = self.maps(images)
+            mixed: list[Tensor] = []
             for number in reversed(range(len(maps))):
                 x = conv2d(maps[number], getattr(self, f"mix{number}"))
                 if mixed:
@@ -112,12 +117,13 @@ class Head(nn.Module):
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator; the last ones small, so that the penalty starts low."""
-        for conv in self.convs:
+        for conv in (part for part in self.convs if isinstance(part, nn.Conv2d) and part.bias is not None):
             nn.init.kaiming_normal_(conv.weight, SLOPE)
             nn.init.zeros_(conv.bias)
         for last in filter(None, (self.out, self.embed)):
             nn.init.normal_(last.weight, 0, 0.1 / math.sqrt(self.out.in_features))
-        nn.init.zeros_(self.out.bias)
+        if self.out.bias is not None:
+            nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         """A map N×C×H×W and class codes N×K → scores N in float32."""

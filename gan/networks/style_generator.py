@@ -30,6 +30,9 @@ class StyleGenerator(Generator):
     be drawn from the styles of two flowers (section 3.1 of Karras et al. 2019, "style mixing").
     """
 
+    mean_style: Tensor
+    scales: Sequence[Scale]
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -41,10 +44,11 @@ class StyleGenerator(Generator):
         self.mapping = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         style = widths[-1]
         self.start = nn.Linear(style, scales[0].channels * 16)
-        self.scales = nn.ModuleList(
+        built = [
             Scale(before.channels, scale.channels, style, scale.smooth)
             for before, scale in zip([scales[0], *scales], scales, strict=False)
-        )
+        ]
+        self.scales = nn.ModuleList(built)  # type: ignore[assignment]  # torch's types make Modules of its items
         # The mean style of each class, which truncation draws towards; `calibrate` keeps it.
         self.register_buffer("mean_style", torch.zeros(max(1, config.code_dim), style))
 
@@ -97,9 +101,10 @@ class StyleGenerator(Generator):
             styles = styles[:, None].expand(-1, len(self.scales), -1)
         channels = self.start.out_features // 16
         x = self.start(styles[:, 0]).view(-1, channels, 4, 4).contiguous(memory_format=torch.channels_last)
-        picture = None
+        picture: Tensor | None = None
         for number, scale in enumerate(self.scales[:count]):
             x, picture = scale(x, picture, styles[:, number], number > 0)
+        assert picture is not None  # there is one scale at least
         return picture
 
     def for_inference(self, dtype: torch.dtype) -> None:

@@ -107,9 +107,7 @@ def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
     return [(median(images for images, _ in part), median(value for _, value in part)) for part in parts]
 
 
-def observe(
-    trainer: Trainer, judge: Validator | None, folder: Path, name: str, seconds: float, settings: Mapping[str, str]
-) -> Learning:
+def observe(trainer: Trainer, judge: object, folder: Path, name: str, seconds: float, settings: Mapping[str, str]) -> Learning:
     """What there is to show of a training now, from its run folder and its networks. Draws a few dozen flowers.
 
     Changes neither the trainer nor any global state. Raises OSError.
@@ -117,7 +115,7 @@ def observe(
     side, classes = trainer.model.resolution, len(trainer.model.classes)
     seeds, labels = range(ACROSS), torch.arange(ACROSS) % classes
     rows = {level: to_uint8(trainer.draw(seeds, labels, level)) for level in TRUNCATIONS}
-    network = getattr(judge, "network", None)  # a run may have any judge
+    known = judge if isinstance(judge, Validator) else None  # a run may have any judge
     return Learning(
         name=name,
         images=trainer.images_seen,
@@ -128,10 +126,10 @@ def observe(
         rows=history.read(folder),
         moments=moments(folder / "grids", side),
         truncations=[(cut(level), flowers) for level, flowers in rows.items()],
-        pairs=_pairs(trainer.photos, judge, rows[DEFAULT_TRUNCATION]) if network else (),
+        pairs=_pairs(trainer.photos, known, rows[DEFAULT_TRUNCATION]) if known else (),
         reals=_picture(folder / "reals.png"),
-        kid_name=network.kid_name if network else "KID",
-        kid_to=judged_by(judge.held_out) if network else "the photos",
+        kid_name=known.network.kid_name if known else "KID",
+        kid_to=judged_by(known.held_out) if known else "the photos",
     )
 
 

@@ -22,7 +22,8 @@ def print_estimate(run: Run) -> None:
         run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.processes
     )
     images = train.batch * train.critic_steps
-    begun, total, each, seconds = run.folder if run.saved else None, 0, [], 0.0
+    begun, total, seconds = run.folder if run.saved else None, 0, 0.0
+    each: list[str] = []
     for first, end in run.trainer.phases():
         trainer.schedule, trainer.images_seen = run.trainer.schedule, first
         steps, step = count_steps(end - first, images), _step_seconds(trainer, begun)

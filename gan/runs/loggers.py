@@ -186,7 +186,8 @@ class WeightsAndBiases:
             self._attempt(self._run.finish)
         self._run = None
         with suppress(Exception):  # it has been said; at the end of the process it would be a traceback
-            self._teardown()
+            if self._teardown:
+                self._teardown()
 
     def _attempt(self, act: Callable[[], object]) -> None:
         try:

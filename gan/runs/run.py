@@ -1,15 +1,4 @@
-"""A run folder: a model folder that also holds what its training needs and shows.
-
-config.json  model.safetensors  README.md  samples.png     the model, to share
-critic.safetensors                                         the critic of the same moment, for who trains on
-snapshot.pt  snapshot-before.pt                            what resuming needs, and the one before it
-reals.png                                                  photos as the critic sees them
-grids/000012800.png                                        the same noise and classes through training (fig. 19), 60 at most
-growth/000012800.webp                                      a few of these, small, for the model folder (sample_history.py)
-logs/  wandb/  wandb-id                                    what it is logged to beside (loggers.py)
-progress.jsonl  learning.html                              what was measured, and the page that shows it (dashboard.py)
-.lock  .trainer                                            who trains here now (lock.py)
-"""
+"""A training from its start to its end: what is saved when, who judges, and what happens when a loss is no number."""
 
 from __future__ import annotations
 
@@ -17,38 +6,26 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from gan.config import ModelConfig
 from gan.data.image_folder import Photos
 from gan.errors import UserError
 from gan.generator import Generator
 from gan.hub import checkpoint, sample_history
-from gan.hub.model_card import model_card
-from gan.networks.layers import parameters
 from gan.networks.projected_critic import SavedCritic
 from gan.options import TrainConfig
-from gan.runs import dashboard, loggers
 from gan.runs.batch_size import step
-from gan.runs.history import History
-from gan.runs.loggers import Loggers
+from gan.runs.loggers import quiet_threads
+from gan.runs.run_folder import RunFolder
 from gan.runs.transfer import begin_critic_as, begin_trainer_as
 from gan.trainer import StepStats, Trainer
-from gan.utils.device import describe
 from gan.utils.distributed import ALONE, PeerLost, ProcessGroup
-from gan.utils.files import sweep, write_atomic
-from gan.utils.images import grid, png, to_uint8
-from gan.utils.sharded_random import ShardedRandom
 
-GRID_SIDE = 8
 SNAPSHOT_SECONDS = 300  # a snapshot at least this often, however slow the steps are
-LOG_STEPS = 10
 ROLLBACKS = 3  # a run that diverges more often is set up wrongly
 
 
@@ -84,19 +61,11 @@ class Run:
         self.processes, self.wandb = processes, wandb
         self.trainer = Trainer(model, train, photos, device, processes)
         self.seconds = 0.0
-        self.best: dict[
-            str, Any
-        ] = {}  # kid, images (and held_out: validator.py) of the model in the folder, once it was judged
+        self.best: dict[str, Any] = {}  # kid, images (and held_out) of the model in the folder, once it was judged
         self.begun_from: dict[str, Any] = {}  # name, images and hours of the model it began as
         self.rollbacks: list[dict[str, Any]] = []  # each time it diverged: after which images, back to which, at which rate
         self.saved: int | None = None  # images of the last snapshot
-        self.boards: Loggers | None = None
-        self.journal: History | None = None
-        self._slope = 0.0  # the critic's, at the last step that measured it
-        self._show_from = 0.0  # images from which on the next grid is shown on the boards
-        side = GRID_SIDE
-        self.seeds = range(side * side)
-        self.labels = torch.arange(side * side) % len(model.classes)
+        self._files: RunFolder | None = None  # once the training has begun, in the process that writes
 
     # ---------------------------------------------------------------------------------------------------- start and end
 
@@ -120,8 +89,9 @@ class Run:
         self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
         # Without a judge nothing is better than the last moment.
         self.best = dict(state.get("best", {})) if self.judge else {}
-        if self.best and hasattr(self.judge, "go_on"):  # one figure cannot be compared with another of other photos
-            self.judge.go_on(bool(self.best.get("held_out")))
+        go_on = getattr(self.judge, "go_on", None)
+        if self.best and go_on:  # one figure cannot be compared with another of other photos
+            go_on(bool(self.best.get("held_out")))
         self.rollbacks, self.saved = list(state.get("rollbacks", [])), self.trainer.images_seen
 
     def init_from(self, name: str, other: Generator, critic: SavedCritic | None = None) -> int:
@@ -149,7 +119,7 @@ class Run:
         Raises Diverged when that happens more than ROLLBACKS times, UserError when nothing more can be written, or when
         another process of the same training has ended.
         """
-        with loggers.quiet_threads():
+        with quiet_threads():
             try:
                 return self._train(every, show, stopped, judge_every if self.judge else 0)
             except OSError as error:
@@ -157,9 +127,9 @@ class Run:
             except PeerLost as error:
                 raise UserError(self._sentence(str(error), "see what it said")) from None
             finally:
-                if self.boards:
+                if self._files:
                     with suppress(OSError):  # it has been said
-                        self.boards.close()
+                        self._files.close()
 
     def _train(
         self, every: int, show: Callable[[int, StepStats], None], stopped: Callable[[], bool], judge_every: int
@@ -184,7 +154,7 @@ class Run:
                 continue
             show(self.trainer.images_seen, stats)
             if self.processes.first:
-                self._log(stats)
+                self.files.log(stats, self.seconds)
                 if saving:
                     self._save(with_grid=due, judged=asked)
             saved = time.monotonic() if saving else saved
@@ -199,36 +169,23 @@ class Run:
         if not self.processes.first:
             self.trainer.load_state(state)
 
+    @property
+    def files(self) -> RunFolder:
+        """The folder of the run, once the training has begun, in the process that writes."""
+        assert self._files is not None
+        return self._files
+
     def _open(self) -> None:
         """Make the folder ready for what the run will write."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        sweep(self.folder)
-        fresh = not self.trainer.images_seen
-        if fresh:
-            self._clear()
-        self.journal = History(self.folder, self.trainer.images_seen)
-        self.boards = Loggers(self.folder, self.trainer.images_seen, self.wandb, self._settings(), self.say)
-        if fresh:
-            self._save_reals()
-            self._save_grid(self._fixed_sheet())
+        self._files = RunFolder(self.folder, self.trainer, self.wandb, self.say)
+        if not self.trainer.images_seen:
+            self._files.save_reals()
+            self._files.save_grid(self._files.draw_sheet())
             self._save_snapshot()  # a disk that is too small is found out now, and there is something to go back to
 
     def _passed(self, interval: int, seen: int) -> bool:
         """Whether the last step went past a multiple of `interval` images (0: never)."""
         return interval > 0 and self.trainer.images_seen // interval != seen // interval
-
-    def _clear(self) -> None:
-        """Remove what an earlier run left in the folder, or the next start would go on with it."""
-        for old in (
-            self.folder / checkpoint.BEFORE,
-            self.folder / checkpoint.SNAPSHOT,
-            self.folder / dashboard.FILE,
-            self.folder / loggers.WANDB_ID,
-            *(self.folder / "grids").glob("*.png"),
-            *(self.folder / sample_history.FOLDER).glob("*.webp"),
-            *(self.folder / loggers.LOGS).glob("events.out.tfevents.*"),
-        ):
-            old.unlink(missing_ok=True)
 
     def _roll_back(self) -> None:
         """Go back to the last good snapshot with half the learning rate, and say so. Raises Diverged after ROLLBACKS times."""
@@ -247,8 +204,7 @@ class Run:
             f"{what}: back to the snapshot at {back:,} images, with half the learning rate, {rates} "
             f"({len(self.rollbacks)} of at most {ROLLBACKS} times)"
         )
-        self.boards.rewind(back)
-        self.journal = History(self.folder, back)
+        self.files.rewind()
 
     def _last_good(self, what: str) -> dict[str, Any]:
         """The last good snapshot, to go on from. Raises Diverged when that has been done ROLLBACKS times."""
@@ -271,101 +227,29 @@ class Run:
     # ------------------------------------------------------------------------------------------------- what is written
 
     def _save(self, *, with_grid: bool, judged: bool) -> None:
-        """Grid for fig. 19, model and snapshot, in this order: what is resumed has been shown."""
-        sheet = self._fixed_sheet()
+        """Grid, model and snapshot, in this order: what is resumed has been shown."""
+        sheet = self.files.draw_sheet()
         if with_grid:
-            self._save_grid(sheet)
+            self.files.save_grid(sheet)
         if self._is_best() if judged else not self.best:
-            self._save_model(sheet)
+            rollbacks = {"rollbacks": self.rollbacks} if self.rollbacks else {}
+            about = {"begun_from": self.begun_from, "chosen_by": self.best, **rollbacks, **self.about}
+            self.files.save_model(sheet, about, self.seconds, half=self.half)
         self._save_snapshot()
-        self._save_page()
-
-    def _settings(self) -> dict[str, Any]:
-        """The model and how it is trained, as the page and the boards show it."""
-        config = {**self.trainer.model.to_json(), **self.trainer.config.to_json()}
-        return {name: value for name, value in config.items() if name not in ("trained", "scores")}
-
-    def _save_page(self) -> None:
-        """The page that shows the training as it goes."""
-        config = {**self._settings(), "hardware": describe(self.trainer.device, self.processes.size)}
-        settings = {name.replace("_", " "): str(value) for name, value in config.items()}
-        found = dashboard.observe(self.trainer, self.judge, self.folder, self.folder.resolve().name, self.seconds, settings)
-        write_atomic(self.folder / dashboard.FILE, dashboard.page(found).encode())
+        self.files.save_page(self.judge, self.seconds)
 
     def _save_snapshot(self, *, keep: bool = True) -> None:
-        state = {
-            **self.trainer.state(),
-            "seconds": self.seconds,
-            "begun_from": self.begun_from,
-            "best": self.best,
-            "rollbacks": self.rollbacks,
-        }
-        checkpoint.save_snapshot(self.folder, state, keep=keep)
+        progress = {"seconds": self.seconds, "begun_from": self.begun_from, "best": self.best, "rollbacks": self.rollbacks}
+        self.files.save_snapshot(progress, keep=keep)
         self.saved = self.trainer.images_seen
 
     def _is_best(self) -> bool:
         """Ask the judge; whether the model of this moment is the best one so far."""
+        assert self.judge is not None
         kid = self.judge(self.trainer)
-        self.journal.add(self.trainer.images_seen, kid=kid)
-        self.boards.add_scalars({"KID": kid}, self.trainer.images_seen)
+        self.files.log_kid(kid)
         better = kid < self.best.get("kid", math.inf)
         if better:
             by = {"held_out": self.judge.held_out} if hasattr(self.judge, "held_out") else {}
             self.best = {"kid": kid, "images": self.trainer.images_seen, **by}
         return better
-
-    def _save_model(self, sheet: np.ndarray) -> None:
-        trainer, config = self.trainer, self.trainer.config
-        trained = {
-            **{name: value for name, value in config.to_json().items() if name != "images"},
-            "images": trainer.images_seen,
-            "sides": trainer.sides_trained(),
-            "steps": trainer.generator_steps,
-            "hours": round(self.seconds / 3600, 3),
-            "hardware": describe(trainer.device, self.processes.size),
-            "photos": trainer.photos.counts(),
-            "photos_digest": trainer.photos.digest,
-            "begun_from": self.begun_from,
-            "chosen_by": self.best,
-            **({"rollbacks": self.rollbacks} if self.rollbacks else {}),
-            "stored": "half precision" if self.half else "single precision",
-            **self.about,
-        }
-        described = replace(trainer.model, trained=trained)
-        checkpoint.save_model(self.folder, trainer.averaged(), described, half=self.half)
-        checkpoint.save_critic(self.folder, trainer.saved_critic())
-        write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
-        write_atomic(self.folder / checkpoint.SAMPLES, png(sheet))
-
-    def _save_reals(self) -> None:
-        """A grid of photos exactly as the critic gets them: augmented, at the training resolution."""
-        pictures, _ = self.trainer.real_batch(0, len(self.seeds), ShardedRandom(self.trainer.config.seed))
-        sheet = _sheet(pictures)
-        write_atomic(self.folder / "reals.png", png(sheet))
-        self.boards.add_image("reals", sheet, self.trainer.images_seen, photos=True)
-
-    def _save_grid(self, sheet: np.ndarray) -> None:
-        path = self.folder / "grids" / f"{self.trainer.images_seen:09d}.png"
-        write_atomic(path, png(sheet))
-        sample_history.thin(self.folder)
-        # TensorBoard's files only grow: no more pictures there than grids here.
-        if self.trainer.images_seen >= self._show_from:
-            self.boards.add_image("fixed noise", sheet, self.trainer.images_seen)
-            self._show_from = self.trainer.images_seen + self.trainer.config.images / sample_history.MOST_GRIDS
-
-    def _fixed_sheet(self) -> np.ndarray:
-        return _sheet(self.trainer.draw(self.seeds, self.labels))
-
-    def _log(self, stats: StepStats) -> None:
-        self._slope = stats.gradient_norm or self._slope
-        if self.trainer.steps % LOG_STEPS:
-            return
-        measured = {**vars(stats), "gradient_norm": self._slope, **self.trainer.gradients()}
-        kept = {name: value for name, value in measured.items() if not name.endswith("_score")}
-        self.journal.add(self.trainer.images_seen, seconds=self.seconds, **kept)
-        speed = self.trainer.images_seen / max(self.seconds, 1e-9)
-        self.boards.add_scalars({**measured, "images per second": speed}, self.trainer.images_seen)
-
-
-def _sheet(pictures: Tensor) -> np.ndarray:
-    return grid(list(to_uint8(pictures)), GRID_SIDE)

@@ -1,4 +1,4 @@
-"""Beginning with what another run has learnt: the same network for other classes, a smaller one that grows, its critic."""
+"""Begin a training with the weights of another model: for other classes, as a smaller one that grows, with its critic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from gan.generator import Generator, make_generator, one_hot
+from gan.config import ModelConfig
+from gan.generator import ConvGenerator, Generator, make_generator, one_hot
 from gan.networks.projected_critic import ProjectedCritic, SavedCritic
 from gan.networks.style_generator import StyleGenerator, normalize
 from gan.trainer import Trainer
@@ -17,10 +18,10 @@ CALIBRATION = 64  # pictures that set the batch norms of the new blocks
 
 
 def begin_trainer_as(trainer: Trainer, other: Generator) -> int:
-    """Begin the training with the weights of `other` as far as they fit (begin_as); returns how many of its convolutions do.
+    """Begin the training with the weights of `other` as far as they fit; returns how many of its convolutions fit (init_from).
 
-    Sides below the one they reach to are left out of the schedule: training them would change the coarse scales under finer
-    ones that are as good already.
+    The schedule then leaves out the sides that those weights already draw: training them again would change the coarse scales
+    under the finer ones.
     """
     layers = init_from(trainer.generator, other)
     if trainer.model.styled and layers:
@@ -32,7 +33,7 @@ def begin_trainer_as(trainer: Trainer, other: Generator) -> int:
 
 
 def begin_critic_as(trainer: Trainer, other: SavedCritic) -> bool:
-    """Begin with the critic `other` and its statistics; False, and nothing changed, where it is of another build."""
+    """Begin with the critic `other` and its statistics. Returns False, and changes nothing, where its layers are others."""
     if not isinstance(trainer.critic, ProjectedCritic) or other.layers != trainer.config.critic:
         return False
     state, wanted = critic_with_classes(other, trainer.model.classes), trainer.critic.state_dict()
@@ -47,15 +48,17 @@ def begin_critic_as(trainer: Trainer, other: SavedCritic) -> bool:
 def init_from(generator: Generator, other: Generator) -> int:
     """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they hold.
 
-    Where all of them but its last fit, and the blocks that follow keep their channels (as in the ladder's 128×128 generator
-    after the 64×64 one), the new blocks begin as identities and the last layer as that of `other`: the pictures start as
-    those of `other`, enlarged, and training adds the detail. It is progressive growing (Karras et al. 2018) without the
-    fading in. Of generators with styles the mapping and the leading scales are copied; the scales that follow add nothing to
-    the picture at first. What was learnt of classes goes by their names (with_classes).
+    The ladder's 128×128 generator has all layers of the 64×64 one but the last, and then new blocks that keep the channels.
+    There the new blocks begin as identities, and the last layer as that of `other`: the first pictures are those of `other`,
+    enlarged, and training adds detail. This is progressive growing (Karras et al. 2018) without the fading in. Of generators
+    with styles the mapping network and the leading scales are copied; the other scales add nothing to the picture at first.
+    Classes are matched by name (with_classes).
     """
     other = with_classes(other, generator.config.classes)
-    if isinstance(generator, StyleGenerator) or isinstance(other, StyleGenerator):
+    if isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator):
         return _begin_with_styles(generator, other)
+    if not (isinstance(generator, ConvGenerator) and isinstance(other, ConvGenerator)):
+        return 0  # one has styles, the other has none
     blocks = _fitting(generator.gen, other.gen)
     new = generator.gen[blocks:-1]
     if blocks == len(other.gen) - 1 and _fit(generator.gen[-1], other.gen[-1]) and all(map(_can_pass, new)):
@@ -68,12 +71,10 @@ def init_from(generator: Generator, other: Generator) -> int:
     return sum(isinstance(block, nn.Sequential) for block in generator.gen[:blocks])
 
 
-def _begin_with_styles(generator: Generator, other: Generator) -> int:
-    """`init_from` where one of both has styles: nothing fits unless both have, with one mapping network."""
-    if not (isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator)):
-        return 0
-    parts = [(generator.mapping, other.mapping), (generator.start, other.start)]
-    if generator.embed is not None:
+def _begin_with_styles(generator: StyleGenerator, other: StyleGenerator) -> int:
+    """`init_from` of two generators with styles: nothing fits unless both have one mapping network."""
+    parts: list[tuple[nn.Module, nn.Module]] = [(generator.mapping, other.mapping), (generator.start, other.start)]
+    if generator.embed is not None and other.embed is not None:
         parts.append((generator.embed, other.embed))
     if not all(_fit(ours, theirs) for ours, theirs in parts):
         return 0
@@ -117,7 +118,7 @@ def _can_pass(block: nn.Module) -> bool:
     )
 
 
-def _features(generator: Generator, blocks: int) -> Tensor:
+def _features(generator: ConvGenerator, blocks: int) -> Tensor:
     """What the first `blocks` blocks give for some noise, on the CPU or wherever the generator is."""
     config, draws = generator.config, torch.Generator().manual_seed(0)
     z = torch.randn(CALIBRATION, config.z_dim, generator=draws)
@@ -132,6 +133,8 @@ def _features(generator: Generator, blocks: int) -> Tensor:
 def _make_identity(block: nn.Sequential, x: Tensor) -> None:
     """Set a convolution to pass `x` on and its norm to undo itself; the ReLU passes what an earlier one let through."""
     conv, norm = block[0], block[1]
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)  # as _can_pass found
+    assert conv.bias is not None and norm.running_mean is not None and norm.running_var is not None
     nn.init.dirac_(conv.weight)
     nn.init.zeros_(conv.bias)
     mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
@@ -143,32 +146,35 @@ def _make_identity(block: nn.Sequential, x: Tensor) -> None:
 
 @torch.no_grad()
 def with_classes(generator: Generator, classes: tuple[str, ...]) -> Generator:
-    """`generator` for `classes`, however many: a copy in evaluation mode, or itself where it has just these.
+    """A copy of `generator` for other `classes`, in evaluation mode; `generator` itself where it has these classes already.
 
-    What is learnt of a class that both name goes along (the column of its code in the first layer, or with styles its
-    embedding); a class new to it begins as the mean of the old ones. A plain model made of one with classes draws the class
-    of its name, or that mean (exactly with styles, up to a constant of the first layer without); every class of a model made
-    of a plain one begins as what that draws.
+    A class that both name keeps what was learned of it: its column of the first layer, or its embedding. A new class begins as
+    the mean of the old ones. From a model with classes to a plain one, the class of its name is kept, or that mean (exactly
+    with styles, otherwise up to a constant of the first layer). From a plain model, every class begins as what it draws.
     """
     if generator.config.classes == classes:
         return generator
     new = make_generator(replace(generator.config, classes=classes, trained={}, scores={}))
     state = {key: value.clone() for key, value in generator.state_dict().items()}
-    (_adopt_styles if generator.config.styled else _adopt_codes)(state, generator, new)
+    if isinstance(generator, StyleGenerator) and isinstance(new, StyleGenerator):
+        _adopt_styles(state, generator, new)
+    elif isinstance(generator, ConvGenerator):
+        _adopt_codes(state, generator, new.config)
     new.load_state_dict(state)
     return new.to(next(generator.parameters()).device).requires_grad_(False).eval()
 
 
 def _adopt_styles(state: dict[str, Tensor], old: StyleGenerator, new: StyleGenerator) -> None:
     z_dim, weight = old.config.z_dim, state["mapping.0.weight"]
-    state["mean_style"] = _rows(state["mean_style"], old, new)  # of the same classes; `calibrate` measures it anew
+    names = old.config.classes, new.config.classes
+    state["mean_style"] = _named_rows(state["mean_style"], *names)
     if old.embed is None and new.embed is not None:
         # Embeddings that differ, and a layer that does not look at them yet.
         draws = torch.Generator().manual_seed(0)
         state["embed.weight"] = torch.randn(new.embed.weight.shape, generator=draws).to(weight)
         state["mapping.0.weight"] = torch.cat([weight, torch.zeros_like(weight)], 1)
     elif old.embed is not None:
-        embeddings = _rows(state.pop("embed.weight").T, old, new)
+        embeddings = _named_rows(state.pop("embed.weight").T, *names)
         if new.embed is not None:
             state["embed.weight"] = embeddings.T.contiguous()
         else:  # the one class there is becomes a part of the bias
@@ -176,27 +182,23 @@ def _adopt_styles(state: dict[str, Tensor], old: StyleGenerator, new: StyleGener
             state["mapping.0.weight"] = weight[:, :z_dim].contiguous()
 
 
-def _adopt_codes(state: dict[str, Tensor], old: Generator, new: Generator) -> None:
+def _adopt_codes(state: dict[str, Tensor], old: ConvGenerator, new: ModelConfig) -> None:
     number, first = next((number, block[0]) for number, block in enumerate(old.gen) if isinstance(block, nn.Sequential))
     into = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # the axis of a kernel that runs over its input
     z_dim, kernels = old.config.z_dim, state[f"gen.{number}.0.weight"].movedim(into, 0)
     of_noise, of_class = kernels[:z_dim], kernels[z_dim:]
     if not old.config.code_dim:
-        of_class = torch.zeros_like(kernels[:1]).expand(new.config.code_dim, *kernels.shape[1:])
+        of_class = torch.zeros_like(kernels[:1]).expand(new.code_dim, *kernels.shape[1:])
     else:
-        of_class = _rows(of_class, old, new)
-    if old.config.code_dim and not new.config.code_dim:
+        of_class = _named_rows(of_class, old.config.classes, new.classes)
+    if old.config.code_dim and not new.code_dim:
         state[f"gen.{number}.0.bias"] += of_class[0].mean((1, 2))
         of_class = of_class[:0]
     state[f"gen.{number}.0.weight"] = torch.cat([of_noise, of_class]).movedim(0, into).contiguous()
 
 
-def _rows(table: Tensor, old: Generator, new: Generator) -> Tensor:
-    return _named_rows(table, old.config.classes, new.config.classes)
-
-
 def _named_rows(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:
-    """One row a class of `old` (or one for all) → one a class of `new`: its own where both name it, else their mean."""
+    """A row for each class of `old` (or one for all) → a row for each class of `new`: its own, or the mean."""
     old, mean = tuple(map(composed, old)), table.mean(0)
     return torch.stack([
         table[old.index(name)] if name in old and len(table) == len(old) else mean for name in map(composed, new)
@@ -204,9 +206,9 @@ def _named_rows(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Te
 
 
 def critic_with_classes(critic: SavedCritic, classes: tuple[str, ...]) -> dict[str, Tensor]:
-    """The state of a projected critic for `classes`: each head's embedding of a class by its name, a new class as the mean.
+    """The state of a projected critic for `classes`. Embeddings are matched by class name; a new class begins as their mean.
 
-    The embedding of a critic's only class is a part of the head's last layer, and becomes one where only one class is left.
+    A critic of one class has no embedding: what it would be is a part of the head's last layer, and is added there.
     """
     state = dict(critic.state)
     if critic.classes == classes:

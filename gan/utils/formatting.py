@@ -82,7 +82,8 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     What is too wide goes on below, in a second table with the same first column. `rows[0]` is the head.
     """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines, begin = [], 1
+    lines: list[str] = []
+    begin = 1
     while begin < len(widths):
         end, used = begin, widths[0]
         while end < len(widths) and (end == begin or used + len(GAP) + widths[end] <= WIDTH):

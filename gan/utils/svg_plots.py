@@ -86,7 +86,7 @@ class Mark:
 
 def span(values: Sequence[float | None], title: str, kind: str = "linear") -> Axis:
     """An axis that holds all of `values` that are known; with 0, or over whole powers of ten where `kind` is "log"."""
-    there = [value for value in values if known(value)]
+    there = [value for value in values if value is not None and known(value)]
     if kind == "log":
         low, high = (round_(math.log10(end)) for round_, end in ((math.floor, min(there)), (math.ceil, max(there))))
         return Axis(title, 10.0**low, 10.0 ** max(high, low + 1), kind)
@@ -178,7 +178,8 @@ def _legend(series: Sequence[Series]) -> Markup:
 
 def _labels(labels: Sequence[tuple[float, float, str]]) -> Markup:
     """Names beside points, the first and then the last ones first; one that would cover another is left out."""
-    body, taken = [], []
+    body: list[Markup] = []
+    taken: list[tuple[float, float]] = []
     for left, top, name in [*labels[:1], *labels[:0:-1]]:
         if any(abs(left - x) < 0.11 and abs(top - y) < 0.065 for x, y in taken):
             continue

@@ -80,17 +80,18 @@ def complain(text: str) -> None:
 
 def progress(name: str) -> Callable[[str, int, int], object]:
     """A function of a stage, what is done and what there is: one line on a terminal; elsewhere a line for each stage."""
-    last = ["", 0.0]
+    last_stage, last_time = "", 0.0
 
     def show(stage: str, done: int, total: int) -> None:
+        nonlocal last_stage, last_time
         if sys.stderr.isatty():
-            if time.monotonic() - last[1] > 0.1 or done == total:
-                last[1] = time.monotonic()
+            if time.monotonic() - last_time > 0.1 or done == total:
+                last_time = time.monotonic()
                 print(line(f"{name}: {stage} {done:,}/{total:,}"), end="", file=sys.stderr, flush=True)
                 if done == total:
                     print(line(), end="", file=sys.stderr)
-        elif stage != last[0]:
+        elif stage != last_stage:
             print(f"{name}: {stage}", file=sys.stderr, flush=True)
-        last[0] = stage
+        last_stage = stage
 
     return show
