@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
@@ -37,10 +40,12 @@ class ConvCritic(Critic):
         parts = [part for block in self.critic for part in (block if isinstance(block, nn.Sequential) else [block])]
         return all(isinstance(part, (nn.Conv2d, nn.LeakyReLU)) for part in parts)
 
-    @property
-    def blocks(self) -> list[nn.Sequential]:
-        """The blocks of the network: a convolution with its norm and activation each."""
-        return [block for block in self.critic if isinstance(block, nn.Sequential)]
+    def _convolutions(self) -> Iterator[tuple[nn.Conv2d, nn.LeakyReLU | None]]:
+        """Each convolution with the activation behind it, of a critic that is `piecewise_linear`."""
+        for block in self.critic:
+            conv, *activation = block if isinstance(block, nn.Sequential) else [block]
+            assert isinstance(conv, nn.Conv2d)
+            yield conv, next((part for part in activation if isinstance(part, nn.LeakyReLU)), None)
 
     def gradient(self, images: Tensor, code: Tensor) -> Tensor:
         """∂score/∂images, N×3×S×S in float32, of a critic that is `piecewise_linear`; differentiable by its weights alone.
@@ -48,21 +53,30 @@ class ConvCritic(Critic):
         The chain of transposed convolutions is written out. Autograd would find the same, and then go back through the scores
         as well, where all gradients are 0, because a leaky ReLU is linear except at 0: half as much arithmetic again.
         """
-        steps, x = [], with_planes(images, code)
+        steps: list[tuple[nn.Conv2d, torch.Size, Tensor | None]] = []
+        x = with_planes(images, code)
         with torch.no_grad():
-            for conv, *activation in self.blocks:
-                before, x = x.shape, conv(x)
-                bends = torch.where(x > 0, 1.0, activation[0].negative_slope).to(x.dtype) if activation else None
-                x = x * bends if activation else x
+            for conv, activation in self._convolutions():
+                before, x, bends = x.shape, conv(x), None
+                if activation:
+                    bends = torch.where(x > 0, 1.0, activation.negative_slope).to(x.dtype)
+                    x = x * bends
                 steps.append((conv, before, bends))
         gradient = torch.ones_like(x)
         for number, (conv, before, bends) in reversed(list(enumerate(steps))):
             gradient = gradient if bends is None else gradient * bends
             # Of the first layer's input only the picture is asked for, not the planes.
             weight = conv.weight if number else conv.weight[:, : images.shape[1]]
-            rest = [(n + 2 * p - k) % s for n, p, k, s in zip(before[2:], conv.padding, conv.kernel_size, conv.stride)]
-            gradient = conv_transpose2d(gradient, weight, None, conv.stride, conv.padding, rest)
+            stride, padding = _pair(conv.stride), _pair(conv.padding)
+            rest = [(n + 2 * p - k) % s for n, p, k, s in zip(before[2:], padding, conv.kernel_size, stride)]
+            gradient = conv_transpose2d(gradient, weight, None, stride, padding, rest)
         return gradient.float()
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """What torch keeps of a stride or padding, which its types allow to be a word, too."""
+    height, width = value
+    return height, width
 
 
 def with_planes(images: Tensor, code: Tensor) -> Tensor:

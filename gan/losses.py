@@ -61,13 +61,14 @@ def r1_r2_penalty(norms: Tensor) -> Tensor:
 def relativistic(better: Tensor, worse: Tensor) -> Tensor:
     """E[ln(1 + exp(worse − better))] of N or N×H scores, summed over the H heads (Huang et al. 2024, R3GAN, equation 2).
 
-    The critic's loss with photos as the better ones, the generator's with pictures: each is judged beside one of the other.
+    The critic's loss takes the photos as `better`, the generator's loss the pictures. Row i of one is compared with row i of
+    the other.
     """
     return softplus(worse - better).reshape(len(better), -1).sum(1).mean()
 
 
 def out_of_range(images: Tensor) -> Tensor:
-    """E[max(0, |x| − 1)²] over the values of pictures: what keeps a generator without a last tanh within [−1, 1]."""
+    """E[max(0, |x| − 1)²] over the values of pictures: keeps a generator without a last tanh within [−1, 1]."""
     return (images.abs() - 1).relu().square().mean()
 
 
@@ -79,7 +80,7 @@ def _same(mean: Tensor) -> Tensor:
     return mean
 
 
-WIDEST_GRID = 8  # pixels: what the last three doublings of the side leave, the grids that artifacts.py looks for
+WIDEST_GRID = 8  # pixels: the last three doublings of the side leave grids of 2, 4 and 8, which artifacts.py measures
 
 
 def log_spectrum(images: Tensor) -> Tensor:
@@ -99,13 +100,13 @@ def spectral_distance(pictures: Tensor, usual: Tensor, across: Across = _same) -
     """Mean squared difference of the mean log spectrum of N×3×S×S `pictures` and the `usual` one of photos, S×(S/2 + 1), over
     all frequencies, and once more over those of a grid of WIDEST_GRID pixels or of a part of it.
 
-    Upsampling leaves a grid, peaks in the spectrum, to which networks of strided convolutions are nearly blind (Durall et al.
-    2020, "Watch your Up-Convolution"); among all frequencies those few count for nothing, so they weigh as much as all of them.
-    The chance of a batch adds about 1.8/N to either mean, whatever the pictures are.
+    Upsampling leaves a grid: peaks in the spectrum, to which networks of strided convolutions are nearly blind (Durall et al.
+    2020, "Watch your Up-Convolution"). Those few frequencies would hardly count among all, so they get the weight of all.
+    With N pictures chance alone adds about 1.8/N to each of the two means.
     """
     off = (across(log_spectrum(pictures).mean(0)) - usual).square()
-    step = max(1, len(usual) // WIDEST_GRID)  # of a smaller picture every frequency is one of a grid
-    return off.mean() + off[::step, ::step].flatten()[1:].mean()  # less the brightness, which is no grid
+    step = max(1, len(usual) // WIDEST_GRID)  # in a smaller picture every frequency belongs to a grid
+    return off.mean() + off[::step, ::step].flatten()[1:].mean()  # without the mean brightness, which is no grid
 
 
 def kernel_distance(
@@ -116,13 +117,13 @@ def kernel_distance(
     p is a density estimate, the weighted mean of the kernel exp(−d/(τ·d̄)), with d the root mean square difference of two rows
     and d̄ the mean d to the photos. The logarithm divides each force by its own density (Deng et al. 2026, "Generative Modeling
     via Drifting"): a picture far from all photos is drawn to them as strongly as a near one, and a rare photo draws as strongly
-    as a common one. `attract` N×M and `repel` N×L are the weights; a row adds up to 1, or is 0 and then adds nothing.
-    `others`, L×D, are pictures too: they are to be kept away from.
+    as a common one. `others`, L×D, are pictures as well, from which the pictures are driven away. `attract` N×M and `repel` N×L
+    are weights; each row adds up to 1, or is 0 and then adds nothing.
     """
     near, own = _distances(pictures, photos), _distances(pictures, others)
     judged = (attract > 0).any(1).float()
     total, count = across(torch.stack([(near.detach() * attract).sum(), judged.sum()]))
-    width = TEMPERATURE * (total / count.clamp_min(1e-6)).clamp_min(1e-6)  # where no class has a photo there is no distance
+    width = TEMPERATURE * (total / count.clamp_min(1e-6)).clamp_min(1e-6)  # no class may have a photo
     return TEMPERATURE * (_log_density(own / width, repel) - _log_density(near / width, attract)).mean()
 
 

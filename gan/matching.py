@@ -1,8 +1,8 @@
-"""Matching: the whole set of pictures is drawn towards the whole set of photos, in what a frozen network sees of both.
+"""Matching: a loss that compares the set of pictures with the set of photos, in the features of a frozen network.
 
 A critic judges pictures one by one, and with a few hundred photos a generator soon draws the one flower that it likes.
-A distance of two sets (in the features of a frozen network, Santos et al. 2019, "Learning Implicit Generative Models by
-Matching Perceptual Features") also drives pictures that are alike apart.
+A distance of two sets (Santos et al. 2019, "Learning Implicit Generative Models by Matching Perceptual Features") also
+drives pictures apart that are alike.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from gan.losses import kernel_distance
 from gan.networks.projected_critic import BATCH, ProjectedCritic
 from gan.utils.distributed import ALONE, ProcessGroup
 
-CELLS = 4  # a map of at least so many pixels a side tells where things are, too
-PIXELS = 8  # side of the tiny picture that stands for colours and layout
-PIXEL_SCALE = 2.0  # pixels deviate by about half; the maps are standardized
-TILE = 8  # side of the mean tile, in which the grid that upsampling leaves shows
-TILE_SCALE = 50.0  # its pixels deviate by a few hundredths
-RECENT = 2  # batches of generated pictures kept: one is a noisy guess at the whole set, and with eight more twins are left
+CELLS = 4  # maps of at least so many pixels a side are also compared cell by cell, so many cells a side
+PIXELS = 8  # side of the tiny picture by which colors and layout are compared
+PIXEL_SCALE = 2.0  # pixels have a deviation of about one half; the maps are standardized
+TILE = 8  # side of the mean tile, which shows the grid that upsampling leaves
+TILE_SCALE = 50.0  # its pixels have a deviation of a few hundredths
+RECENT = 2  # batches of generated pictures that are kept: one is a noisy estimate of the set, eight left more twins
 
 
 class Matching(nn.Module):
-    """What the network sees of the photos, and of the last pictures."""
+    """The loss itself. It keeps statistics of the photos and of the most recent pictures."""
 
     def __init__(self, critic: ProjectedCritic, processes: ProcessGroup = ALONE) -> None:
         super().__init__()
@@ -56,9 +56,9 @@ class Matching(nn.Module):
         return groups
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The kernel distance of pictures N×3×S×S with class indices N to the photos of the same class, a mean over groups.
+        """Mean kernel distance of pictures N×3×S×S with class indices N to the photos of their class, over all statistics.
 
-        Its gradient flows to `images`; the recent pictures, which these then join, are taken as they were.
+        The gradient flows to `images` alone. Afterwards they are among the recent pictures.
         """
         groups = self.statistics(images)
         kept = [self.processes.gather(group.detach()) for group in groups]
@@ -96,5 +96,5 @@ def _mean_tile(images: Tensor) -> Tensor:
 
 
 def _shares(chosen: Tensor) -> Tensor:
-    """Weights of the chosen ones of each row, adding up to one (to none where none is chosen)."""
+    """Boolean N×M → weights: equal ones for what is chosen in a row, adding up to 1; all 0 where nothing is chosen."""
     return chosen / chosen.sum(1, keepdim=True).clamp_min(1)

@@ -121,9 +121,9 @@ class Trainer:
         return StepStats(*self.processes.mean(torch.stack([critic_stats[0], generator_loss, *critic_stats[1:]])).tolist())
 
     def gradients(self) -> dict[str, float]:
-        """How strongly the last step pulled at the weights: the norm of the gradient of all of them, for each network.
+        """The norm of the last step's gradient over all weights of a network: `generator_gradient`, `critic_gradient`.
 
-        Without the generator's while the critic is warmed up. Only looks at what the step has left.
+        While the critic is warmed up the generator has none.
         """
         found = {}
         for name, network in (("generator_gradient", self.generator), ("critic_gradient", self.critic)):
@@ -138,7 +138,7 @@ class Trainer:
         return next((side for side, end in self.schedule if self.images_seen < end), self.model.resolution)
 
     def sides_trained(self) -> list[str]:
-        """The schedule as far as it has come, each side but the last with the images after which it ended: "64:4800", "128"."""
+        """The sides trained so far, each but the last with the images after which it ended: "64:4800", "128"."""
         ended = [f"{side}:{end}" for side, end in self.schedule if side < self.side]
         return [*ended, str(self.side)] if self.schedule else []
 
@@ -149,13 +149,13 @@ class Trainer:
         return self._sharp_at[1]
 
     def phases(self) -> list[tuple[int, int]]:
-        """What is left of the run, cut where the side changes: after how many images each part begins and ends."""
+        """The rest of the run, cut where the side changes: the images after which each part begins and ends."""
         ends = [end for _, end in self.schedule[:-1] if self.images_seen < end < self.config.images]
         starts = [self.images_seen, *ends]
         return [(start, end) for start, end in zip(starts, [*ends, self.config.images], strict=True) if start < end]
 
     def _calibrate(self) -> None:
-        """Show the photos to a projected critic, and to what matches sets, when the side of the pictures is a new one."""
+        """Measure the photos for the critic, the matching and the spectrum, whenever the side of the pictures has changed."""
         if self.side == self._calibrated_at:
             return
         self._calibrated_at = self.side
@@ -177,7 +177,7 @@ class Trainer:
         return self._scaled(self.photos.images[index], draws)
 
     def _scaled(self, photos: Tensor, draws: ShardedRandom | None = None) -> Tensor:
-        """Photos as they are stored → N×3×S×S in [−1, 1] of the side that is trained now, augmented where `draws` are given."""
+        """Stored photos → N×3×S×S in [−1, 1] at the side that is trained now, augmented where `draws` are given."""
         photos = photos.to(self.device)
         pictures = ranged(photos) if draws is None else self.augment(photos, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
@@ -188,7 +188,7 @@ class Trainer:
             return self.generator(z, code, self.side)
 
     def _features(self, images: Tensor, draws: ShardedRandom) -> Tensor:
-        """What the critic judges of photos or pictures."""
+        """The critic's features of photos or pictures, after DiffAugment where it is on."""
         return self.critic.features(diffaugment(images, draws) if self.config.diffaugment else images)
 
     def _indices(self, start: int, count: int) -> Tensor:
@@ -208,7 +208,7 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
     def _critic_step(self, real: Tensor, fake: Tensor, code: Tensor, draws: ShardedRandom) -> list[Tensor]:
-        """One update of the critic from what it sees of both → its loss, mean real score, mean fake score, mean slope."""
+        """Update the critic from features of photos and of pictures → loss, mean real score, mean fake score, gradient norm."""
         config = self.config
         with self._autocast():
             # Two passes, not one of both halves: a batch norm must not mix photos with pictures (slides).
@@ -227,7 +227,7 @@ class Trainer:
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
     def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: ShardedRandom) -> tuple[Tensor, Tensor]:
-        """The objective's penalty on the critic's slope, before its weight, and the slopes N."""
+        """The objective's penalty on the critic's gradient, not yet weighted, and the gradient's norm at each of N points."""
         if self.objective.penalty == "one":
             mix = draws.uniform(len(real)).to(self.device)
             if self.critic.piecewise_linear:
@@ -243,7 +243,7 @@ class Trainer:
     def _generator_step(
         self, fake: Tensor, seen: Tensor, real_seen: Tensor, code: Tensor, labels: Tensor
     ) -> Tensor:  # fmt: skip
-        """One update of the generator through its pictures `fake`, `seen` by the critic as it is now → its loss."""
+        """Update the generator through its pictures `fake` and the critic's features `seen` of them → its loss."""
         config = self.config
         self.critic.requires_grad_(False)
         with self._autocast():
@@ -282,10 +282,10 @@ class Trainer:
             else:
                 averages[name].copy_(value)
 
-    # -------------------------------------------------------------------------------------------------- for the outside
+    # ------------------------------------------------------------------------------------------ drawing, saving, resuming
 
     def saved_critic(self) -> SavedCritic:
-        """The critic of this moment, as a model folder keeps it."""
+        """The critic as it is now, in the form that a model folder keeps."""
         side = self._calibrated_at or self.side
         return SavedCritic(self.config.critic, side, self.model.classes, self.critic.state_dict())
 
@@ -308,7 +308,7 @@ class Trainer:
         return all(bool(torch.isfinite(value).all()) for value in values)
 
     def halve_rates(self) -> tuple[float, float]:
-        """Halve both learning rates, which then are in `state`; returns the generator's and the critic's."""
+        """Halve both learning rates, which `state` then has; returns the generator's and the critic's."""
         groups = [optimizer.param_groups[0] for optimizer in (self.generator_optimizer, self.critic_optimizer)]
         for group in groups:
             group["lr"] /= 2
@@ -330,9 +330,9 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned, whatever was trained meanwhile.
+        """Continue from what `state` returned; all that was trained since is dropped.
 
-        Raises UserError, naming the difference, when it is of another run.
+        Raises UserError when the state is damaged, or belongs to a run with other settings or photos; it names the difference.
         """
         _refuse_difference(state.get("model", {}), self.model.to_json())
         _refuse_difference(settings_of(state), self.config.to_json())
@@ -363,7 +363,7 @@ _FREE = ("images", "trained", "scores")
 
 
 def settings_of(state: dict[str, Any]) -> dict[str, Any]:
-    """The training settings in a snapshot; one that came after the run began has its default."""
+    """The training settings in a snapshot. A setting that did not exist when the run began has its default."""
     saved = {**TrainConfig(critic=()).to_json(), **state.get("train", {})}
     images, side = saved.pop("coarse_images", 0), saved.pop("coarse_side", 0)  # before there was a schedule of sides
     return {**saved, "sides": [f"{side}:{images}", str(state["model"]["resolution"])]} if images else saved

@@ -146,7 +146,7 @@ def examine(
     steps = {label: _step(len(paths), len(found)) for label, paths in found.items()}
     done, photos, parts = 0, [], []
     place: Counter[str] = Counter()
-    thumbnails: dict[str, list[np.ndarray]] = {label: [] for label in found}
+    thumbnails: dict[str, list[tuple[str, np.ndarray]]] = {label: [] for label in found}
     for batch, pixels, reasons in _decoded(files, OVERSAMPLE * resolution):
         good = [number for number, reason in enumerate(reasons) if not reason]
         unreadable += [Skipped(relative(batch[n][1], folder), reason) for n, reason in enumerate(reasons) if reason]

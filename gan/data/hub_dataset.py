@@ -110,7 +110,7 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
         return path
 
     paths, written, done = [fetch(file) for file in dataset.files], 0, 0
-    folders: dict[str, str] = {}
+    folders: dict[str, Path] = {}
     try:
         tables = [pq.ParquetFile(path, pre_buffer=False) for path in paths]
         rows = sum(table.metadata.num_rows for table in tables)

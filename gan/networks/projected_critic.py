@@ -35,7 +35,7 @@ class SavedCritic:
 
 
 class ProjectedCritic(Critic):
-    """One head for each map of the backbone; channels and scales are mixed at random before (section 3.2), and stay so.
+    """One head for each map of the backbone. Channels and scales are mixed by fixed random weights before (section 3.2).
 
     The backbone is frozen, computes in float32 (its depthwise convolutions go backward faster than in bf16 on a CPU) and is no
     part of the state. `calibrate` has to be called before the first use, and when the side of the pictures changes.
@@ -82,7 +82,7 @@ class ProjectedCritic(Critic):
             return [(x - getattr(self, f"mean{i}")) / getattr(self, f"deviation{i}") for i, x in enumerate(maps)]
 
     def features(self, images: Tensor) -> Tensor:
-        """Pictures N×3×S×S → what the heads see of them, float32 N×D: the mixed maps, each about a unit long."""
+        """Pictures N×3×S×S → features float32 N×F: the mixed maps of all scales in a row, each with a norm of about 1."""
         with torch.autocast(images.device.type, enabled=False):
             maps = self.maps(images)
             mixed: list[Tensor] = []
@@ -93,7 +93,7 @@ class ProjectedCritic(Critic):
                     x = (x + interpolate(coarser, size=x.shape[2:], mode="nearest")) * math.sqrt(0.5)
                 mixed.insert(0, x)
             self._shapes = [x.shape[1:] for x in mixed]
-            # A unit long: the slope of a score is then what it changes by between two pictures that have nothing in common.
+            # Each map has a norm of about 1, so a penalty on the gradient does not depend on how many numbers there are.
             return torch.cat([x.flatten(1) / math.sqrt(x[0].numel()) for x in mixed], 1)
 
     def forward(self, seen: Tensor, code: Tensor) -> Tensor:
@@ -117,13 +117,13 @@ class Head(nn.Module):
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator; the last ones small, so that the penalty starts low."""
-        for conv in (part for part in self.convs if isinstance(part, nn.Conv2d) and part.bias is not None):
+        for conv in self.convs:
+            assert isinstance(conv, nn.Conv2d) and conv.bias is not None
             nn.init.kaiming_normal_(conv.weight, SLOPE)
             nn.init.zeros_(conv.bias)
         for last in filter(None, (self.out, self.embed)):
             nn.init.normal_(last.weight, 0, 0.1 / math.sqrt(self.out.in_features))
-        if self.out.bias is not None:
-            nn.init.zeros_(self.out.bias)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         """A map N×C×H×W and class codes N×K → scores N in float32."""

@@ -94,7 +94,7 @@ class StyleGenerator(Generator):
     def synthesize(self, styles: Tensor, side: int | None = None) -> Tensor:
         """Styles N×W, or N×L×W with one for each of the L scales → pictures N×3×S×S, around [−1, 1].
 
-        With a `side` below S the finer scales are left out: what training begins with. The range is not enforced.
+        With a `side` below S the finer scales are left out, as at the beginning of a training. The range is not enforced.
         """
         count = len(self.scales) if side is None else _scales(side)
         if styles.ndim == 2:
@@ -108,13 +108,13 @@ class StyleGenerator(Generator):
         return picture
 
     def for_inference(self, dtype: torch.dtype) -> None:
-        """Draw with convolutions in `dtype` from now on, faster, with weights that are no longer looked at."""
+        """Draw with convolutions in `dtype` from now on. Later changes of the weights are ignored."""
         for scale in self.scales:
             scale.first.for_inference(dtype)
             scale.second.for_inference(dtype)
 
     def begin_coarse(self, side: int) -> None:
-        """Take the scales above `side` pixels out of the picture, until they have learnt to add to it."""
+        """Set the output of the scales above `side` pixels to 0; they add to the picture once they have learned to."""
         for scale in self.scales[_scales(side) :]:
             nn.init.zeros_(scale.rgb_weight)
 
@@ -124,7 +124,7 @@ class StyleGenerator(Generator):
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Measure the mean style of each class over a fixed draw of noise: needed once the weights are what they will be."""
+        """Measure the mean style of each class over a fixed draw of noise. To be called when the weights are final."""
         z = torch.randn(MEAN_STYLE_DRAWS, self.config.z_dim, generator=torch.Generator().manual_seed(0)).to(
             self.start.weight.device
         )
@@ -160,7 +160,7 @@ class Scale(nn.Module):
         self.second.init_weights()
         nn.init.normal_(self.rgb.weight, 0, 1 / math.sqrt(self.rgb.in_features))
         nn.init.ones_(self.rgb.bias)
-        # Small, or a scale that knows nothing yet drowns the coarser ones.
+        # Small: an untrained scale must not hide the coarser ones.
         nn.init.normal_(self.rgb_weight, 0, 0.1 / math.sqrt(self.rgb_weight.shape[1]))
         nn.init.zeros_(self.rgb_bias)
 
@@ -176,10 +176,10 @@ class Scale(nn.Module):
 
 
 class Modulated(nn.Module):
-    """A 3×3 convolution whose input channels the style scales and whose output is scaled back (section 2.2); leaky ReLU."""
+    """A 3×3 convolution with modulation and demodulation by a style (Karras et al. 2020, section 2.2), then leaky ReLU."""
 
     def __init__(self, before: int, channels: int, style: int, smooth: bool = False) -> None:
-        """`smooth` says how maps are enlarged: by repeating pixels, which leaves a grid, or with a low-pass filter."""
+        """`smooth`: maps are enlarged with a low-pass filter; otherwise by repeating pixels, which leaves a grid."""
         super().__init__()
         self.smooth = smooth
         self._inference_kernels: tuple[Tensor, Tensor] | None = None
@@ -193,7 +193,7 @@ class Modulated(nn.Module):
         nn.init.zeros_(self.bias)
 
     def for_inference(self, dtype: torch.dtype) -> None:
-        """Keep the kernels in `dtype`, and what demodulation needs of them: nothing may change them from now on."""
+        """Keep the kernels in `dtype`, and the squares that demodulation sums; later changes of the weights are ignored."""
         kernels = self.weight.detach().to(dtype, memory_format=torch.channels_last)
         self._inference_kernels = kernels, self.weight.detach().square().sum((2, 3))
 

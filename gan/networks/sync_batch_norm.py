@@ -9,7 +9,7 @@ from gan.utils.distributed import ProcessGroup
 
 
 class _SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batch of all processes. PyTorch's own is for GPUs only, and cannot be differentiated twice."""
+    """Batch norm over the batch of all processes. PyTorch's own works on GPUs only, and not under a gradient penalty."""
 
     def __init__(self, norm: nn.BatchNorm2d, processes: ProcessGroup) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum)

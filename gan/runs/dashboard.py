@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +22,11 @@ from gan.evaluation.report import cut, template
 from gan.hub import sample_history
 from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.runs import history
+from gan.runs.validator import Validator
 from gan.trainer import Trainer
 from gan.utils import svg_plots
 from gan.utils.formatting import known
 from gan.utils.images import to_uint8
-
-if TYPE_CHECKING:
-    from gan.runs.validator import Validator
 
 FILE = "learning.html"
 TEMPLATES = Path(__file__).parent / "templates"

@@ -60,7 +60,7 @@ def init_from(generator: Generator, other: Generator) -> int:
     if not (isinstance(generator, ConvGenerator) and isinstance(other, ConvGenerator)):
         return 0  # one has styles, the other has none
     blocks = _fitting(generator.gen, other.gen)
-    new = generator.gen[blocks:-1]
+    new = list(generator.gen)[blocks:-1]
     if blocks == len(other.gen) - 1 and _fit(generator.gen[-1], other.gen[-1]) and all(map(_can_pass, new)):
         generator.gen[-1].load_state_dict(other.gen[-1].state_dict())
         x = _features(generator, blocks)
@@ -68,7 +68,7 @@ def init_from(generator: Generator, other: Generator) -> int:
             if isinstance(block, nn.Sequential):
                 _make_identity(block, x)
             x = block.eval()(x)
-    return sum(isinstance(block, nn.Sequential) for block in generator.gen[:blocks])
+    return sum(isinstance(block, nn.Sequential) for block in list(generator.gen)[:blocks])
 
 
 def _begin_with_styles(generator: StyleGenerator, other: StyleGenerator) -> int:
@@ -79,10 +79,10 @@ def _begin_with_styles(generator: StyleGenerator, other: StyleGenerator) -> int:
     if not all(_fit(ours, theirs) for ours, theirs in parts):
         return 0
     scales = 0
-    for ours, theirs in zip(generator.scales, other.scales, strict=False):
-        if not _fit(ours, theirs):
+    for scale, other_scale in zip(generator.scales, other.scales, strict=False):
+        if not _fit(scale, other_scale):
             break
-        parts.append((ours, theirs))
+        parts.append((scale, other_scale))
         scales += 1
     for ours, theirs in parts:
         ours.load_state_dict(theirs.state_dict())
@@ -109,13 +109,11 @@ def _can_pass(block: nn.Module) -> bool:
     """Whether a block can hand its input on unchanged: an upsampling, or convolution, batch norm and ReLU of one width."""
     if not isinstance(block, nn.Sequential):
         return isinstance(block, nn.Upsample)
-    conv = block[0]
-    same = isinstance(conv, nn.Conv2d) and conv.in_channels == conv.out_channels and conv.stride == (1, 1)
-    return (
-        same
-        and conv.kernel_size == tuple(2 * side + 1 for side in conv.padding)
-        and [type(part) for part in block[1:]] == [nn.BatchNorm2d, nn.ReLU]
-    )
+    conv, *others = block
+    if not isinstance(conv, nn.Conv2d) or conv.in_channels != conv.out_channels or conv.stride != (1, 1):
+        return False
+    same_side = conv.kernel_size == tuple(2 * int(side) + 1 for side in conv.padding)
+    return same_side and [type(part) for part in others] == [nn.BatchNorm2d, nn.ReLU]
 
 
 def _features(generator: ConvGenerator, blocks: int) -> Tensor:
