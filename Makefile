@@ -43,7 +43,7 @@ $(LOWEST)/.done: requirements.txt $(VENV)/.dev
 	$(BIN)/python -m venv --clear $(LOWEST)
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $(LOWEST)/above.pth
 	mv $(LOWEST)/above.pth $(LOWEST)/lib/python*/site-packages/
-	$(LOWEST)/bin/python -m pip install -q $$(sed -n 's/^\(gradio\|torch\)>=\([^,]*\),.*/\1==\2/p' requirements.txt)
+	$(LOWEST)/bin/python -m pip install -q $$(sed -n 's/^\(gradio\|torch\|torchvision\)>=\([^,]*\),.*/\1==\2/p' requirements.txt)
 	touch $@
 
 clean:

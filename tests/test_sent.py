@@ -117,8 +117,8 @@ def test_sides_that_are_no_square_or_too_small():
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 def test_files_cut_short_anywhere_are_refused(kind):
     content = file(kind, 64)
-    for length in (12, 20, 30, 60, len(content) // 2, len(content) - 1):
-        assert reason(address(content[:length], kind)) in ("damaged", "more", "kind"), length
+    for length in (12, 20, 30, 60, len(content) // 2, len(content) - 40):
+        assert reason(address(content[:length], kind)) in ("damaged", "kind"), length
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
@@ -136,8 +136,9 @@ def test_damaged_files_are_a_sentence_or_a_picture_but_never_another_error(kind)
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 @pytest.mark.parametrize("more", [b"PK\5\6" + bytes(18), SVG, b"%PDF-1.4", b"\0", b"\xff\xd9"])
-def test_files_that_are_something_else_too_are_refused(kind, more):
-    assert reason(address(file(kind, 64) + more, kind)) == "more"
+def test_what_stands_behind_the_picture_is_not_used(kind, more):
+    content = file(kind, 64)
+    assert np.array_equal(upload.read(address(content + more, kind)), upload.read(address(content, kind)))
 
 
 def test_moving_pictures_are_refused():

@@ -30,7 +30,7 @@ from gan.hub.checkpoint import (
     load_model,
 )
 from gan.hub.model_card import completed, model_card
-from gan.hub.paper_weights import convert_authors, local_copy, read_authors
+from gan.hub.paper_weights import authors_path, convert_authors, read_authors
 from gan.presets import PRESETS
 from gan.utils import hub_client
 from gan.utils.safe_load import first_line
@@ -70,14 +70,14 @@ class Model:
 def load(name: str | os.PathLike[str], *, seconds: float | None = None) -> Model:
     """Find and load the model called `name`.
 
-    In this order: a local model folder or a `.pt` file of the authors (also by http(s) address), a bundled model,
-    `owner/name[@revision]` on the Hub. A Hub model has `seconds` to arrive (hub_client.LOAD_SECONDS if None). Raises UserError.
+    In this order: a local model folder or a `.pt` file of the authors, a bundled model, `owner/name[@revision]` on the Hub.
+    A Hub model has `seconds` to arrive (hub_client.LOAD_SECONDS if None). Raises UserError.
     """
     name = os.fspath(name)
     path = _local(name)
     if (path is not None and path.is_file()) or _AUTHORS.match(name):
-        with local_copy(name) as (file, original):
-            return Model(name, "authors", _digest(file), read_authors(file, original), None)
+        file = authors_path(name)
+        return Model(name, "authors", _digest(file), read_authors(file), None)
     if path is not None:
         return _from_folder(name, "path", path)
     if name in bundled():

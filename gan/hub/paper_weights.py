@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import time
-import urllib.request
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
 
 import torch
 from torch import Tensor
@@ -27,8 +19,6 @@ from gan.presets import PRESETS, resolve
 from gan.utils.safe_load import load_pickle
 
 MAX_BYTES = 200 << 20
-URL_SECONDS = 300.0
-ANSWER_SECONDS = 10.0
 Z_DIM = 64
 CLASSES = ("dandelion", "marigold")  # the demo's order: leontodon, marigold
 
@@ -67,9 +57,8 @@ RELEASES = (
 
 
 def convert_authors(source: str, folder: Path) -> ModelConfig:
-    """Write the authors' file at `source`, a path or an http(s) address, as a model folder. Raises UserError."""
-    with local_copy(source) as (path, name):
-        generator = read_authors(path, name)
+    """Write the authors' file at the path `source` as a model folder. Raises UserError."""
+    generator = read_authors(authors_path(source))
     try:
         save_model(folder, generator, generator.config)
     except OSError as error:
@@ -77,33 +66,20 @@ def convert_authors(source: str, folder: Path) -> ModelConfig:
     return generator.config
 
 
-@contextmanager
-def local_copy(source: str) -> Iterator[tuple[Path, str]]:
-    """The file at `source` (a path, or an http(s) address to fetch) and its name; what was fetched is removed again.
-
-    Raises UserError, and names the address in those that come from inside.
-    """
-    if "://" not in source:
-        path = Path(os.path.expanduser(source))
-        yield path, path.name
-        return
-    with tempfile.TemporaryDirectory(prefix="authors-") as place:
-        path = Path(place) / "generator.pt"
-        _download(source, path)
-        try:
-            yield path, PurePosixPath(unquote(urlsplit(source).path)).name
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), source)) from None
+def authors_path(source: str) -> Path:
+    """`source` as a path. Raises UserError for an address: nothing is downloaded here."""
+    if "://" in source:
+        raise UserError(f"{source} is an address, and the authors' files are read from a disk; download it and give its path.")
+    return Path(os.path.expanduser(source))
 
 
-def read_authors(path: Path, name: str | None = None) -> Generator:
+def read_authors(path: Path) -> Generator:
     """Read one of the authors' files: the generator in float32, evaluation mode, on the CPU; `config` says which it is.
 
-    `name` is the file's name where it came from, if it is another there. Raises UserError for a file that
-    is none of theirs.
+    Where two releases have the same shapes, the name of the file decides. Raises UserError for a file that is none of theirs.
     """
     state = _read_state(path)
-    for config in _candidates(state, name or path.name):
+    for config in _candidates(state, path.name):
         with torch.device("meta"):
             generator = ConvGenerator(config)
         wanted = generator.state_dict()
@@ -168,40 +144,3 @@ def _classes(count: int) -> tuple[str, ...]:
     if count in (0, 2):
         return CLASSES if count else ("all",)
     return tuple(f"class-{number}" for number in range(1, count + 1))
-
-
-# ---------------------------------------------------------------------------------------------------------- download
-
-
-class _WebOnly(urllib.request.HTTPRedirectHandler):
-    """Follow redirects to http and https alone (urllib would take ftp too)."""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if not newurl.lower().startswith(("http://", "https://")):
-            raise UserError(f"{req.full_url} leads to '{newurl}', which is no web address; download the file yourself.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _download(url: str, path: Path) -> None:
-    """Fetch an http(s) address into `path`, bounded in size and time. Raises UserError."""
-    if not url.lower().startswith(("http://", "https://")):
-        raise UserError(f"'{url}' is neither a path nor an http(s) address; give one of the two.")
-    deadline, count = time.monotonic() + URL_SECONDS, 0
-    try:
-        with urllib.request.build_opener(_WebOnly).open(url, timeout=ANSWER_SECONDS) as answer, path.open("wb") as file:
-            expected = int(answer.headers.get("Content-Length") or -1)
-            while chunk := answer.read1(1 << 16):  # read1 returns what has come, so that the deadline is looked at
-                count += len(chunk)
-                if max(count, expected) > MAX_BYTES:
-                    raise UserError(f"{url} is over {MAX_BYTES >> 20} MiB, and their files have a few; check the address.")
-                if time.monotonic() > deadline:
-                    raise UserError(f"{url} took over {URL_SECONDS:g} seconds; download it yourself and give its path.")
-                file.write(chunk)
-        if expected not in (-1, count):
-            raise UserError(f"{url} broke off after {count} of {expected} bytes; try again.")
-    except HTTPError as error:
-        raise UserError(f"{url} answered {error.code}; check the address.") from None
-    except URLError as error:
-        raise UserError(f"{url} cannot be reached ({error.reason}); check the address and the network.") from None
-    except (OSError, HTTPException, ValueError) as error:  # time-outs, cut connections, broken HTTP
-        raise UserError(f"{url} could not be read ({error or type(error).__name__}); try again.") from None

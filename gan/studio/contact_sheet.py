@@ -1,7 +1,7 @@
 """Contact sheets: flowers side by side with what they are, as one PNG picture and as A4 pages in a PDF file.
 
-The same flowers give the same bytes: no date, and no font but Pillow's own and Helvetica. Neither has Cyrillic letters, so
-the words are English, and names of classes and models are written in Latin letters (`plain`).
+The same flowers give the same bytes: the date in the PDF is fixed, and the font comes with this package (fonts/). It has Latin,
+Greek and Cyrillic letters.
 """
 
 from __future__ import annotations
@@ -11,21 +11,30 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from datetime import datetime, timezone
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
-from gan.studio import pdf
 from gan.utils import images
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
+
+FONTS = Path(__file__).parent / "fonts"
+FONT, BOLD = FONTS / "DejaVuSansCondensed.ttf", FONTS / "DejaVuSansCondensed-Bold.ttf"
 
 PAPER, INK, SOFT, MARK = (255, 253, 247), (34, 48, 31), (88, 98, 80), (168, 72, 10)
 LEAST_SIDE = 192  # pixels of a picture in the PNG: below, ten digits of a seed do not fit under it in a legible size
 MOST_COLUMNS = 10
+A4 = (595.28, 841.89)  # points, 72 an inch
 MARGIN, GAP = 36.0, 12.0  # points
+DATE = datetime(1980, 1, 1, tzinfo=timezone.utc)  # of every PDF: the same flowers, the same file
 Line = tuple[str, tuple[int, int, int]]  # words and their colour
 
 
@@ -42,14 +51,14 @@ class Sheet:
     @property
     def heading(self) -> str:
         """The line below the title."""
-        model, revision, count = plain(str(self.about["model"])), str(self.about["revision"])[:12], len(self.flowers)
+        model, revision, count = legible(str(self.about["model"])), str(self.about["revision"])[:12], len(self.flowers)
         return f"{model}  ·  revision {revision}  ·  {count} flower{'s' if count > 1 else ''}"
 
     def caption(self, flower: Flower) -> list[Line]:
         """Class (left out where there is one only), seed and truncation of a flower, and what was done to it."""
         label = settings.main_class(flower)
         level = "no truncation" if flower.truncation is None else f"truncation {flower.truncation:.7g}"
-        name = [(plain(self.names[label], f"class {label + 1}"), INK)] if len(self.classes) > 1 else []
+        name = [(legible(self.names[label], f"class {label + 1}"), INK)] if len(self.classes) > 1 else []
         done = (("mixed", isinstance(flower.label, tuple)), ("moved", flower.shift), ("crossed", flower.fine))
         changed = ", ".join(word for word, true in done if true)
         return [*name, (f"seed {flower.seed}", SOFT), (level, SOFT), *([(changed, MARK)] if changed else [])]
@@ -93,38 +102,64 @@ def columns_for(count: int) -> int:
 
 
 def document(sheet: Sheet) -> bytes:
-    """A4 pages of pictures in two to five columns, as few as need no second page; the settings are in the file's properties."""
+    """A4 pages of pictures in two to five columns, as few as need no second page; the settings are in the file's properties.
+
+    Pictures are kept without loss, and words stay words, which can be searched and copied.
+    """
+    file = _empty_document(sheet)
     columns = next((columns for columns in range(2, 5) if len(sheet.flowers) <= columns * _rows(sheet, columns)), 5)
     each = columns * _rows(sheet, columns)
     starts = range(0, len(sheet.flowers), each)
-    pages = [_page(sheet, start, each, columns, f"{number} / {len(starts)}") for number, start in enumerate(starts, 1)]
-    return pdf.write(pages, images.SOFTWARE, json.dumps(sheet.settings(), sort_keys=True), images.SOFTWARE)
+    for number, start in enumerate(starts, 1):
+        _add_page(file, sheet, start, each, columns, f"{number} / {len(starts)}")
+    return bytes(file.output())
+
+
+def _empty_document(sheet: Sheet) -> FPDF:
+    from fpdf import FPDF  # takes a while to import, and only a PDF needs it
+
+    file = FPDF(unit="pt", format="A4")
+    file.add_font("sheet", "", FONT)
+    file.add_font("sheet", "B", BOLD)
+    file.set_image_filter("FlateDecode")
+    file.set_creation_date(DATE)
+    file.set_title(images.SOFTWARE)
+    file.set_creator(images.SOFTWARE)
+    file.set_subject(json.dumps(sheet.settings(), sort_keys=True))
+    return file
 
 
 def _measures(sheet: Sheet, columns: int) -> tuple[float, float, float]:
     """Side of a picture, size of the letters, and height of a row."""
-    side = (pdf.A4[0] - 2 * MARGIN - (columns - 1) * GAP) / columns
+    side = (A4[0] - 2 * MARGIN - (columns - 1) * GAP) / columns
     size = max(8.0, min(11.0, side / 13))
     return side, size, side + 4 + _lines(sheet) * size * 1.25 + GAP
 
 
 def _rows(sheet: Sheet, columns: int) -> int:
-    return int((pdf.A4[1] - 2 * MARGIN - 46 + GAP) // _measures(sheet, columns)[2])
+    return int((A4[1] - 2 * MARGIN - 46 + GAP) // _measures(sheet, columns)[2])
 
 
-def _page(sheet: Sheet, start: int, each: int, columns: int, number: str) -> pdf.Page:
-    page, (side, size, step) = pdf.Page(), _measures(sheet, columns)
-    width = page.size[0] - 2 * MARGIN
-    page.text(MARGIN, MARGIN + 14, images.SOFTWARE, 16, INK, bold=True)
-    page.text(MARGIN, MARGIN + 30, _fitted(sheet.heading, 9, width - 50), 9, SOFT)
-    page.text(page.size[0] - MARGIN - _width(number, 9), MARGIN + 30, number, 9, SOFT)
+def _add_page(file: FPDF, sheet: Sheet, start: int, each: int, columns: int, number: str) -> None:
+    """A page with up to `each` flowers, those from number `start` on; `number` says which page it is."""
+    (side, size, step), width = _measures(sheet, columns), A4[0] - 2 * MARGIN
+    file.add_page()
+    _write(file, MARGIN, MARGIN + 14, images.SOFTWARE, 16, INK, bold=True)
+    _write(file, MARGIN, MARGIN + 30, _fitted(sheet.heading, 9, width - 50), 9, SOFT)
+    _write(file, A4[0] - MARGIN - _width(number, 9), MARGIN + 30, number, 9, SOFT)
     for place, flower in enumerate(sheet.flowers[start : start + each]):
         x, y = MARGIN + place % columns * (side + GAP), MARGIN + 46 + place // columns * step
-        page.picture(x, y, side, sheet.pictures[start + place])
+        file.image(Image.fromarray(sheet.pictures[start + place]), x, y, side, side)
         for line, (words, colour) in enumerate(sheet.caption(flower)):
             below = y + side + 4 + (line + 0.8) * size * 1.25
-            page.text(x, below, _fitted(words, size, side + GAP / 2), size, colour, bold=line == 0)
-    return page
+            _write(file, x, below, _fitted(words, size, side + GAP / 2, bold=line == 0), size, colour, bold=line == 0)
+
+
+def _write(file: FPDF, x: float, y: float, words: str, size: float, colour: Sequence[int], bold: bool = False) -> None:
+    """One line whose letters stand on the line y."""
+    file.set_font("sheet", "B" if bold else "", size)
+    file.set_text_color(*colour)
+    file.text(x, y, words)
 
 
 # --------------------------------------------------------------------------------------------------------------- words
@@ -135,43 +170,33 @@ def _lines(sheet: Sheet) -> int:
 
 
 @lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(BOLD if bold else FONT, size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _width(words: str, size: float) -> float:
-    """About: Pillow's font is of Helvetica's kind, and a little of reserve makes up for the difference."""
-    return _font(100).getlength(words) * size / 100 * 1.04
+def _width(words: str, size: float, bold: bool = False) -> float:
+    return _font(100, bold).getlength(words) * size / 100
 
 
-def _fitted(words: str, size: float, width: float) -> str:
+def _fitted(words: str, size: float, width: float, bold: bool = False) -> str:
     """`words`, cut where they are wider than `width`."""
-    if _width(words, size) <= width:
+    if _width(words, size, bold) <= width:
         return words
-    while words and _width(words + "...", size) > width:
+    while words and _width(words + "…", size, bold) > width:
         words = words[:-1]
-    return words + "..."
+    return words + "…"
 
 
-_CYRILLIC = dict(
-    zip(
-        "абвгґдеєжзиіїйклмнопрстуфхцчшщьюяёъыэ",
-        "a b v h g d e ie zh z y i i i k l m n o p r s t u f kh ts ch sh shch  iu ia e  y e".split(" "),
-    )
-)  # the Ukrainian national table of 2010, and the four letters it lacks
+@cache
+def _letters() -> frozenset[int]:
+    """Numbers of the letters that the font has."""
+    from fontTools.ttLib import TTFont
+
+    return frozenset(TTFont(FONT).getBestCmap())
 
 
-def plain(words: str, otherwise: str = "") -> str:
-    """`words` in letters that both fonts have: Cyrillic transliterated, accents left off, `?` for what remains.
-
-    `otherwise`, if given, stands for words in which something would remain.
-    """
-    spelt = "".join(_latin(letter) for letter in unicodedata.normalize("NFC", words))
-    bare = "".join(one for one in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(one))
-    fit = "".join(one if " " <= one <= "~" or one == "·" else "?" for one in bare)
-    return otherwise if otherwise and "?" in fit and "?" not in words else fit
-
-
-def _latin(letter: str) -> str:
-    found = _CYRILLIC.get(letter.lower(), letter)
-    return found if letter == letter.lower() else found.capitalize()
+def legible(words: str, otherwise: str = "") -> str:
+    """`words` with `?` for every letter that the font lacks. `otherwise`, if given, stands for words with such a letter."""
+    words = unicodedata.normalize("NFC", words)
+    shown = "".join(letter if ord(letter) in _letters() else "?" for letter in words)
+    return otherwise if otherwise and shown != words else shown

@@ -31,7 +31,7 @@ BANDS = ((0.15, "yours_same"), (0.45, "yours_close"), (0.75, "yours_alike"), (1.
 
 REFUSED = {
     "missing": "yours_missing", "long": "yours_long", "address": "yours_address", "kind": "yours_kind", "sides": "yours_sides",
-    "moving": "yours_moving", "damaged": "yours_damaged", "more": "yours_more",
+    "moving": "yours_moving", "damaged": "yours_damaged",
 }  # fmt: skip
 
 
