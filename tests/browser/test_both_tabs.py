@@ -2,100 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import zipfile
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
+from visitor import CUT, DESKTOP, FIGURES, FRAMES, LOOSE, PHONE, content, contrast
 
 from gan.utils import images
-
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
-FIGURES = "#generate-pictures figure[data-seed]"
-FRAMES = "#interpolate-pictures .strip img"
-# What the framework says of a stream that was open when its page was left or loaded anew. Where a stream breaks under a page
-# that stays, pictures do not come, and the test that waits for them fails.
-ABANDONED = re.compile("AbortError: signal is aborted|Connection errored out")
-
-
-class Visitor:
-    """One page of the browser, and all that went wrong or left this computer while it was open."""
-
-    def __init__(self, browser, url: str, **options) -> None:
-        self.url = url
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.context.set_default_timeout(60_000)  # two test processes may share one core
-        self.page = self.context.new_page()
-        self.errors, self.away = [], []
-        self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self._note(str(error)))
-        self.page.on("request", lambda request: self.away.append(request.url) if not _at_home(request.url) else None)
-
-    def _note(self, error: str) -> None:
-        if not ABANDONED.search(error):
-            self.errors.append(error)
-
-    def open(self, address: str = "", tab: str | None = "generate") -> Visitor:
-        self.page.goto(f"{self.url}/{address}")
-        if tab:
-            self.page.wait_for_selector({"generate": FIGURES, "interpolate": FRAMES}[tab])
-        self.page.wait_for_function("new URLSearchParams(location.search).has('model')")
-        return self
-
-    def pictures(self) -> list[str]:
-        return self.page.eval_on_selector_all(f"{FIGURES} img", "images => images.map(image => image.src)")
-
-    def seeds(self) -> list[int]:
-        return [int(seed) for seed in self.page.eval_on_selector_all(FIGURES, "all => all.map(one => one.dataset.seed)")]
-
-    def frames(self) -> list[str]:
-        return self.page.eval_on_selector_all(FRAMES, "images => images.map(image => image.src)")
-
-    def query(self) -> dict[str, str]:
-        return {key: values[-1] for key, values in parse_qs(urlsplit(self.page.url).query).items()}
-
-    def until(self, key: str, value: str) -> None:
-        """Wait until the address says so: it does when the pictures have come."""
-        self.page.wait_for_function(
-            "([key, value]) => new URLSearchParams(location.search).get(key) === value", arg=[key, value]
-        )
-
-    def changed(self, key: str, before: str) -> str:
-        """Wait until the address says something else, and return it."""
-        self.page.wait_for_function("([key, old]) => new URLSearchParams(location.search).get(key) !== old", arg=[key, before])
-        return self.query()[key]
-
-    def download(self, press) -> tuple[str, bytes]:
-        with self.page.expect_download() as caught:
-            press()
-        with open(caught.value.path(), "rb") as file:
-            return caught.value.suggested_filename, file.read()
-
-
-def _at_home(url: str) -> bool:
-    return url.startswith(("data:", "blob:", "about:")) or urlsplit(url).hostname in ("127.0.0.1", "::1")
-
-
-@pytest.fixture
-def visit(browser, app_url):
-    """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
-    visitors = []
-
-    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
-        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
-        return visitors[-1].open(address, tab)
-
-    yield arrive
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
-
-
-def content(src: str) -> bytes:
-    return base64.b64decode(src.partition("base64,")[2])
 
 
 def test_flowers_at_once_and_the_line_says_whose(visit):
@@ -266,9 +182,6 @@ def test_a_link_of_another_model_says_so(visit):
     assert "roses-of-1999" in visitor.page.locator(".notice").inner_text() and visitor.query()["model"] == "tiny"
 
 
-CUT = "boxes => boxes.filter(box => box.offsetParent && box.scrollWidth > box.clientWidth).map(box => box.value)"
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_both_tabs_fit_and_are_legible(visit, scheme, viewport):
@@ -280,17 +193,6 @@ def test_both_tabs_fit_and_are_legible(visit, scheme, viewport):
         assert visitor.page.eval_on_selector_all(".seed input[type=number]", CUT) == []
         for place in ("h1", "header p", "#status", "button.primary >> visible=true", ".selected >> visible=true"):
             assert contrast(visitor.page.locator(place).first) >= 4.5, (place, scheme)
-
-
-LOOSE = """figures => figures.map(figure => {
-  const caption = figure.querySelector("figcaption"), text = document.createRange();
-  text.selectNodeContents(caption);
-  const frame = caption.getBoundingClientRect();
-  const boxes = [...text.getClientRects()].filter(box => box.width);
-  const inside = boxes.every(box => box.left >= frame.left - 0.5 && box.right <= frame.right + 0.5
-    && box.top >= frame.top - 0.5 && box.bottom <= frame.bottom + 0.5);
-  return [figure.dataset.seed, caption.innerText, inside && boxes.length > 0];
-}).filter(([seed, words, inside]) => !inside || !words.replace(/\\s/g, "").endsWith(seed))"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -311,29 +213,3 @@ def test_a_truncation_of_many_digits_survives_the_link(visit):
     visitor.until("grid", "3")
     again = visit("?" + urlsplit(visitor.page.url).query)
     assert again.query() == visitor.query() and again.pictures() == visitor.pictures()
-
-
-CONTRAST = """element => {
-  const sheet = Object.assign(document.createElement("canvas"), {width: 1, height: 1});
-  const pen = sheet.getContext("2d", {willReadFrequently: true});
-  const read = colour => {
-    pen.clearRect(0, 0, 1, 1);
-    pen.fillStyle = colour;
-    pen.fillRect(0, 0, 1, 1);
-    return [...pen.getImageData(0, 0, 1, 1).data];
-  };
-  const linear = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  let paint, ground = element;
-  do {
-    paint = read(getComputedStyle(ground).backgroundColor);
-    ground = ground.parentElement;
-  } while (paint[3] < 255 && ground);
-  const [low, high] = [light(read(getComputedStyle(element).color)), light(paint)].sort((a, b) => a - b);
-  return (high + 0.05) / (low + 0.05);
-}"""
-
-
-def contrast(locator) -> float:
-    """Contrast of a text with the ground it stands on, as WCAG counts it."""
-    return locator.evaluate(CONTRAST)

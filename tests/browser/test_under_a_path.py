@@ -13,7 +13,7 @@ from conftest import free_port, serving
 from front import fronted
 from gradio_client import Client
 from test_app import JSON, MULTIPART, UPLOAD, ask
-from test_browser import FRAMES, Visitor
+from visitor import FRAMES, Visitor
 
 from gan.errors import UserError
 from gan.studio.middleware import check_root

@@ -1,4 +1,4 @@
-"""Files of every version so far are read, and those of a later one are refused in a sentence (data/README.md)."""
+"""Files of every version so far are read, and those of a later one are refused in a sentence (tests/files/README.md)."""
 
 import json
 import lzma
@@ -18,7 +18,7 @@ from gan.options import TrainConfig
 from gan.runs.run import Run
 from gan.trainer import settings_of
 
-DATA = Path(__file__).resolve().parent / "data"
+DATA = Path(__file__).resolve().parents[1] / "files"
 RUNS = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
 
 

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 import pytest
 from PIL import Image
-from test_browser import contrast
+from visitor import FIGURES, contrast
 
 from gan.evaluation import report
 from gan.evaluation import results as figures

@@ -29,7 +29,7 @@ from gan.errors import UserError
 from gan.evaluation import reference
 from gan.hub.checkpoint import read_config
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RESOLUTION = 32
 
 

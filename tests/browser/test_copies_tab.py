@@ -12,7 +12,7 @@ import torch
 from conftest import serving, tiny_generator
 from pictures import make_photos
 from PIL import Image
-from test_browser import DESKTOP, PHONE, Visitor, content, contrast
+from visitor import DESKTOP, PHONE, Visitor, content, contrast
 
 from gan.evaluation import photo_index
 from gan.evaluation.features import find_network

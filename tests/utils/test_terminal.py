@@ -18,7 +18,7 @@ from gan.hub import checkpoint
 from gan.utils import interrupts, terminal
 from gan.utils.terminal import unbreakable
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("кульбаба", "чорнобривці", "花")
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --critic-steps 1 --device cpu --precision fp32 --threads 1".split()
 

@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import serving, tiny_generator
-from test_accessibility import barriers_everywhere
-from test_browser import DESKTOP, FIGURES, PHONE, Visitor
+from visitor import DESKTOP, FIGURES, PHONE, Visitor, barriers_everywhere
 
 from gan.hub.checkpoint import save_model
 

@@ -17,7 +17,7 @@ from gan.errors import UserError
 from gan.hub import loader
 from gan.utils import files, hub_client
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted([ROOT / "app.py", ROOT / "train.py", *(ROOT / "gan").rglob("*.py")])
 POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 # Of os and signal, those that Windows has not got (docs.python.org, "Availability: Unix").

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_browser import DESKTOP, PHONE, Visitor, contrast, visit  # noqa: F401
+from visitor import DESKTOP, PHONE, Visitor, contrast
 
 from gan.studio.i18n import TEXT
 

@@ -6,14 +6,11 @@ axe-core comes with its Python package and asks nobody. No rule is excepted anyw
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from test_browser import DESKTOP, PHONE, Visitor
-from test_browser_gallery import gallery
+from visitor import DESKTOP, Visitor, barriers, barriers_everywhere, gallery
 
 from gan.studio.i18n import LANGUAGES
 from gan.studio.page import TABS
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 NAMES = [tab.id for tab in TABS]
 # Drawn, and nothing has been on its way for half a second: what is being redrawn fades.
 READY = """async (name) => {
@@ -25,28 +22,6 @@ READY = """async (name) => {
   }
   return rests();
 }"""
-
-
-def barriers(page) -> list[str]:
-    """What axe-core finds that is serious or critical on the page as it is now."""
-    found = Axe().run(page, options=RULES).response
-    return [
-        f"{one['id']} at {node['target']}: {node['html'][:200]} {node['failureSummary']}"
-        for one in found["violations"] if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]  # fmt: skip
-
-
-def barriers_everywhere(page) -> list[str]:
-    """The same in both schemes and on both sizes, one after another without a reload."""
-    found = []
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)
-        for dark in (False, True):
-            page.evaluate("dark => { document.body.classList.toggle('dark', dark); }", dark)
-            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            found += [f"{size['width']}, {'dark' if dark else 'light'}: {one}" for one in barriers(page)]
-    return found
 
 
 @pytest.fixture

@@ -362,7 +362,7 @@ def test_reading_changes_nothing_of_the_process_from_any_thread_and_is_quiet(tmp
     (folder / "samples.tiff").write_bytes(tiff([bytes(1200)], (8, 8, 8), samples=9000))
     (folder / "palette.png").write_bytes(see_through_palette())
     done = subprocess.run(
-        [sys.executable, "-c", READ_BY_THREADS, str(folder)], cwd=Path(__file__).parent.parent, capture_output=True, text=True
+        [sys.executable, "-c", READ_BY_THREADS, str(folder)], cwd=Path(__file__).parents[2], capture_output=True, text=True
     )
     assert (done.stdout.strip(), done.stderr) == ("True", "")
 

@@ -25,7 +25,7 @@ from gan.errors import UserError
 from gan.utils import hub_client
 from gan.utils.names import LEFT_BEHIND
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = 32
 
 

@@ -6,13 +6,11 @@ import base64
 import io
 import json
 import re
-from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import TimeoutError
-from test_browser import DESKTOP, FIGURES, PHONE, content, contrast, visit  # noqa: F401
+from visitor import DESKTOP, FIGURES, PHONE, Visitor, content, contrast, gallery, rest
 
 from gan.studio.i18n import TEXT
 from gan.utils import images
@@ -35,29 +33,6 @@ def keep(visitor, *places: int, key: bool = False) -> None:
             button.click()
         visitor.page.wait_for_selector(".sheet[open] .keep button[aria-pressed=true]")
         visitor.page.keyboard.press("Escape")
-
-
-def gallery(visitor, name: str = "Gallery"):
-    tab = visitor.page.locator("#tabs [role=tab][data-tab-id=gallery]:visible")
-    menu = visitor.page.locator(".overflow-menu > button:visible")
-    folded = visitor.page.locator(".overflow-dropdown").get_by_text(name)
-    for _ in range(10):  # a small page folds tabs away, a resized one a moment later: what was seen may be gone when clicked
-        tab.or_(menu).first.wait_for()
-        with suppress(TimeoutError):
-            if not tab.count():
-                menu.click(timeout=2000)
-            (tab if tab.count() else folded).click(timeout=2000)
-            break
-    visitor.page.wait_for_selector("#gallery-kept .kept", state="visible")
-    rest(visitor)
-    return visitor.page
-
-
-def rest(visitor) -> None:
-    """Wait for the answer to the opening of the tab: a page that goes meanwhile says that its connection broke."""
-    visitor.page.wait_for_selector("#gallery-pictures .row:not([aria-busy])", state="attached")
-    visitor.page.wait_for_timeout(200)
-    visitor.until("tab", "gallery")
 
 
 def seeds(visitor, where: str = KEPT) -> list[int]:
@@ -310,7 +285,6 @@ def test_a_file_that_is_no_list_is_refused_and_a_bad_flower_of_one_left_out(visi
 
 
 def test_a_browser_that_keeps_nothing_says_so(browser, app_url):
-    from test_browser import Visitor
 
     visitor = Visitor(browser, app_url, viewport=DESKTOP)
     visitor.page.add_init_script(

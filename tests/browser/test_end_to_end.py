@@ -13,7 +13,7 @@ from conftest import ROOT, free_port, serving
 from gradio_client import Client
 from hub_server import HubServer
 from pictures import make_photos
-from test_browser import DESKTOP, FRAMES, Visitor
+from visitor import DESKTOP, FRAMES, Visitor
 
 from gan.hub import loader
 from gan.hub.checkpoint import MODEL_FILES

@@ -24,7 +24,7 @@ from gan.presets import PRESETS, from_preset
 from gan.runs import cli, training
 from gan.utils.files import write_atomic
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TINY = [
     "--preset",
     "cwgan-gp-28",
