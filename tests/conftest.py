@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 from profiles import Browser
+from visitor import DESKTOP, Visitor
 
 from gan.config import ModelConfig
 from gan.generator import ConvGenerator, Generator
@@ -151,3 +152,18 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield Browser(chromium)
         chromium.close()
+
+
+@pytest.fixture
+def visit(browser, app_url):
+    """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
+    visitors = []
+
+    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
+        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
+        return visitors[-1].open(address, tab)
+
+    yield arrive
+    for visitor in visitors:
+        visitor.context.close()
+        assert not visitor.errors and not visitor.away

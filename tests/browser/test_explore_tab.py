@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from visitor import DESKTOP, PHONE, Visitor
 
 CELLS = "#explore-pictures figure"
 FOUND = f"!document.querySelector('.walk.waiting') && document.querySelectorAll('{CELLS} img[src]').length === 9"
-UKRAINIAN = {"locale": "uk-UA"}from visitor import DESKTOP, PHONE, Visitor
-
+UKRAINIAN = {"locale": "uk-UA"}
 
 
 @pytest.fixture

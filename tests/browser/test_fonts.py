@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CHROMIUM, CHROMIUM_OPTIONS
+from visitor import CUT, FIGURES, LOOSE, Visitor
 
 FONTS = Path("/usr/share/fonts/truetype")  # of Debian's packages fonts-dejavu, fonts-noto-core with -mono, and fonts-liberation
 ZOOMED = {"1280": 1280, "1280 at 200 %": 640, "390": 390, "360": 360, "320": 320, "360 at 200 %": 180}  # CSS pixels across
@@ -24,8 +25,7 @@ PACKAGES = {
 }
 CONFIG = """<?xml version="1.0"?><fontconfig><dir>{fonts}</dir><cachedir>{folder}</cachedir>
 <alias><family>sans-serif</family><prefer><family>{sans}</family></prefer></alias>
-<alias><family>monospace</family><prefer><family>{mono}</family></prefer></alias></fontconfig>"""from visitor import CUT, FIGURES, LOOSE, Visitor
-
+<alias><family>monospace</family><prefer><family>{mono}</family></prefer></alias></fontconfig>"""
 
 
 TABS = ("generate", "interpolate", "explore")

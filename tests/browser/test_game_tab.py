@@ -9,11 +9,11 @@ import json
 import pytest
 from conftest import serving
 from pictures import make_photos
+from visitor import DESKTOP, PHONE, Visitor, contrast
 
 PLACE = "#game-pictures"
 FOUR = f"{PLACE} .four button"
-READY = f"{PLACE} .score h3"from visitor import DESKTOP, PHONE, Visitor, content, contrast
-
+READY = f"{PLACE} .score h3"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from conftest import free_port, serving
 from front import fronted
 from gradio_client import Client
-from test_app import JSON, MULTIPART, UPLOAD, ask
+from stranger import JSON, MULTIPART, UPLOAD, ask
 from visitor import FRAMES, Visitor
 
 from gan.errors import UserError

@@ -9,10 +9,10 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from visitor import DESKTOP, PHONE, Visitor, contrast
 
 ROOM = "#yours-pictures .yours"
-MARK = b"a place nobody should learn of"from visitor import DESKTOP, PHONE, Visitor, content, contrast
-
+MARK = b"a place nobody should learn of"
 
 
 def picture(width: int = 640, height: int = 480, kind: str = "JPEG", **options) -> bytes:

@@ -17,8 +17,8 @@ import pytest
 import torch
 from pictures import make_photos
 from PIL import Image, ImageEnhance, ImageFilter
-from test_data import BOMB_GIF, TRUNCATED, encoded, plain
-from test_data import png as header
+from test_image_folder import BOMB_GIF, TRUNCATED, encoded, plain
+from test_image_folder import png as header
 
 import train
 from gan import __main__

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 import pytest
 from PIL import Image
-from visitor import FIGURES, contrast
+from visitor import contrast
 
 from gan.evaluation import report
 from gan.evaluation import results as figures

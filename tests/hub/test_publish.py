@@ -11,17 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import test_hub
+import test_loader
 from hub_server import HubServer
 from huggingface_hub import ModelCard, SpaceCard
-from test_hub import REPO, make
+from test_loader import REPO, make
 
 from gan.__main__ import main
 from gan.config import ModelConfig
 from gan.hub import loader, model_card, spaces
 from gan.hub.checkpoint import CARD, CONFIG, SAMPLES, SNAPSHOT, WEIGHTS, read_config, save_config
 
-no_other_hub, server = test_hub.no_other_hub, test_hub.server  # fixtures, the first for every test
+no_other_hub, server = test_loader.no_other_hub, test_loader.server  # fixtures, the first for every test
 SPACE = f"spaces/{REPO}"
 MEASURE = {"error": 0.01, "floor": 0.0, "floor_error": 0.0, "n": 500}
 SCORES = {

@@ -6,7 +6,7 @@ import shlex
 import pytest
 import torch
 from pictures import make_photos
-from test_auto import CPU, CUDA, folder
+from test_auto_preset import CPU, CUDA, folder
 
 import train
 from gan.hub import checkpoint

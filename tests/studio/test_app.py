@@ -9,8 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +18,7 @@ import pytest
 from conftest import ROOT, free_port, tiny_generator
 from gradio_client import Client
 from PIL import Image
+from stranger import JSON, MULTIPART, UPLOAD, ask
 
 from gan.hub import loader
 from gan.sampling import settings
@@ -27,22 +26,10 @@ from gan.sampling.sampler import Flower, Sampler
 from gan.studio.i18n import TEXT, t
 from gan.utils import images
 
-JSON = {"Content-Type": "application/json"}
-
 
 @pytest.fixture(scope="module")
 def client(app_url, tmp_path_factory):
     return Client(app_url, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
-
-
-def ask(url: str, body: bytes | None = None, headers: dict | None = None, method: str | None = None) -> tuple[int, bytes]:
-    """Status and content of one request, errors included."""
-    request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
 
 
 def call(app_url: str, function: str, data: str) -> str:
@@ -159,10 +146,6 @@ def test_many_visitors_at_once_get_their_own_pictures(app_url):
 
 
 # ------------------------------------------------------------------------------------------------------- what is shut
-
-
-MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
-UPLOAD = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--b--\r\n'
 
 
 @pytest.mark.parametrize("route", ["upload", "/upload", "upload/", "upload?upload_id=1", "%75pload", "UPLOAD"])

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 from conftest import free_port, serving
 from test_app import ask, front_door, start  # noqa: F401
-from test_browser import DESKTOP, Visitor
+from visitor import DESKTOP, Visitor
 
 from gan.studio.gradio_compat import undisturbed
 
