@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 from torch.nn.utils import get_total_norm
 
 from gan import losses
 from gan.config import ModelConfig
 from gan.critic import make_critic
-from gan.data.augment import Augment, diffaugment, ranged
-from gan.data.image_folder import OVERSAMPLE, Photos, sample_classes
+from gan.data.augment import Augment, diffaugment
+from gan.data.image_folder import Photos, sample_classes
+from gan.data.photo_stream import PhotoStream, mix_seeds
 from gan.errors import UserError
 from gan.generator import make_generator, one_hot
 from gan.matching import Matching
@@ -84,25 +84,25 @@ class Trainer:
         betas = (train.beta1, train.beta2)
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), train.critic_lr or train.lr, betas)
-        self.augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
+        augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
+        self.stream = PhotoStream(photos, model.resolution, augment, train.seed, device)
         self.steps = 0
         self.generator_steps = 0  # fewer, where the critic was warmed up
         self.images_seen = 0
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
         self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
-        self._sharp_at = 0, torch.zeros(0, dtype=torch.int64)  # a side, and which photos are fit for it
         self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
 
     # --------------------------------------------------------------------------------------------------------- a step
 
     def step(self) -> StepStats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
-        draws = self.processes.rng(_mix(self.config.seed, self.steps))
+        draws = self.processes.rng(mix_seeds(self.config.seed, self.steps))
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
             self._calibrate()
-            index = self.processes.local_shard(self._indices(self.images_seen, self.config.batch))
-            real, labels = self._reals(index, draws), self.photos.labels[index].to(self.device)
+            index = self.processes.local_shard(self.stream.indices(self.images_seen, self.config.batch, self.side))
+            real, labels = self.stream.pictures(index, self.side, draws), self.photos.labels[index].to(self.device)
             code = one_hot(labels, self.model)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
             with torch.set_grad_enabled(warm and turn == self.config.critic_steps):
@@ -142,12 +142,6 @@ class Trainer:
         ended = [f"{side}:{end}" for side, end in self.schedule if side < self.side]
         return [*ended, str(self.side)] if self.schedule else []
 
-    @property
-    def _sharp(self) -> Tensor:
-        if self._sharp_at[0] != self.side:
-            self._sharp_at = self.side, self.photos.sharp(self.side)
-        return self._sharp_at[1]
-
     def phases(self) -> list[tuple[int, int]]:
         """The rest of the run, cut where the side changes: the images after which each part begins and ends."""
         ends = [end for _, end in self.schedule[:-1] if self.images_seen < end < self.config.images]
@@ -160,8 +154,9 @@ class Trainer:
             return
         self._calibrated_at = self.side
         if self.config.spectrum_weight or self.critic.needs_calibration:
-            index = self._sharp[sample_classes(self.photos.labels[self._sharp], CALIBRATION_PHOTOS)]
-            photos = torch.cat([self._scaled(self.photos.images[part]) for part in index.split(64)])
+            sharp = self.stream.sharp(self.side)
+            index = sharp[sample_classes(self.photos.labels[sharp], CALIBRATION_PHOTOS)]
+            photos = torch.cat([self.stream.pictures(part, self.side) for part in index.split(64)])
             self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
             if self.side != self.known_side:
                 self.critic.calibrate(photos)
@@ -170,17 +165,8 @@ class Trainer:
 
     def real_batch(self, start: int, count: int, draws: ShardedRandom) -> tuple[Tensor, Tensor]:
         """Photos from position `start` of their order, augmented: N×3×S×S in [−1, 1], and class codes N×K."""
-        index = self._indices(start, count)
-        return self._reals(index, draws), one_hot(self.photos.labels[index].to(self.device), self.model)
-
-    def _reals(self, index: Tensor, draws: ShardedRandom) -> Tensor:
-        return self._scaled(self.photos.images[index], draws)
-
-    def _scaled(self, photos: Tensor, draws: ShardedRandom | None = None) -> Tensor:
-        """Stored photos → N×3×S×S in [−1, 1] at the side that is trained now, augmented where `draws` are given."""
-        photos = photos.to(self.device)
-        pictures = ranged(photos) if draws is None else self.augment(photos, draws)
-        return avg_pool2d(pictures, OVERSAMPLE * self.model.resolution // self.side)
+        index = self.stream.indices(start, count, self.side)
+        return self.stream.pictures(index, self.side, draws), one_hot(self.photos.labels[index].to(self.device), self.model)
 
     def _draw_fakes(self, code: Tensor, draws: ShardedRandom) -> Tensor:
         z = draws.normal(len(code), self.model.z_dim).to(self.device)
@@ -190,19 +176,6 @@ class Trainer:
     def _features(self, images: Tensor, draws: ShardedRandom) -> Tensor:
         """The critic's features of photos or pictures, after DiffAugment where it is on."""
         return self.critic.features(diffaugment(images, draws) if self.config.diffaugment else images)
-
-    def _indices(self, start: int, count: int) -> Tensor:
-        """Photos `start` to `start + count` of an endless order in which every epoch is a shuffle of its own.
-
-        Photos far smaller than the side that is trained now are left out.
-        """
-        total, parts = len(self._sharp), []
-        while count:
-            epoch, offset = divmod(start, total)
-            order = torch.randperm(total, generator=torch.Generator().manual_seed(_mix(~self.config.seed, epoch)))
-            parts.append(self._sharp[order[offset : offset + count]])
-            start, count = start + len(parts[-1]), count - len(parts[-1])
-        return torch.cat(parts)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
@@ -382,11 +355,3 @@ def _refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
     if changed:
         differences = "; ".join(f"{key} was {saved.get(key)!r} and is now {mine[key]!r}" for key in changed)
         raise UserError(f"the run began under another configuration: {differences}. Use the same one, or another --out.")
-
-
-def _mix(seed: int, counter: int) -> int:
-    """One 63-bit seed from two numbers (splitmix64's finalizer), so that neighbouring steps share nothing."""
-    x = (seed * 0x9E3779B97F4A7C15 + counter * 0xD1B54A32D192ED03) & (2**64 - 1)
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
-    return (x ^ (x >> 31)) >> 1

@@ -11,6 +11,7 @@ from gan import losses
 from gan import trainer as trainer_module
 from gan.config import ModelConfig
 from gan.data.image_folder import OVERSAMPLE, load_photos
+from gan.data.photo_stream import mix_seeds
 from gan.errors import UserError
 from gan.hub import checkpoint
 from gan.matching import Matching
@@ -129,7 +130,7 @@ def test_a_damaged_snapshot_is_refused(photos):
 def test_every_epoch_shows_every_photo_once_in_another_order(photos):
     trainer = make(photos)
     total = len(photos.labels)
-    stream = torch.cat([trainer._indices(start, 5) for start in range(0, 3 * total, 5)])[: 3 * total]
+    stream = torch.cat([trainer.stream.indices(start, 5, trainer.side) for start in range(0, 3 * total, 5)])[: 3 * total]
     epochs = stream.view(3, total)
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(total))
@@ -138,7 +139,7 @@ def test_every_epoch_shows_every_photo_once_in_another_order(photos):
 
 def test_the_seed_of_a_step_is_what_it_always_was():
     """A run that goes on, also one of an earlier version, draws as if it had not been interrupted."""
-    assert [trainer_module._mix(*of) for of in ((7, 3), (~1, 2), (2**32 - 1, 10**6))] == [
+    assert [mix_seeds(*of) for of in ((7, 3), (~1, 2), (2**32 - 1, 10**6))] == [
         7299484271657422945, 600071339624584192, 8783077679670494788,
     ]  # fmt: skip
 
@@ -146,7 +147,7 @@ def test_the_seed_of_a_step_is_what_it_always_was():
 def test_the_critic_sees_augmented_photos_with_their_classes(photos):
     trainer = make(photos, transpose=False, flip_horizontal=False, flip_vertical=False, rotate=False)
     pictures, code = trainer.real_batch(0, 4, ShardedRandom(0))
-    index = trainer._indices(0, 4)
+    index = trainer.stream.indices(0, 4, trainer.side)
     plain = torch.nn.functional.avg_pool2d(photos.images[index].float() / 127.5 - 1, 2)
     assert torch.allclose(pictures, plain)
     assert code.argmax(1).tolist() == photos.labels[index].tolist()
@@ -384,7 +385,7 @@ def test_each_network_works_against_the_other(larger, objective):
         """Of all photos and of as many pictures, the same ones each time."""
         code = torch.nn.functional.one_hot(larger.labels, 2).float()
         noise = torch.randn(len(code), 8, generator=torch.Generator().manual_seed(0))
-        pairs = trainer._scaled(larger.images), trainer.generator(noise, code, 16)
+        pairs = trainer.stream.pictures(torch.arange(len(larger.images)), trainer.side), trainer.generator(noise, code, 16)
         return [trainer.critic(trainer.critic.features(images), code).mean().item() for images in pairs]
 
     trainer.step()
@@ -448,10 +449,10 @@ def test_photos_far_smaller_than_the_side_serve_the_coarser_sides_only(larger):
     """Of 16 photos three are too small for 32 pixels, all of one class but its last."""
     few = replace(larger, native=(19, 100, 19, 19, *[100] * 12))
     trainer = styled(few)
-    shown = [set(trainer._indices(16 * epoch, 16).tolist()) for epoch in range(2)]
+    shown = [set(trainer.stream.indices(16 * epoch, 16, trainer.side).tolist()) for epoch in range(2)]
     assert shown == [set(range(16))] * 2
     trainer.images_seen = 16
-    assert trainer.side == 32 and set(trainer._indices(16, 26).tolist()) == {1, *range(4, 16)}
+    assert trainer.side == 32 and set(trainer.stream.indices(16, 26, trainer.side).tolist()) == {1, *range(4, 16)}
     for _ in range(2):
         assert trainer.step().finite
     none = replace(larger, native=tuple(10 if label else 100 for label in larger.labels.tolist()))

@@ -170,7 +170,7 @@ class Ours:
         self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
         self.trainer, self.photos = Trainer(model, train, photos, CPU), photos
         self.trainer._calibrate()  # once, too
-        self.trainer._reals = data(self.trainer._reals)
+        self.trainer.stream.pictures = data(self.trainer.stream.pictures)
         trainer_module.diffaugment = data(trainer_module.diffaugment)
         self.settings = f"{train.precision}, batch {train.batch}, {train.critic_steps} critic steps, lr {train.lr:g}"
 
