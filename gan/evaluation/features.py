@@ -173,8 +173,8 @@ def _inception(device: torch.device) -> FeatureNetwork:
         raise
     except Exception as error:  # of three libraries, the network and the disk
         raise UserError(
-            f"the network 'inception' cannot be had here ({_reason(error)}); it wants torch-fidelity, torchvision and, when "
-            f"first used, the internet: see to these, or use {DEFAULT}."
+            f"the network 'inception' cannot be had here ({_reason(error)}); it wants what pip install -r "
+            f"requirements-inception.txt installs and, when first used, the internet: see to these, or use {DEFAULT}."
         ) from None
     module.use_antialias = False  # torchmetrics' own resizing is not the one of published figures
 

@@ -1,15 +1,17 @@
 """Frozen ImageNet networks of inverted residuals: MobileNetV2 and the EfficientNet-Lites. They judge, they are never trained.
 
-Weights come from files that others published; their batch norms are folded into the convolutions, so that a pass costs
-convolutions and nothing else.
+Their layers are torchvision's. Weights come from files that others published; their batch norms are folded into the
+convolutions, so that a pass costs convolutions and nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import torch
@@ -23,35 +25,32 @@ from gan.utils.safe_load import load_pickle
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network: what its blocks are, what it wants to be fed, and how its weights are called."""
+    """One network: what its blocks are, and what it wants to be fed. Stem and head are those of MobileNetV2 in all of them."""
 
-    stages: tuple[tuple[int, int, int, int, int], ...]  # expansion, channels, blocks, stride of the first, kernel
+    channels: tuple[int, ...]  # of its seven stages
+    blocks: tuple[int, ...]  # in each of them
+    kernels: tuple[int, ...]  # of their depthwise convolutions
     mean: tuple[float, float, float]  # of the pixels it was trained on, in [0, 1]
     std: tuple[float, float, float]
     epsilon: float  # of its batch norms
     same_padding: bool  # TensorFlow's: an odd pixel of padding goes right and below; else PyTorch's
-    names: str  # "mobilenetv2" or "efficientnet": how the file calls its tensors
-
-
-_EXPANSIONS, _STRIDES = (1, 6, 6, 6, 6, 6, 6), (1, 2, 2, 2, 1, 2, 1)
 
 
 def _lite(*blocks: int) -> Architecture:
-    rows = zip(_EXPANSIONS, (16, 24, 40, 80, 112, 192, 320), blocks, _STRIDES, (3, 3, 5, 3, 5, 5, 3))
-    return Architecture(tuple(rows), (0.5,) * 3, (0.5,) * 3, 1e-3, True, "efficientnet")
+    return Architecture((16, 24, 40, 80, 112, 192, 320), blocks, (3, 3, 5, 3, 5, 5, 3), (0.5,) * 3, (0.5,) * 3, 1e-3, True)
 
 
+EXPANSIONS, STRIDES, HEAD = (1, 6, 6, 6, 6, 6, 6), (1, 2, 2, 2, 1, 2, 1), 1280
 ARCHITECTURES: dict[str, Architecture] = {
     # Sandler et al. 2018, table 2.
     "mobilenetv2": Architecture(
-        tuple(zip(_EXPANSIONS, (16, 24, 32, 64, 96, 160, 320), (1, 2, 3, 4, 3, 3, 1), _STRIDES, (3,) * 7)),
-        (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1e-5, False, "mobilenetv2",
+        (16, 24, 32, 64, 96, 160, 320), (1, 2, 3, 4, 3, 3, 1), (3,) * 7, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1e-5,
+        False,
     ),
     # Tan and Le 2019, table 1, less its squeeze-and-excitation: ReLU6 throughout, stem and head not widened.
     "efficientnet-lite0": _lite(1, 2, 2, 3, 3, 4, 1),
     "efficientnet-lite1": _lite(1, 3, 3, 4, 4, 5, 1),
 }  # fmt: skip
-STEM, HEAD = 32, 1280
 
 
 class Backbone(nn.Module):
@@ -60,24 +59,13 @@ class Backbone(nn.Module):
     def __init__(self, architecture: Architecture, state: Mapping[str, Tensor]) -> None:
         """`state` is the published file's; every tensor but a classifier's must have its place, and every place its tensor.
 
-        Raises UserError otherwise.
+        Raises UserError otherwise, and where torchvision cannot be used.
         """
         super().__init__()
-        self.architecture = architecture
-        names = _names(architecture)
-        used = {f"{conv}.weight" for conv, _ in names} | {f"{norm}.{part}" for _, norm in names for part in (*_NORM, _COUNT)}
-        left = {key for key in state if not key.startswith(_CLASSIFIERS)} ^ used
-        if left:
-            raise UserError(f"the weights are not those of this network ('{sorted(left)[0]}' differs); fetch the file again.")
-        folded = iter([_fold(state, conv, norm, architecture.epsilon) for conv, norm in names])
-        same, channels = architecture.same_padding, STEM
-        self.stem = _Conv(next(folded), 2, same, channels_in=3, channels_out=STEM, kernel=3)
-        self.blocks = nn.ModuleList()
-        for expansion, width, count, stride, kernel in architecture.stages:
-            for number in range(count):
-                self.blocks.append(_Block(folded, channels, width, expansion, stride if number == 0 else 1, kernel, same))
-                channels = width
-        self.head = _Conv(next(folded), 1, same, channels_in=channels, channels_out=HEAD, kernel=1)
+        layers = _layers(architecture)
+        _load(layers, state)
+        self.stem, *blocks, self.head = _folded(layers)
+        self.blocks = nn.ModuleList(blocks)
         mean, std = torch.tensor(architecture.mean), torch.tensor(architecture.std)
         # [−1, 1] → what the network was trained on: ((x + 1)/2 − mean)/std = x·scale + shift.
         self.register_buffer("scale", (0.5 / std).view(1, 3, 1, 1))
@@ -87,7 +75,7 @@ class Backbone(nn.Module):
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """The last map of each stride (4, 8, 16, 32), finest first; gradients flow through to `images`."""
-        x, result = self.stem(images * self.scale + self.shift, act=True), []
+        x, result = self.stem(images * self.scale + self.shift), []
         for block in self.blocks:
             if block.stride == 2:
                 result.append(x)
@@ -96,100 +84,95 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Feature vectors N×1280 (after the last convolution, averaged over the picture)."""
-        return self.head(self.maps(images)[-1], act=True).mean((2, 3))
+        return self.head(self.maps(images)[-1]).mean((2, 3))
 
     @property
     def widths(self) -> list[int]:
         """Channels of the maps that `maps` gives."""
-        outputs = [row[1] for row in self.architecture.stages]
-        strided = [number for number, row in enumerate(self.architecture.stages) if row[3] == 2]
-        return [outputs[number - 1] for number in strided[1:]] + [outputs[-1]]
+        last = [number - 1 for number, block in enumerate(self.blocks) if block.stride == 2][1:]
+        return [self.blocks[number].out_channels for number in (*last, -1)]
 
 
-class _Conv(nn.Module):
-    def __init__(
-        self, weights: tuple[Tensor, Tensor], stride: int, same: bool, *, channels_in: int, channels_out: int, kernel: int,
-        groups: int = 1,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        wanted = (channels_out, channels_in // groups, kernel, kernel)
-        if tuple(weights[0].shape) != wanted:
-            raise UserError(f"the weights are not those of this network (a kernel is {tuple(weights[0].shape)}, not {wanted}).")
-        self.weight, self.bias = nn.Parameter(weights[0]), nn.Parameter(weights[1])
-        self.stride, self.kernel, self.same, self.groups = stride, kernel, same, groups
+def _layers(architecture: Architecture) -> nn.Sequential:
+    """torchvision's MobileNetV2 without its classifier, changed to `architecture`. Its tensors have shapes and no values."""
+    try:
+        from torchvision.models import MobileNetV2
+    except (ImportError, RuntimeError, OSError):  # RuntimeError: its operators do not fit this PyTorch
+        raise UserError(
+            "torchvision is missing, or does not fit this PyTorch; install the two together and from the same place, in the "
+            "releases that requirements.txt names."
+        ) from None
+    rows = [list(row) for row in zip(EXPANSIONS, architecture.channels, architecture.blocks, STRIDES)]
+    with torch.device("meta"):
+        layers = MobileNetV2(
+            inverted_residual_setting=rows, norm_layer=partial(nn.BatchNorm2d, eps=architecture.epsilon)
+        ).features  # fmt: skip
+        if architecture.same_padding:
+            kernels = [kernel for kernel, count in zip(architecture.kernels, architecture.blocks) for _ in range(count)]
+            _pad_as_tensorflow(layers[0], 3)
+            for block, kernel in zip(layers[1:-1], kernels, strict=True):
+                _pad_as_tensorflow(block.conv[-3], kernel)
+    return layers
 
-    def forward(self, x: Tensor, *, act: bool) -> Tensor:
-        if not (self.same and self.stride > 1):
-            x = conv2d(x, self.weight, self.bias, self.stride, self.kernel // 2, groups=self.groups)
-            return nn.functional.relu6(x, inplace=True) if act else x
-        (top, down), (left, right) = (_same_padding(size, self.kernel, self.stride) for size in x.shape[2:])
-        x = conv2d(x, self.weight, self.bias, self.stride, (top, left), groups=self.groups)[:, :, down:, right:]
-        return nn.functional.relu6(x) if act else x
+
+def _pad_as_tensorflow(layer: nn.Sequential, kernel: int) -> None:
+    """Give the convolution of a layer (convolution, norm, activation) another kernel and TensorFlow's padding."""
+    old = layer[0]
+    kind = nn.Conv2d if old.stride == (1, 1) else _SameConv  # without a stride the two paddings are one
+    layer[0] = kind(old.in_channels, old.out_channels, kernel, old.stride, kernel // 2, groups=old.groups, bias=False)
+    layer[2].inplace = kind is nn.Conv2d  # _SameConv gives a part of a tensor: in place, its way backward is slow
 
 
-class _Block(nn.Module):
-    """An inverted residual: expand, depthwise, project; a shortcut where shapes allow (Sandler et al. 2018, section 3.3)."""
+class _SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's padding.
 
-    def __init__(
-        self, folded: Iterator[tuple[Tensor, Tensor]], channels: int, width: int, expansion: int, stride: int, kernel: int,
-        same: bool,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        inner = channels * expansion
-        self.stride, self.shortcut = stride, stride == 1 and channels == width
-        self.expand = None
-        if expansion > 1:
-            self.expand = _Conv(next(folded), 1, same, channels_in=channels, channels_out=inner, kernel=1)
-        self.depthwise = _Conv(
-            next(folded), stride, same, channels_in=inner, channels_out=inner, kernel=kernel, groups=inner
-        )  # fmt: skip
-        self.project = _Conv(next(folded), 1, same, channels_in=inner, channels_out=width, kernel=1)
+    TensorFlow pads an axis by t // 2 before and by t − t // 2 after. A convolution pads both ends alike at no cost; a longer
+    end has to be copied. With a whole stride more at both ends the same results follow after a leading one, which is dropped.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else self.expand(x, act=True)
-        y = self.project(self.depthwise(y, act=True), act=False)
-        return y.add_(x) if self.shortcut else y
+        (kernel, _), (stride, _) = self.kernel_size, self.stride
+        totals = [max(0, (-(-size // stride) - 1) * stride + kernel - size) for size in x.shape[2:]]
+        padding = [total // 2 + stride * (total % 2) for total in totals]
+        y = conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+        return y[:, :, totals[0] % 2 :, totals[1] % 2 :]
 
 
-_NORM = ("weight", "bias", "running_mean", "running_var")
-_COUNT = "num_batches_tracked"
+def _load(layers: nn.Sequential, state: Mapping[str, Tensor]) -> None:
+    """Put the tensors of a published file into their places. Raises UserError when they are those of another network.
+
+    The files call them by other names than torchvision, but list them in the same order, that of a pass.
+    """
+    given = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIERS)}
+    places = layers.state_dict()
+    wrong = next((key for key, place in zip_longest(given, places) if _part(key) != _part(place)), None)
+    try:
+        if len(given) != len(places) or wrong:
+            raise RuntimeError(f"'{wrong}' is not in its place")
+        layers.load_state_dict(dict(zip(places, given.values())), assign=True)
+    except RuntimeError as error:
+        said = str(error).strip().splitlines()[-1].strip().rstrip(".")
+        raise UserError(f"the weights are not those of this network ({said}); fetch the file again.") from None
+
+
 _CLASSIFIERS = ("_fc.", "classifier.")
 
 
-def _names(architecture: Architecture) -> list[tuple[str, str]]:
-    """The convolutions and their norms in the order of a pass, as the published file calls them."""
-    expansions = [row[0] for row in architecture.stages for _ in range(row[2])]
-    if architecture.names == "mobilenetv2":
-        names = [("features.0.0", "features.0.1")]
-        for number, expansion in enumerate(expansions, 1):
-            places = (0, 3, 6) if expansion > 1 else (0, 3)
-            names += [(f"features.{number}.conv.{i}", f"features.{number}.conv.{i + 1}") for i in places]
-        return [*names, (f"features.{len(expansions) + 1}.0", f"features.{len(expansions) + 1}.1")]
-    names = [("_conv_stem", "_bn0")]
-    for number, expansion in enumerate(expansions):
-        parts = [("_expand_conv", "_bn0")] * (expansion > 1) + [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
-        names += [(f"_blocks.{number}.{conv}", f"_blocks.{number}.{norm}") for conv, norm in parts]
-    return [*names, ("_conv_head", "_bn1")]
+def _part(name: str | None) -> str:
+    """ "running_mean" for "features.0.1.running_mean"."""
+    return (name or "").rpartition(".")[2]
 
 
-def _fold(state: Mapping[str, Tensor], conv: str, norm: str, epsilon: float) -> tuple[Tensor, Tensor]:
-    """A convolution and the batch norm behind it as one convolution with a bias."""
-    width = state[f"{conv}.weight"].shape[:1]
-    if any(state[f"{norm}.{part}"].shape != width for part in _NORM):
-        raise UserError(f"the weights are not those of this network ('{norm}' has another width than '{conv}').")
-    weight, bias, mean, variance = (state[f"{norm}.{part}"].float() for part in _NORM)
-    factor = weight / torch.sqrt(variance + epsilon)
-    return state[f"{conv}.weight"].float() * factor.view(-1, 1, 1, 1), bias - mean * factor
-
-
-def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's padding of one axis as a symmetric padding, and how many leading results to drop.
-
-    TensorFlow pads by t // 2 before and by t − t // 2 after. A convolution pads both ends alike at no cost; a longer end has
-    to be copied. With a whole stride more at both ends the same results follow after a leading one.
-    """
-    total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
-    return total // 2 + stride * (total % 2), total % 2
+def _folded(layers: nn.Module) -> nn.Module:
+    """`layers` in evaluation mode, each convolution and the batch norm behind it as one convolution with a bias."""
+    for part in [part for part in layers.eval().modules() if isinstance(part, nn.Sequential)]:
+        for number, (conv, norm) in enumerate(pairwise(list(part))):
+            if isinstance(norm, nn.BatchNorm2d):
+                factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+                conv.weight = nn.Parameter(conv.weight * factor.view(-1, 1, 1, 1), requires_grad=False)
+                conv.bias = nn.Parameter(norm.bias - norm.running_mean * factor, requires_grad=False)
+                part[number + 1] = nn.Identity()
+    return layers
 
 
 # -------------------------------------------------------------------------------------------------- published weights

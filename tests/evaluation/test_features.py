@@ -169,7 +169,7 @@ def test_other_weights_never_reach_inception(fidelity, tmp_path, monkeypatch):
 def test_inception_without_its_packages(module, fidelity, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3")
-    with pytest.raises(UserError, match="wants torch-fidelity, torchvision .* or use mobilenetv2") as error:
+    with pytest.raises(UserError, match="wants what pip install -r requirements-inception.txt .* or use mobilenetv2") as error:
         find_network("inception")
     sentence(str(error.value))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -82,8 +83,8 @@ class Lite(nn.Module):
             if expansion > 1:
                 self._expand_conv, self._bn0 = SameConv(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner, 1e-3)
             self._depthwise_conv = SameConv(inner, inner, kernel, stride, groups=inner, bias=False)
-            self._project_conv = SameConv(inner, outputs, 1, bias=False)
-            self._bn1, self._bn2 = nn.BatchNorm2d(inner, 1e-3), nn.BatchNorm2d(outputs, 1e-3)
+            self._bn1 = nn.BatchNorm2d(inner, 1e-3)
+            self._project_conv, self._bn2 = SameConv(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs, 1e-3)
 
         def forward(self, x: Tensor) -> Tensor:
             y = self._bn0(self._expand_conv(x)).clamp(0, 6) if hasattr(self, "_expand_conv") else x
@@ -165,9 +166,25 @@ def test_training_mode_is_of_no_consequence():
     assert torch.equal(backbone(images), backbone.train()(images)) and not any(p.requires_grad for p in backbone.parameters())
 
 
+def test_drawing_the_layers_leaves_random_numbers_alone():
+    state = written_out("mobilenetv2").state_dict()
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    Backbone(ARCHITECTURES["mobilenetv2"], state)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_a_torchvision_that_does_not_fit_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(UserError, match="torchvision is missing, or does not fit this PyTorch"):
+        Backbone(ARCHITECTURES["mobilenetv2"], {})
+
+
 MISFITS = {
     "a tensor missing": lambda state: state.pop("features.3.conv.4.running_var"),
     "a tensor too many": lambda state: state.update({"features.19.0.weight": torch.zeros(1)}),
+    "a tensor at the wrong place": lambda state: state.move_to_end("features.9.conv.1.weight"),
     "a kernel of another size": lambda state: state.update({"features.3.conv.3.weight": torch.zeros(144, 1, 5, 5)}),
 }
 NORM_MISFITS = {
