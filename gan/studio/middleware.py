@@ -48,9 +48,8 @@ class AllowList:
             await send({"type": "websocket.close"})
             return
         path, method = scope["path"], scope["method"]
-        if (
-            self.root and path == self.root and method in ("GET", "HEAD")
-        ):  # without the slash, relative URLs of the page would be wrong
+        if self.root and path == self.root and method in ("GET", "HEAD"):
+            # The slash is needed for the relative URLs of the page.
             query = scope["query_string"]
             await _answer(send, 307, "", [(b"location", quote(self.root).encode() + b"/" + (b"?" + query if query else b""))])
             return

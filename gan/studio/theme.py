@@ -23,8 +23,11 @@ def title() -> str:
 
 def translations(studio: Studio) -> Translations:
     """All text of the page for Gradio, with the header and the footer."""
-    return Translations({name: {"page_header": _header(studio, name), "page_footer": _footer(studio, name), "page_language": name}
-                         for name in LANGUAGES})  # fmt: skip
+    return Translations({name: _composed(studio, name) for name in LANGUAGES})
+
+
+def _composed(studio: Studio, language: str) -> dict[str, str]:
+    return {"page_header": _header(studio, language), "page_footer": _footer(studio, language), "page_language": language}
 
 
 def _logo() -> str:
