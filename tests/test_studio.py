@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -15,6 +17,7 @@ from gan.errors import UserError
 from gan.hub import loader
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
+from gan.studio import theme
 from gan.studio.controls import class_selector
 from gan.studio.i18n import TEXT, class_titles, language_of, t
 from gan.studio.page import TABS, build
@@ -24,6 +27,7 @@ from gan.studio.tabs.ladder import Ladder, LadderTab
 from gan.studio.tabs.truncation import LEVELS, PAPER_LEVELS, Truncation, TruncationTab, plots
 from gan.utils import images as render
 
+ROOT = Path(__file__).resolve().parent.parent
 CURVE = [
     {
         "truncation": level,
@@ -185,6 +189,20 @@ def test_the_language_of_a_request(headers, query, language):
 def test_the_page_is_built_with_all_tabs(studio):
     parts = build(studio).get_config_file()["components"]
     assert [part["props"]["id"] for part in parts if part["type"] == "tabitem"] == [kind.id for kind in TABS]
+
+
+def test_tabs_are_found_by_their_files_and_ordered_by_their_positions():
+    files = {path.stem for path in (ROOT / "gan/studio/tabs").glob("*.py")} - {"__init__", "base"}
+    assert {kind.id for kind in TABS} == files and TABS[0].id == "generate"
+    positions = [kind.position for kind in TABS]
+    assert positions == sorted(set(positions))
+
+
+def test_the_header_links_to_every_other_language(studio, monkeypatch):
+    monkeypatch.setitem(TEXT, "xx", {**TEXT["en"], "in_this_language": "Xx"})
+    monkeypatch.setattr(theme, "LANGUAGES", ("en", "uk", "xx"))
+    links = {name: re.findall(r'href="\?lang=(\w+)"', theme._header(studio, name)) for name in theme.LANGUAGES}
+    assert links == {"en": ["uk", "xx"], "uk": ["en", "xx"], "xx": ["en", "uk"]}
 
 
 @pytest.mark.parametrize(

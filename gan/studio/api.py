@@ -9,7 +9,7 @@ import gradio as gr
 from gan.networks import latents
 from gan.sampling import settings
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, report_errors
-from gan.studio.session import Studio, cached
+from gan.studio.session import Studio, save_to_cache
 
 
 def add_api(studio: Studio) -> None:
@@ -18,7 +18,7 @@ def add_api(studio: Studio) -> None:
     first, last, every = classes[0], classes[-1], settings.every(classes)
 
     def file(name: str, content: bytes) -> dict[str, Any]:
-        return {"path": cached(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+        return {"path": save_to_cache(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     def generate(
         label: str = every if len(classes) > 1 else first, seed: int = 0,

@@ -108,7 +108,7 @@ def data_url(content: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64," + base64.b64encode(content).decode()
 
 
-def cached(name: str, content: bytes) -> str:
+def save_to_cache(name: str, content: bytes) -> str:
     """Write a file into Gradio's cache, unless it is there, and return its path. Its folder is named after the SHA-256."""
     path = Path(gr.utils.get_upload_folder()) / hashlib.sha256(content).hexdigest() / name
     try:

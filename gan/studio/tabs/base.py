@@ -11,7 +11,7 @@ from gan.sampling import settings
 from gan.sampling.sampler import Flower
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors
 from gan.studio.i18n import t
-from gan.studio.session import Studio, cached
+from gan.studio.session import Studio, save_to_cache
 
 
 class Tab:
@@ -127,5 +127,5 @@ def connect_download(button: gr.Button, make: Callable[..., tuple[str, bytes]], 
     """When `button` is pressed, download the file whose name and content `make` returns for the values of `inputs`."""
     file = gr.File(visible="hidden", interactive=False)
     options: dict[str, Any] = {**NO_API, "show_progress": "minimal", "show_progress_on": button}
-    made = button.click(report_errors(lambda *values: cached(*make(*values))), inputs, file, **options, **FILM_QUEUE)
+    made = button.click(report_errors(lambda *values: save_to_cache(*make(*values))), inputs, file, **options, **FILM_QUEUE)
     made.success(None, file, None, js="(file) => flowers.save(file)", **NO_API)

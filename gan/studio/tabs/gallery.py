@@ -17,7 +17,7 @@ from gan.studio import contact_sheet
 from gan.studio.controls import hidden_text
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors, request_language
 from gan.studio.i18n import LANGUAGES, class_titles, say, t
-from gan.studio.session import cached
+from gan.studio.session import save_to_cache
 from gan.studio.tabs.base import Tab
 from gan.utils.names import file_stem
 
@@ -121,7 +121,7 @@ class GalleryTab(Tab):
                 names = class_titles(self.studio.classes, LANGUAGES[0])
                 sheet = contact_sheet.Sheet(flowers, pictures, self.studio.classes, names, self.studio.about())
                 name = f"{file_stem('flowers', self.studio.name, len(flowers))}.{kind}"
-                yield cached(name, SHEETS[kind](sheet)), {"done": len(flowers), "of": len(flowers)}
+                yield save_to_cache(name, SHEETS[kind](sheet)), {"done": len(flowers), "of": len(flowers)}
 
         return steps
 
