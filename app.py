@@ -1,4 +1,4 @@
-"""This Flower Does Not Exist: the page on which anyone draws flowers that do not exist. `python app.py --help`."""
+"""The app: loads a model and serves the page on which visitors draw flowers. See `python app.py --help`."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import socket
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.middleware import Middleware
 
 from gan.errors import UserError
 from gan.hub import loader
 from gan.sampling import collection, inversion, settings
-from gan.studio import middleware
-from gan.studio.gradio_compat import undisturbed
-from gan.studio.page import QUEUE, build
+from gan.studio.gradio_compat import clean_environment
+from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE
+from gan.studio.middleware import MAX_BODY, AllowList, RequestLanguage, check_root
+from gan.studio.page import MAX_QUEUE, build
 from gan.studio.session import Studio
-from gan.studio.speaker import Speaker
-from gan.studio.tabs.base import DRAW, FILM
-from gan.studio.theme import head, theme, words
+from gan.studio.theme import head, theme, translations
 from gan.utils import interrupts
 from gan.utils.terminal import unbreakable
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line; without `arguments`, that of the process."""
     parser = argparse.ArgumentParser(
         prog="app.py", description="Serve the page on which visitors draw flowers that do not exist.",
         epilog="Bundled models: " + (", ".join(loader.bundled()) or "none yet; give --model") + ". " + _limits(),
@@ -38,7 +39,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     model = os.environ.get("MODEL_ID") or loader.DEFAULT
     host, port = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1", os.environ.get("GRADIO_SERVER_PORT") or "7860"
     root = os.environ.get("GRADIO_ROOT_PATH") or ""
-    for name, default, kind, what in (
+    options: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
         ("model", model, str, "a bundled model, a model folder, a .pt file of the paper's authors, or owner/name[@revision] on "
          "the Hugging Face Hub (environment: MODEL_ID"),
         ("host", host, str, "address to serve at; 0.0.0.0 is the whole network, :: the same by IPv6 (environment: "
@@ -46,7 +47,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         ("port", port, _port, "port to serve at (environment: GRADIO_SERVER_PORT"),
         ("root-path", root, _root, "path that a proxy serves the app under, such as /flowers, or the whole address, such as "
          "https://host/flowers; the proxy may keep the path or take it off (environment: GRADIO_ROOT_PATH"),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for name, default, kind, what in options:
         shown = "%(default)s" if default else "none"
         parser.add_argument(f"--{name}", default=default, type=kind, metavar=name.upper(), help=f"{what}; now: {shown})")
     parser.add_argument(
@@ -58,13 +60,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def _limits() -> str:
-    """What a visitor cannot go beyond, as one text for the help."""
-    side, drawn, made = settings.MAX_SIDE, DRAW["concurrency_limit"], FILM["concurrency_limit"]
+    """The limits for visitors, as text for the help."""
+    side, drawn, made = settings.MAX_SIDE, DRAW_QUEUE["concurrency_limit"], FILM_QUEUE["concurrency_limit"]
     return (
         f"Limits: {side}×{side} flowers a grid, {settings.MAX_STEPS} pictures a film, {collection.MOST} flowers a contact "
         f"sheet, {inversion.SECONDS:g} seconds for the search of a flower near to a photo, one at a time; {drawn} requests are "
-        f"drawn and {made} films or files made at once, {QUEUE} wait; a request has at most {middleware.MAX_BODY >> 10} KiB, "
-        "and no file is ever uploaded."
+        f"drawn and {made} films or files made at once, {MAX_QUEUE} wait; a request has at most {MAX_BODY >> 10} KiB, and "
+        "no file is ever uploaded."
     )
 
 
@@ -76,39 +78,39 @@ def _port(text: str) -> int:
 
 def _root(text: str) -> str:
     try:
-        return middleware.check_root(text)
+        return check_root(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise UserError unless this computer can serve at `host` (an IPv6 address without brackets) and `port`."""
-    for name in dict.fromkeys((host, "127.0.0.1")):  # the framework wants the port of the second to be free, too
+    """Raise UserError if this computer cannot serve at `host` (an IPv6 address without brackets) and `port`."""
+    for name in dict.fromkeys((host, "127.0.0.1")):  # Gradio itself checks the port of 127.0.0.1
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind, protocol) as trial:
-                if os.name == "posix":  # a port that was in use a moment ago is free
+                if os.name == "posix":  # a port that was closed a moment ago counts as free
                     trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:  # as the server does
                     trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 trial.bind(address)
-        except (OSError, UnicodeError) as error:  # the second for what can be no name of a computer
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
             reason = getattr(error, "strerror", None) or str(error)
             raise UserError(f"cannot serve at {name}, port {port} ({reason}); choose another with --port or --host.") from None
 
 
-def own_cache() -> None:
-    """Give the framework a cache of this process alone, gone when it ends: by default all apps of a machine share one."""
+def use_private_cache() -> None:
+    """Give Gradio a temporary cache folder, deleted at exit. By default all apps of a computer share one folder."""
     folder = tempfile.mkdtemp(prefix="flowers-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if threading.current_thread() is threading.main_thread():  # nobody else may
+    if threading.current_thread() is threading.main_thread():  # only the main thread may set signal handlers
         for number in set(interrupts.signals()) - {signal.SIGINT}:
-            signal.signal(number, lambda *_: sys.exit(0))  # otherwise nothing is tidied up
+            signal.signal(number, lambda *_: sys.exit(0))  # so that atexit functions run
 
 
 def mark_for_zero_gpu() -> None:
-    """Mark a function for ZeroGPU where it is: such a Space stops an app that has none. Drawing stays on the CPU."""
+    """Declare a GPU function if the app runs on ZeroGPU, which stops apps without one. Drawing stays on the CPU."""
     try:
         import spaces
     except ImportError:
@@ -118,7 +120,7 @@ def mark_for_zero_gpu() -> None:
 
 @unbreakable()
 def main(arguments: list[str] | None = None) -> int:
-    """Load the model, serve the page until Ctrl-C. Returns the exit code."""
+    """Load the model and serve the page until Ctrl-C. Returns the exit code: 0, or 2 for a bad option or model."""
     options = parse(arguments)
     host = options.host.removeprefix("[").removesuffix("]")
     try:
@@ -132,17 +134,17 @@ def main(arguments: list[str] | None = None) -> int:
     print(studio.status(), flush=True)
     studio.sampler.warm_up()
     mark_for_zero_gpu()
-    host = f"[{host}]" if ":" in host else host  # as addresses have it
+    host = f"[{host}]" if ":" in host else host  # as in URLs
     print(f"Serving at http://{host}:{options.port}", flush=True)
-    with undisturbed():
-        own_cache()
+    with clean_environment():
+        use_private_cache()
         page = build(studio)
         page.launch(
             server_name=host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
-            mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=words(studio),
+            mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=translations(studio),
             footer_links=["api"], enable_monitoring=False, run_history=False, allowed_paths=[], max_file_size="1kb",
-            app_kwargs={"middleware": [Middleware(middleware.Guard, options.root_path), Middleware(Speaker)]},
-            state_session_capacity=32,  # the framework keeps each session's last values, pictures too; none needs them
+            app_kwargs={"middleware": [Middleware(AllowList, options.root_path), Middleware(RequestLanguage)]},
+            state_session_capacity=32,  # Gradio stores the last values of each session, pictures too; the app needs none
         )  # fmt: skip
     return 0
 

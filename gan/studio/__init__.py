@@ -1,10 +1,10 @@
-"""The page: what visitors see and use. The only part of the package that knows Gradio; nothing outside it imports it.
+"""The page, built with Gradio. No other part of the package imports Gradio.
 
-A tab is a file here, with its settings, its controls and what it draws; a file of the same name in `script/` shows what was
-drawn, one in `text/` has its words in both languages, and one in `style/`, where it needs any, its looks.
+A tab is a file in `tabs/`, with its settings, its controls and what it draws. Files of the same name hold its text in every
+language (`text/`), the script that fills its stage (`script/`), and its styles (`style/`, if it needs any).
 """
 
-from gan.studio.gradio_compat import undisturbed
+from gan.studio.gradio_compat import clean_environment
 
-with undisturbed():  # before any part of the page imports it
+with clean_environment():  # the first import of Gradio
     import gradio  # noqa: F401

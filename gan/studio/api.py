@@ -1,4 +1,4 @@
-"""The two functions that `gradio_client` finds."""
+"""The two functions of the HTTP API, for `gradio_client` and other programs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import gradio as gr
 
 from gan.networks import latents
 from gan.sampling import settings
-from gan.studio.session import Studio, cached
-from gan.studio.tabs.base import DRAW, FILM, asked
+from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, report_errors
+from gan.studio.session import Studio, save_to_cache
 
 
 def add_api(studio: Studio) -> None:
-    """Offer `/generate` and `/interpolate`."""
+    """Add `/generate` and `/interpolate` to the page that is being built."""
     classes = studio.classes
     first, last, every = classes[0], classes[-1], settings.every(classes)
 
     def file(name: str, content: bytes) -> dict[str, Any]:
-        return {"path": cached(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+        return {"path": save_to_cache(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     def generate(
         label: str = every if len(classes) > 1 else first, seed: int = 0,
@@ -47,5 +47,5 @@ def add_api(studio: Studio) -> None:
         kinds = {"filmstrip": "png", "gif": "gif", "mp4": "mp4"}
         return {name: file(*studio.film(wanted, kind)) for name, kind in kinds.items()}
 
-    gr.api(asked(generate, on_page=False), api_name="generate", **DRAW)
-    gr.api(asked(interpolate, on_page=False), api_name="interpolate", **FILM)
+    gr.api(report_errors(generate, on_page=False), api_name="generate", **DRAW_QUEUE)
+    gr.api(report_errors(interpolate, on_page=False), api_name="interpolate", **FILM_QUEUE)

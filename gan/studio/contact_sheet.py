@@ -35,12 +35,12 @@ MOST_COLUMNS = 10
 A4 = (595.28, 841.89)  # points, 72 an inch
 MARGIN, GAP = 36.0, 12.0  # points
 DATE = datetime(1980, 1, 1, tzinfo=timezone.utc)  # of every PDF: the same flowers, the same file
-Line = tuple[str, tuple[int, int, int]]  # words and their colour
+Line = tuple[str, tuple[int, int, int]]  # text and its color
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Drawn flowers with what there is to say of them."""
+    """Flowers, their pictures, and what is printed about them."""
 
     flowers: Sequence[Flower]  # each with a class of its own
     pictures: Sequence[np.ndarray]  # uint8 S×S×3
@@ -50,12 +50,12 @@ class Sheet:
 
     @property
     def heading(self) -> str:
-        """The line below the title."""
+        """The line below the title: model, revision, number of flowers."""
         model, revision, count = legible(str(self.about["model"])), str(self.about["revision"])[:12], len(self.flowers)
         return f"{model}  ·  revision {revision}  ·  {count} flower{'s' if count > 1 else ''}"
 
     def caption(self, flower: Flower) -> list[Line]:
-        """Class (left out where there is one only), seed and truncation of a flower, and what was done to it."""
+        """The lines below a flower: its class if the model has several, seed, truncation, and kinds of changes."""
         label = settings.main_class(flower)
         level = "no truncation" if flower.truncation is None else f"truncation {flower.truncation:.7g}"
         name = [(legible(self.names[label], f"class {label + 1}"), INK)] if len(self.classes) > 1 else []
@@ -64,7 +64,7 @@ class Sheet:
         return [*name, (f"seed {flower.seed}", SOFT), (level, SOFT), *([(changed, MARK)] if changed else [])]
 
     def settings(self) -> dict[str, Any]:
-        """Everything needed to draw it again."""
+        """The metadata of the file: everything that is needed to draw the sheet again."""
         return {**self.about, "flowers": [settings.describe(flower, self.classes) for flower in self.flowers]}
 
 
@@ -72,7 +72,7 @@ class Sheet:
 
 
 def png(sheet: Sheet) -> bytes:
-    """All of it as one picture, whole pictures enlarged by a whole number, with `sheet.settings()` in its text chunk."""
+    """The sheet as one PNG file. Pictures are enlarged by a whole number; `sheet.settings()` is in the text chunk."""
     tiles = [images.enlarge(np.asarray(picture), LEAST_SIDE) for picture in sheet.pictures]
     side, count = tiles[0].shape[0], len(tiles)
     size = side // 11  # of the letters: ten digits and a word then fit under a picture
@@ -88,13 +88,13 @@ def png(sheet: Sheet) -> bytes:
     for place, (flower, tile) in enumerate(zip(sheet.flowers, tiles)):
         x, y = margin + place % columns * (side + gap), top + place // columns * step
         image.paste(Image.fromarray(tile), (x, y))
-        for number, (words, colour) in enumerate(sheet.caption(flower)):
-            pen.text((x, y + side + gap // 3 + number * line), _fitted(words, size, side + gap // 2), colour, _font(size))
+        for number, (words, color) in enumerate(sheet.caption(flower)):
+            pen.text((x, y + side + gap // 3 + number * line), _fitted(words, size, side + gap // 2), color, _font(size))
     return images.png(np.asarray(image), sheet.settings())
 
 
 def columns_for(count: int) -> int:
-    """Columns of the PNG: as many as rows or one more, four flowers or fewer in one row, 10 at most."""
+    """Columns of the PNG: one row up to four flowers, otherwise the square root of the count rounded up, at most 10."""
     return count if count <= 4 else min(MOST_COLUMNS, math.ceil(math.sqrt(count)))
 
 

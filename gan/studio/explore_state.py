@@ -1,4 +1,4 @@
-"""A flower that is changed by hand: moved along directions, mixed with another class, crossed with another flower."""
+"""The settings of the Explore tab: a flower moved along directions, mixed with another class, with another flower's style."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from gan.sampling.directions import COUNT, REACH, Directions
 from gan.sampling.sampler import Flower, StyleMix
 from gan.utils import validation
 
-STILL = (0.0,) * COUNT
-MIN_STEP, MAX_STEP, DEFAULT_STEP = 0.2, 2.0, 1.0  # standard deviations between neighbours
-AROUND = tuple((across, down) for down in (-1, 0, 1) for across in (-1, 0, 1))
+NO_SHIFT = (0.0,) * COUNT
+MIN_STEP, MAX_STEP, DEFAULT_STEP = 0.2, 2.0, 1.0  # standard deviations between neighbors
+OFFSETS = tuple((across, down) for down in (-1, 0, 1) for across in (-1, 0, 1))  # of the neighbors, in steps
 
 
 @dataclass(frozen=True)
 class Explore:
-    """Where a visitor stands: a flower to start from, and what is done to it."""
+    """A flower to start from, and the changes to it."""
 
-    start: Flower  # may have been changed elsewhere: what is done here comes on top
-    sliders: tuple[float, ...] = STILL
-    second: int = 0  # the class that `degree` per cent are taken of
-    degree: int = 0
-    fine: StyleMix = StyleMix(0, 0, 0)  # with 0 scales no other flower is crossed in
-    across: int = 0  # the directions along which the neighbours stand
-    down: int = 1
+    start: Flower  # its own extras are kept; the changes below are added to them
+    sliders: tuple[float, ...] = NO_SHIFT  # COUNT shifts along the directions, in standard deviations
+    second: int = 0  # the class that is mixed in
+    degree: int = 0  # its share in percent
+    fine: StyleMix = StyleMix(0, 0, 0)  # the flower whose style is mixed in; none with 0 scales
+    across: int = 0  # the direction of the neighbors in a row
+    down: int = 1  # the direction of the neighbors in a column
     step: float = DEFAULT_STEP
 
     def flower(self, classes: Sequence[str], directions: Directions | None) -> Flower:
-        """The flower as its extras say it, so that it is exactly the same one wherever it is sent.
+        """The changed flower, with its values rounded as in the address, so that a link gives the same picture.
 
-        `directions` are needed only where a slider is not 0. Raises UserError for a start that is no flower of this model.
+        `directions` may be None if all sliders are 0. Raises UserError if `start` does not fit the model.
         """
         changed = replace(self.start, label=self._label(len(classes)))
         if self.fine.scales:
             changed = replace(changed, fine=self.fine)
-        if self.sliders != STILL:
+        if self.sliders != NO_SHIFT:
+            assert directions is not None, "sliders need directions"
             changed = directions.move(changed, self.sliders)
         return settings.described(classes, settings.describe(changed, classes)) if changed != self.start else self.start
 
     def _label(self, classes: int) -> int | tuple[float, ...]:
         label = self.start.label
+        assert label is not None, "the start has a class of its own"
         if not self.degree or label == self.second:
             return label
         if self.degree == 100:
@@ -55,69 +57,69 @@ class Explore:
         mixed[self.second] += self.degree
         return tuple(mixed)
 
-    def neighbours(self) -> Iterator[tuple[float, ...]]:
-        """The sliders of the nine flowers around this one, row by row, the fifth being itself; they end at REACH."""
-        for across, down in AROUND:
+    def neighbors(self) -> Iterator[tuple[float, ...]]:
+        """The sliders of nine flowers, row by row; the fifth is this one. Each value is limited to ±REACH."""
+        for across, down in OFFSETS:
             sliders = list(self.sliders)
             for direction, sense in ((self.across, across), (self.down, down)):
-                sliders[direction] = _within(sliders[direction] + sense * self.step)
+                sliders[direction] = _clamp(sliders[direction] + sense * self.step)
             yield tuple(sliders)
 
-    def at(self, sliders: tuple[float, ...]) -> Explore:
-        """The same with other sliders."""
+    def with_sliders(self, sliders: tuple[float, ...]) -> Explore:
+        """A copy with other sliders."""
         return replace(self, sliders=sliders)
 
 
 def check_sliders(values: Any) -> tuple[float, ...]:
-    """COUNT numbers from −REACH to REACH, to one decimal. Raises UserError."""
+    """COUNT numbers from −REACH to REACH, rounded to one decimal. Raises UserError."""
     if not isinstance(values, list | tuple) or len(values) != COUNT:
         raise UserError(f"the place is {validation.show(values)}; give {COUNT} numbers, one for each direction.")
-    return tuple(_within(validation.number("place along a direction", value, -REACH, REACH)) for value in values)
+    return tuple(_clamp(validation.number("place along a direction", value, -REACH, REACH)) for value in values)
 
 
 def check_direction(value: Any) -> int:
-    """The number of a direction, from 0. Raises UserError."""
+    """The number of a direction, 0 to COUNT−1. Raises UserError."""
     return validation.whole("direction", value, 0, COUNT - 1)
 
 
 def check_step(value: Any) -> float:
-    """Standard deviations between neighbours, to one decimal. Raises UserError."""
+    """The step between neighbors, MIN_STEP to MAX_STEP, rounded to one decimal. Raises UserError."""
     return round(validation.number("step", value, MIN_STEP, MAX_STEP), 1)
 
 
 def check_degree(value: Any) -> int:
-    """Per cent of the second class. Raises UserError."""
+    """The share of the second class, 0 to 100 percent. Raises UserError."""
     return validation.whole("degree", value, 0, 100)
 
 
 def check_fine(classes: Sequence[str], name: Any, seed: Any, count: Any, scales: int) -> StyleMix:
-    """The flower crossed in, of a model with so many `scales` (0: none can be). Raises UserError."""
+    """The flower whose style is mixed in, with `count` coarse scales kept. The model has `scales` scales. Raises UserError."""
     count = validation.whole("number of scales", count, 0, max(0, scales - 1))
     return StyleMix(check_class(classes, name), latents.check_seed(seed), count)
 
 
 def check_class(classes: Sequence[str], name: Any) -> int:
-    """The index of one class. Raises UserError, for "all of them", too."""
+    """The index of a class. Raises UserError for an unknown name, and for every class at once."""
     label = settings.check_label(classes, name)
     if label is None:
         raise UserError(f"the class is {validation.show(name)}; choose one of {validation.listed(classes)}.")
     return label
 
 
-def _within(value: float) -> float:
-    return round(min(REACH, max(-REACH, value)), 1) + 0.0  # no −0
+def _clamp(value: float) -> float:
+    return round(min(REACH, max(-REACH, value)), 1) + 0.0  # + 0.0 turns −0.0 into 0.0
 
 
 # ------------------------------------------------------------------------------------------------------------- address
 
 
 def from_address(address: settings.Address, start: Flower, classes: Sequence[str], scales: int) -> Explore:
-    """What an address says is done to `start`. Never raises."""
-    across = address.whole("explore-across", _from_one, 0)
-    down = address.whole("explore-down", _from_one, (across + 1) % COUNT)
+    """The changes to `start` that the address describes; defaults stand for what is missing or bad. Never raises."""
+    across = address.whole("explore-across", _check_number, 0)
+    down = address.whole("explore-down", _check_number, (across + 1) % COUNT)
     return Explore(
         start,
-        address.take("explore-at", _read_sliders, STILL),
+        address.take("explore-at", _read_sliders, NO_SHIFT),
         address.label("explore-second", classes, (settings.main_class(start) + 1) % len(classes)) or 0,
         address.whole("explore-degree", check_degree, 0),
         StyleMix(
@@ -134,9 +136,9 @@ def from_address(address: settings.Address, start: Flower, classes: Sequence[str
 
 
 def to_address(wanted: Explore, classes: Sequence[str], scales: int) -> dict[str, str]:
-    """The same as parameters of the address, without the flower; an empty one is to be taken out."""
+    """The changes as parameters of the address, without the start. An empty value removes its key."""
     several = len(classes) > 1
-    moved = wanted.sliders != STILL
+    moved = wanted.sliders != NO_SHIFT
     return {
         "explore-at": "_".join(f"{value:g}" for value in wanted.sliders) if moved else "",
         "explore-second": classes[wanted.second] if several else "",
@@ -150,7 +152,7 @@ def to_address(wanted: Explore, classes: Sequence[str], scales: int) -> dict[str
     }
 
 
-def _from_one(number: int) -> int:
+def _check_number(number: int) -> int:
     return check_direction(number - 1)
 
 

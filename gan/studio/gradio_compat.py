@@ -1,7 +1,8 @@
-"""What the framework finds in the environment: some forty variables are read by it, half of them while it is imported.
+"""Gradio without its environment variables.
 
-The app has options for those that matter to it and gives their values itself. The rest could only do harm: a word where the
-framework expects a number stops its import, and a proxy is asked for the app's own start, on this computer.
+Gradio reads about forty variables, half of them when it is imported. The app has options for those that it supports, and passes
+their values itself. The others can break it: a wrong number stops the import, and with a proxy Gradio asks the proxy whether
+the app has started on this computer.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Meanwhile there are no variables of the framework in the environment, and no proxies: it asks this computer alone."""
+def clean_environment() -> Iterator[None]:
+    """Remove Gradio's variables and all proxies from the environment, and put them back at the end of the block."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("GRADIO_") or name.lower().endswith("_proxy")}
     for name in kept:
         del os.environ[name]
-    # Nothing is counted or reported; and without a star a Mac or Windows would look up the system's own proxies.
+    # No analytics. Without the star, macOS and Windows would use the system's proxies.
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", no_proxy="*")
     try:
         yield

@@ -1,4 +1,4 @@
-"""The folder of photos that a host gives (`--photos`): squares as the training makes them, read when they are asked for."""
+"""The folder of photos that the host of the app may give (`--photos`), cropped to squares as for training."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from gan.evaluation.photo_index import PhotoSet, find
 from gan.evaluation.reference import photo_classes
 from gan.utils.names import composed
 
-KEPT_BYTES = 32 << 20  # of squares in memory
+CACHE_BYTES = 32 << 20  # of squares kept in memory
 
 
 class PhotoFolder:
-    """Photos of a model's classes. Nothing is kept of files but their names and KEPT_BYTES of squares."""
+    """Photos of a model's classes, read on demand. Memory holds the paths and at most CACHE_BYTES of squares."""
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
-        """Look for the photos of each class, and open one of each. Raises UserError where no class has any."""
+        """Find the photos of each class. Raises UserError if no class has a usable one."""
         found = find_photos(folder, meant=photo_classes(config, config.classes))
         names = photo_classes(config, found)
         several = len(config.classes) > 1
         groups = [(name,) for name in config.classes] if several else [tuple(names)]
         self.side = config.resolution
         self._files = [[path for name in group for path in found.get(composed(name), ())] for group in groups]
-        self._square = lru_cache(maxsize=max(8, KEPT_BYTES // (3 * self.side**2)))(self._read)
-        self._found: dict[int, dict[int, Path]] = {}
+        self._cached_square = lru_cache(maxsize=max(8, CACHE_BYTES // (3 * self.side**2)))(self._read)
+        self._indexed: dict[int, dict[int, Path]] = {}
         self._lock = Lock()
         self._files = [files if self._usable(files) else [] for files in self._files]
         if not any(self._files):
@@ -44,23 +44,23 @@ class PhotoFolder:
             )
 
     def files(self, label: int) -> Sequence[Path]:
-        """The files of a class, in order; some may turn out not to be photos."""
+        """The files of class index `label`, sorted. Some may not be readable photos."""
         return self._files[label]
 
     def square(self, path: Path) -> np.ndarray | None:
-        """A photo as its training sees it, but for the augmentations: uint8 S×S×3; None for a file that is no photo."""
-        return self._square(path)
+        """The photo as in training, without augmentation: uint8 S×S×3. None if the file is not a readable photo."""
+        return self._cached_square(path)
 
-    def find(self, part: PhotoSet) -> dict[int, Path]:
-        """Which of the photos that a model remembers are in the folder: number → file. Looks once, at the first call."""
+    def find(self, photos: PhotoSet) -> dict[int, Path]:
+        """Match the photos of a photo index with files: number of the photo → path. The first call searches the folder."""
         with self._lock:
-            key = hash(part.digests)
-            if key not in self._found:
-                self._found[key] = find(part, (path for files in self._files for path in files))
-            return self._found[key]
+            key = hash(photos.digests)
+            if key not in self._indexed:
+                self._indexed[key] = find(photos, (path for files in self._files for path in files))
+            return self._indexed[key]
 
     def _usable(self, files: Sequence[Path]) -> bool:
-        return any(self.square(path) is not None for path in files)  # as a training, which passes over any number
+        return any(self.square(path) is not None for path in files)  # training, too, skips files that are not photos
 
     def _read(self, path: Path) -> np.ndarray | None:
         pixels = np.empty((3, OVERSAMPLE * self.side, OVERSAMPLE * self.side), np.uint8)

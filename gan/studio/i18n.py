@@ -1,4 +1,7 @@
-"""Every word of the page, in English and Ukrainian, and which of the two a visitor gets."""
+"""The text of the page in every language, from the files in `text/`, and the choice of a visitor's language.
+
+To add a language, add its code to every entry of those files; the code of `title` in `page.json` switches it on.
+"""
 
 from __future__ import annotations
 
@@ -18,99 +21,98 @@ from urllib.parse import parse_qs, urlsplit
 import gradio as gr
 
 HERE = Path(__file__).parent
-LANGUAGES = ("en", "uk")  # the first is for those who speak neither
 
 
-def _texts() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+def _read_text() -> dict[str, dict[str, str]]:
+    entries: dict[str, dict[str, str]] = {}  # key → language → text
     for path in sorted((HERE / "text").glob("*.json")):
-        for key, words in json.loads(path.read_text(encoding="utf-8")).items():
-            for language in LANGUAGES:
-                found[language][key] = words[language]
-    return found
+        entries.update(json.loads(path.read_text(encoding="utf-8")))
+    return {language: {key: text[language] for key, text in entries.items()} for language in entries["title"]}
 
 
-TEXT = _texts()  # language → key → words
+TEXT = _read_text()  # language → key → text
+LANGUAGES = tuple(TEXT)  # the first is the default
 COOKIE = "language"
 _current: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
 
 
 def t(key: str) -> str:
-    """A mark that the framework replaces by the words called `key` in the visitor's language. KeyError if there are none."""
-    return mark(key) if TEXT[LANGUAGES[0]][key] else ""
+    """A marker that Gradio replaces by the text `key` in the visitor's language. Raises KeyError for an unknown key."""
+    return marker(key) if TEXT[LANGUAGES[0]][key] else ""
 
 
-def mark(key: str) -> str:
-    """The same for words that are put together when the server starts (`Words`)."""
+def marker(key: str) -> str:
+    """The same for text that is composed when the server starts (`more` of `Translations`); the key is not checked."""
     return str(gr.I18n()(key))
 
 
 def say(key: str, language: str, **values: object) -> str:
-    """The words called `key` in a language, with `values` in their places."""
+    """The text `key` in a language, with `values` for its placeholders. Raises KeyError for an unknown key."""
     return TEXT[language][key].format(**values)
 
 
 def class_names(classes: Sequence[str]) -> list[str]:
-    """What each class is called on the page: a mark as `t` gives, or where no language has a word for it, `own_names`'."""
-    own = own_names(classes)
+    """The name of each class on the page: a marker (`t`), or the name from `untranslated_names`."""
+    own = untranslated_names(classes)
     return [own[name] if name in own else t(f"class_{name}") for name in classes]
 
 
 def class_titles(classes: Sequence[str], language: str) -> list[str]:
-    """The same as words of one language."""
-    own = own_names(classes)
+    """The name of each class in one language."""
+    own = untranslated_names(classes)
     return [own[name] if name in own else say(f"class_{name}", language) for name in classes]
 
 
-def own_names(classes: Sequence[str]) -> dict[str, str]:
-    """The names of classes as their owner wrote them, underscores as spaces; without those that have a word in each language.
+def untranslated_names(classes: Sequence[str]) -> dict[str, str]:
+    """Names of the classes that have no translation: class → its own name, with spaces instead of underscores.
 
-    Two that would look the same in any language keep their underscores, and where these do not tell them apart, a number.
+    Classes whose names would look the same in some language keep their underscores. If they still look the same, a number is
+    added.
     """
-    looks = {name: {_look(words.get(f"class_{name}", _plain(name))) for words in TEXT.values()} for name in classes}
-    seen = Counter(look for several in looks.values() for look in several)
-    alone = {look for look, times in seen.items() if times == 1}
-    found, taken = {}, set(alone)
+    forms = {name: {_visible(text.get(f"class_{name}", _spaced(name))) for text in TEXT.values()} for name in classes}
+    counts = Counter(form for several in forms.values() for form in several)
+    unique = {form for form, count in counts.items() if count == 1}
+    found, taken = {}, set(unique)
     for number, name in enumerate(classes, 1):
-        if not looks[name] <= alone:
-            found[name] = name if _look(name) not in taken else f"{name} ({number})"
-            taken.add(_look(found[name]))
+        if not forms[name] <= unique:
+            found[name] = name if _visible(name) not in taken else f"{name} ({number})"
+            taken.add(_visible(found[name]))
         elif f"class_{name}" not in TEXT[LANGUAGES[0]]:
-            found[name] = _plain(name)
+            found[name] = _spaced(name)
     return found
 
 
-def _plain(name: str) -> str:
-    """`dandelion_clock` as `dandelion clock`."""
+def _spaced(name: str) -> str:
+    """`dandelion_clock` becomes `dandelion clock`."""
     return name.replace("_", " ") if name.strip("_ ") else name
 
 
-def _look(name: str) -> str:
-    """What an eye sees of a name: however its letters are composed, and without spaces that a page does not show."""
+def _visible(name: str) -> str:
+    """The name as a reader sees it: composed letters, and no spaces that a page does not show."""
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
-class Words(gr.I18n):
-    """All words for the framework, which asks for them at each visit: then they are those of the visitor's language.
+class Translations(gr.I18n):
+    """All text, for Gradio. Gradio asks for it at each visit, and gets that of the language set by `use_language`.
 
-    The framework goes by the browser's language alone, and a visitor may have chosen the other one. `more` are words that are
-    put together when the server starts, a dictionary a language.
+    Gradio itself knows only the browser's language, but a visitor may have chosen another one.
     """
 
     def __init__(self, more: Mapping[str, Mapping[str, str]]) -> None:
+        """`more` is text that is composed when the server starts: language → key → text."""
         self.more = more
         super().__init__(**{language: {**TEXT[language], **more[language]} for language in LANGUAGES})
 
     @property
     def translations_dict(self) -> dict[str, dict[str, str]]:
-        """The same words under every language's name."""
+        """The text of the current language, under the code of every language."""
         chosen = self.translations[_current.get()]
         return dict.fromkeys(LANGUAGES, chosen)
 
 
 @contextmanager
-def spoken(language: str) -> Iterator[None]:
-    """Let `Words` speak `language` meanwhile."""
+def use_language(language: str) -> Iterator[None]:
+    """Make `language` the current one of `Translations` within the block."""
     token = _current.set(language)
     try:
         yield
@@ -119,21 +121,23 @@ def spoken(language: str) -> Iterator[None]:
 
 
 def language_of(headers: Mapping[str, str], query: str = "") -> str:
-    """The language of a request: what its address says (`?lang=uk`), or the page's that it comes from, then the cookie, then
-    the browser's own (RFC 9110, section 12.5.4). Never raises.
+    """The language of a request; `headers` have lower-case names. Never raises.
+
+    The first of these that names one of LANGUAGES decides: the query (`?lang=uk`), the query of the referring page, the cookie,
+    and the browser's own languages (RFC 9110, section 12.5.4).
     """
-    page = urlsplit(headers.get("referer", "")).query if _is_url(headers.get("referer", "")) else ""
-    for text in (query, page):
-        asked = _asked(text)
-        if asked:
-            return asked
+    referer = headers.get("referer", "")
+    for text in (query, urlsplit(referer).query if _is_url(referer) else ""):
+        chosen = _from_query(text)
+        if chosen:
+            return chosen
     try:
-        kept = SimpleCookie(headers.get("cookie", "")[:4096]).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")[:4096]).get(COOKIE)
     except CookieError:
-        kept = None
-    if kept and kept.value in LANGUAGES:
-        return kept.value
-    return _accepted(headers.get("accept-language", ""))
+        cookie = None
+    if cookie and cookie.value in LANGUAGES:
+        return cookie.value
+    return _from_accept_language(headers.get("accept-language", ""))
 
 
 def _is_url(text: str) -> bool:
@@ -144,7 +148,7 @@ def _is_url(text: str) -> bool:
     return True
 
 
-def _asked(query: str) -> str | None:
+def _from_query(query: str) -> str | None:
     try:
         found = parse_qs(query[:4096]).get("lang", [""])[-1]
     except ValueError:
@@ -152,7 +156,7 @@ def _asked(query: str) -> str | None:
     return found if found in LANGUAGES else None
 
 
-def _accepted(header: str) -> str:
+def _from_accept_language(header: str) -> str:
     best, chosen = 0.0, LANGUAGES[0]
     for part in header[:1000].split(","):
         name, _, rest = part.strip().partition(";")
@@ -164,6 +168,6 @@ def _accepted(header: str) -> str:
     return chosen
 
 
-def escaped(key: str, language: str, **values: Any) -> str:
-    """`say` for a place in HTML."""
+def say_html(key: str, language: str, **values: Any) -> str:
+    """`say`, escaped for HTML."""
     return html.escape(say(key, language, **values))

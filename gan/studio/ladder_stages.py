@@ -1,4 +1,4 @@
-"""The paper's six stages side by side: the same seed through each, and the grid that each one's layers leave."""
+"""The bundled models of the paper's six stages, and the checkerboard that their upsampling layers leave in the spectrum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from gan.presets import PRESETS
 from gan.sampling.sampler import Flower, Sampler, grid_flowers
 
 STAGES = tuple(name for name, preset in PRESETS.items() if " of the paper" in preset.stage)
-LOOKED_AT = 64  # flowers behind a spectrum
+SPECTRUM_FLOWERS = 64  # flowers that a spectrum averages over
+SPECTRUM_RANGE = 60.0  # decibels from black to white
 
 
 @dataclass(frozen=True)
@@ -27,26 +28,28 @@ class Stage:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """The classes of the model."""
         return self.sampler.config.classes
 
     def flower(self, name: str, seed: int, truncation: float | None) -> Flower:
-        """The flower of a class and seed; a stage that knows no classes draws whichever the seed gives."""
+        """The flower of class `name`. An unconditional model draws the flower of the seed, whatever its class."""
         return Flower(self.classes.index(name) if name in self.classes else 0, seed, truncation)
 
     @cached_property
     def spectrum(self) -> np.ndarray:
-        """The mean spectrum of LOOKED_AT flowers as a grey picture, uint8 S×S×3, the coarsest detail in the middle.
+        """The mean spectrum of SPECTRUM_FLOWERS flowers as a gray picture, uint8 S×S×3, with frequency 0 in the middle.
 
-        Black is 60 dB below the strongest, or less; a grid shows as bright points away from the middle.
+        White is the strongest frequency, black is SPECTRUM_RANGE below it or less. A checkerboard shows as bright points away
+        from the middle.
         """
-        power = mean_spectrum(self.sampler.draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, LOOKED_AT)))
-        grey = np.clip(1 + (power - power.max()) / RANGE, 0, 1)
-        return np.repeat((255 * grey).round().astype(np.uint8)[..., None], 3, axis=2)
+        power = mean_spectrum(self.sampler.draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, SPECTRUM_FLOWERS)))
+        gray = np.clip(1 + (power - power.max()) / SPECTRUM_RANGE, 0, 1)
+        return np.repeat((255 * gray).round().astype(np.uint8)[..., None], 3, axis=2)
 
     def peaks(self) -> dict[int, tuple[float, float]]:
-        """Period in pixels → (how far the grid of that period stands out in this model's flowers, and in photos), in decibels.
+        """The height of the checkerboard's peaks: period in pixels → decibels in this model's flowers, and in photos.
 
-        As its evaluation found them; empty for a model that was never judged.
+        From the model's evaluation; empty if it has none.
         """
         found = self.sampler.config.scores.get("checkerboard") or {}
         drawn, real = found.get("generated") or {}, found.get("real") or {}
@@ -57,12 +60,9 @@ class Stage:
         }
 
 
-RANGE = 60.0  # decibels from black to white
-
-
 def load() -> list[Stage]:
-    """The stages that are bundled, in the paper's order. Raises UserError for one that is damaged."""
-    there = loader.bundled()
+    """Load the bundled stages, in the paper's order. Raises UserError if one is damaged."""
+    bundled = loader.bundled()
     return [
-        Stage(name, number, Sampler(loader.load(name).generator, 1)) for number, name in enumerate(STAGES, 1) if name in there
+        Stage(name, number, Sampler(loader.load(name).generator, 1)) for number, name in enumerate(STAGES, 1) if name in bundled
     ]

@@ -1,45 +1,46 @@
-"""What the server answers at all, in one list: the page, its parts, and what a visitor of this app asks for or sends."""
+"""ASGI middleware: a list of the requests that the app answers, and the language of each request."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from gan.errors import UserError
+from gan.studio.i18n import language_of, use_language
 
-MAX_BODY = 128 << 10  # bytes; a page of settings is under two kilobytes, a photo in text under 120,000 (gan/studio/upload.py)
+MAX_BODY = 128 << 10  # bytes; settings take less than 2 KiB, a photo in base64 at most 120,000 bytes (upload.py)
 
-# The framework has some seventy routes: an upload server, a proxy, a store of other people's states, an editor of code. What
-# is not here is not answered. A path is compared as the framework's router will see it, decoded once and otherwise untouched.
+# Gradio has about seventy routes, among them uploads, a proxy and an editor of code. A path that matches none of these patterns
+# is refused. The path is compared as Gradio's router sees it: decoded once.
 _FILES, _FOLDERS = r"config|theme\.css|favicon\.ico|robots\.txt|manifest\.json", "assets|static"
 _READ = re.compile(
     rf"/|/(?:{_FILES})|/(?:{_FOLDERS})/.+|"
     r"/gradio_api/(?:info|openapi\.json|startup-events|queue/data|heartbeat/\w+|call/\w+/\w+|"
-    r"file=(?:/|[A-Za-z]:[\\/])[^:]*)"  # of this computer: an address in its place would be fetched
+    r"file=(?:/|[A-Za-z]:[\\/])[^:]*)"  # a local path; Gradio would fetch a URL
 )
-_OWN = re.compile(rf"/(?:{_FILES}|{_FOLDERS}|gradio_api)(?:/.*)?")  # where another path could be taken for one of these
-_SENT = re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+)")  # a job, its cancellation, the end of a visit
+_OWN = re.compile(rf"/(?:{_FILES}|{_FOLDERS}|gradio_api)(?:/.*)?")  # a root path must not be one of these
+_SENT = re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+)")  # POST: start or cancel a job, or end a session
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Guard:
-    """ASGI middleware: passes on what is part of the app, below the path `root` or at the top, and answers 404, 405 or 413 to
-    all else.
+class AllowList:
+    """Passes on the requests of the list above, and answers 404, 405 or 413 to all others. Web sockets are closed.
 
-    A proxy before the app may keep the path it serves the app under, or take it off: both are understood, so that what is
-    compared with the list is always what the framework's router sees.
+    The app may be served under the path `root` by a proxy. The proxy may keep that path in a request or strip it.
     """
 
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]], root: str = "") -> None:
-        """`root` is a path as `check_root` gives it, or an address that has one."""
+    def __init__(self, app: App, root: str = "") -> None:
+        """`root` is a path or a URL, as `check_root` returns it."""
         self.app, self.root = app, urlsplit(root).path
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -47,7 +48,8 @@ class Guard:
             await send({"type": "websocket.close"})
             return
         path, method = scope["path"], scope["method"]
-        if self.root and path == self.root and method in ("GET", "HEAD"):  # or the page would look for its parts beside it
+        if self.root and path == self.root and method in ("GET", "HEAD"):
+            # The slash is needed for the relative URLs of the page.
             query = scope["query_string"]
             await _answer(send, 307, "", [(b"location", quote(self.root).encode() + b"/" + (b"?" + query if query else b""))])
             return
@@ -68,10 +70,26 @@ class Guard:
                 await self.app(scope, _replay(body, receive), send)
 
 
-def check_root(text: str) -> str:
-    """`text` as the path that visitors find the app under: `/flowers`, or a whole address with one; empty at the top of a host.
+class RequestLanguage:
+    """Answers each request in the language of its visitor (`i18n.language_of`)."""
 
-    Raises UserError for anything else, and for a path that is one of the page's own.
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        with use_language(language_of(headers, scope["query_string"].decode("latin-1"))):
+            await self.app(scope, receive, send)
+
+
+def check_root(text: str) -> str:
+    """`text` as the root path of the app, without a final slash: `/flowers`, or a URL such as `https://host/flowers`, or empty.
+
+    Raises UserError for anything else, and for a path that the page itself uses.
     """
     root = text.strip().rstrip("/")
     try:
@@ -88,7 +106,7 @@ def check_root(text: str) -> str:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body of a request, or None when it is over the limit."""
+    """The body of a request, or None if it is larger than MAX_BODY."""
     chunks, size = [], 0
     while True:
         message = await receive()
@@ -103,7 +121,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives `body` once, and afterwards what the connection itself says (that it was closed)."""
+    """A `receive` that returns `body` once, and later messages of the connection, such as its end."""
     given = False
 
     async def again() -> Message:
@@ -116,8 +134,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _answer(send: Send, status: int, sentence: str, more: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _answer(send: Send, status: int, sentence: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
     content = sentence.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(content)).encode()), *(more or [])]
+    length = str(len(content)).encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length), *headers]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

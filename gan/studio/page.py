@@ -1,118 +1,121 @@
-"""The whole page: the tabs, what an address opens, and what one tab sends to another."""
+"""The whole page: its tabs, the settings in its address, and flowers sent from one tab to another."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from gan.errors import UserError
 from gan.sampling import settings
+from gan.sampling.sampler import Flower
 from gan.studio.api import add_api
-from gan.studio.i18n import mark
+from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors
+from gan.studio.i18n import marker
 from gan.studio.session import Studio
-from gan.studio.tabs.base import DRAW, HIDDEN, Tab, asked
-from gan.studio.tabs.copies import CopiesTab
-from gan.studio.tabs.explore import ExploreTab
-from gan.studio.tabs.gallery import GalleryTab
-from gan.studio.tabs.game import GameTab
-from gan.studio.tabs.generate import GenerateTab
-from gan.studio.tabs.growth import GrowthTab
-from gan.studio.tabs.interpolate import InterpolateTab
-from gan.studio.tabs.ladder import LadderTab
-from gan.studio.tabs.truncation import TruncationTab
-from gan.studio.tabs.yours import YoursTab
+from gan.studio.tabs import find_tabs
+from gan.studio.tabs.base import Tab
+from gan.studio.theme import title
 
-TABS: tuple[type[Tab], ...] = (
-    GenerateTab, InterpolateTab, ExploreTab, TruncationTab, GrowthTab, LadderTab, YoursTab, CopiesTab, GameTab, GalleryTab,
-)  # fmt: skip
-QUEUE = 128
-CACHE_SECONDS = 900
+TABS = find_tabs()
+MAX_QUEUE = 128  # requests that wait
+CACHE_SECONDS = 900  # age at which Gradio deletes a file
 
 
 class Page(gr.Blocks):
-    """Blocks whose words are those of the visitor's language, and whose API says in one sentence that values are missing."""
+    """Gradio's Blocks with text in the visitor's language, and with a clear error for API calls that lack values."""
 
     @property
     def config(self) -> Any:
-        """What the framework sends to a browser. It asks for the words once, when it starts; here they are asked for anew."""
-        words = getattr(self, "i18n_instance", None)
-        return {**self._config, "i18n_translations": words.translations_dict} if words else self._config
+        """What Gradio sends to a browser. Gradio reads the text once at its start; here it is read for each request."""
+        translations = getattr(self, "i18n_instance", None)
+        return {**self._config, "i18n_translations": translations.translations_dict} if translations else self._config
 
     @config.setter
     def config(self, config: Any) -> None:
         self._config = config
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        """Raise gr.Error if an API call has too few values."""
         wanted = len(block_fn.inputs)
         if len(inputs) < wanted:
             raise gr.Error(f"{wanted} values are needed, and {len(inputs)} came; give them all.", print_exception=False)
 
 
 def build(studio: Studio) -> gr.Blocks:
-    """The whole page for a loaded model, with its API."""
-    from gan.studio.theme import title
-
+    """The page for a loaded model, with its API."""
     with Page(title=title(), analytics_enabled=False, delete_cache=(CACHE_SECONDS // 3, CACHE_SECONDS)) as page:
-        gr.HTML(mark("page_header"), elem_id="head", apply_default_css=False)
-        with gr.Tabs(elem_id="tabs") as tabs:
-            rooms = [make(studio) for make in TABS]
-        gr.HTML(mark("page_footer"), elem_id="foot", apply_default_css=False)
-        _connect(page, tabs, rooms)
+        gr.HTML(marker("page_header"), elem_id="head", apply_default_css=False)
+        with gr.Tabs(elem_id="tabs") as tab_bar:
+            tabs = [make(studio) for make in TABS]
+        gr.HTML(marker("page_footer"), elem_id="foot", apply_default_css=False)
+        _Router(studio, tab_bar, tabs).connect(page)
         add_api(studio)
-    page.queue(max_size=QUEUE, api_open=False)
+    page.queue(max_size=MAX_QUEUE, api_open=False)
     return page
 
 
-def _connect(page: gr.Blocks, tabs: gr.Tabs, rooms: list[Tab]) -> None:
-    """Open what the address says, and carry flowers from tab to tab."""
-    address = gr.HTML(elem_id="opened", visible="hidden")  # receives the address on opening
-    controls = [control for room in rooms for control in room.controls]
-    outputs = [tabs, *controls, *(room.pictures for room in rooms)]
-    studio = rooms[0].studio
+class _Router:
+    """Handles what concerns several tabs: restoring the page from its address, and sending a flower to a tab.
 
-    def restore(query: Any) -> list[Any]:
-        """Give every control the value that the address says, and draw the open tab."""
-        found = settings.Address(query, lambda: secrets.randbelow(2**32), studio.truncation)
-        wanted = [room.find(found) for room in rooms]
-        open_ = found.choice("tab", {room.id: number for number, room in enumerate(rooms)}, 0)
+    The outputs of both are the tab bar, the controls of all tabs, and the stages of all tabs.
+    """
+
+    def __init__(self, studio: Studio, tab_bar: gr.Tabs, tabs: Sequence[Tab]) -> None:
+        self.studio, self.tab_bar, self.tabs = studio, tab_bar, tabs
+        self.numbers = {tab.id: number for number, tab in enumerate(tabs)}
+        self.controls = [control for tab in tabs for control in tab.controls]
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Connect the events of the page with `restore` and `send`."""
+        outputs = [self.tab_bar, *self.controls, *(tab.stage for tab in self.tabs)]
+        options: dict[str, Any] = {"show_progress": "hidden", **NO_API}
+        address = gr.HTML(elem_id="opened", visible="hidden")  # receives the address when the page is opened
+        read = "() => flowers.address()"
+        start = page.load(report_errors(self.restore), address, outputs, js=read, **options, **DRAW_QUEUE)
+        start.then(None, js="() => flowers.restored()", **NO_API)
+
+        script = "flowers.mail(props, () => trigger('submit'))"
+        mail = gr.HTML({}, visible="hidden", elem_id="mail", html_template="<i></i>", js_on_load=script)
+        sent = mail.submit(report_errors(self.send), [mail, *self.controls], outputs, **options, **DRAW_QUEUE)
+        sent.then(None, js="() => flowers.delivered()", **NO_API)
+
+    def restore(self, query: Any) -> list[Any]:
+        """Set every control as the address says, and draw the open tab."""
+        address = self._address(query)
+        wanted = [tab.from_address(address) for tab in self.tabs]
+        number = address.choice("tab", self.numbers, 0)
         try:
-            stages = _stages(rooms, open_, wanted[open_])
-        except UserError:  # what was done to a flower of another model, or by nobody: the tab opens as if nothing were said
-            nothing = settings.Address("", lambda: secrets.randbelow(2**32), studio.truncation)
-            wanted[open_] = rooms[open_].find(nothing)
-            stages = _stages(rooms, open_, wanted[open_])
-        values = [value for room, one in zip(rooms, wanted) for value in room.values(one)]
-        return [gr.Tabs(selected=rooms[open_].id), *values, *stages]
+            stages = self._stages(number, wanted[number])
+        except UserError:  # the address has extras of another model, or forged ones: the tab opens with its defaults
+            wanted[number] = self.tabs[number].from_address(self._address(""))
+            stages = self._stages(number, wanted[number])
+        values = [value for tab, one in zip(self.tabs, wanted) for value in tab.to_controls(one)]
+        return [gr.Tabs(selected=self.tabs[number].id), *values, *stages]
 
-    start = page.load(asked(restore), address, outputs, js="() => flowers.address()", show_progress="hidden", **HIDDEN, **DRAW)
-    start.then(None, js="() => flowers.restored()", **HIDDEN)
+    def send(self, message: Any, *values: Any) -> list[Any]:
+        """Give a flower to another tab, and open that tab. `values` are those of all controls."""
+        number, flower, end = self._read(message)
+        first = sum(len(tab.controls) for tab in self.tabs[:number])
+        tab = self.tabs[number]
+        own = slice(first, first + len(tab.controls))
+        wanted = tab.receive(flower, end, *values[own])
+        updates = [gr.skip()] * len(self.controls)
+        updates[own] = tab.to_controls(wanted)
+        return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]
 
-    def deliver(letter: Any, *values: Any) -> list[Any]:
-        """Put a flower into another tab, and come to the front."""
-        number, flower, end = _read(letter, rooms)
-        first = sum(len(room.controls) for room in rooms[:number])
-        room = rooms[number]
-        wanted = room.take(flower, end, *values[first : first + len(room.controls)])
-        skipped = [gr.skip()] * len(controls)
-        skipped[first : first + len(room.controls)] = room.values(wanted)
-        return [gr.Tabs(selected=room.id), *skipped, *_stages(rooms, number, wanted)]
+    def _address(self, query: Any) -> settings.Address:
+        return settings.Address(query, lambda: secrets.randbelow(2**32), self.studio.truncation)
 
-    script = "flowers.mail(props, () => trigger('submit'))"
-    mail = gr.HTML({}, visible="hidden", elem_id="mail", html_template="<i></i>", js_on_load=script)
-    sent = mail.submit(asked(deliver), [mail, *controls], outputs, show_progress="hidden", **HIDDEN, **DRAW)
-    sent.then(None, js="() => flowers.delivered()", **HIDDEN)
+    def _stages(self, number: int, wanted: Any) -> list[Any]:
+        """The value of one tab's stage, and no update for the others."""
+        return [tab.stage_value(wanted) if place == number else gr.skip() for place, tab in enumerate(self.tabs)]
 
-
-def _stages(rooms: list[Tab], number: int, wanted: Any) -> list[Any]:
-    return [room.value(wanted) if place == number else gr.skip() for place, room in enumerate(rooms)]
-
-
-def _read(letter: Any, rooms: list[Tab]) -> tuple[int, Any, str]:
-    """Which tab, flower and end a letter of the page's script means. Raises UserError."""
-    known = {room.id: number for number, room in enumerate(rooms)}
-    if not isinstance(letter, dict) or letter.get("to") not in known:
-        raise UserError("there is no such tab; reload the page.")
-    flower = settings.described(rooms[0].studio.classes, letter.get("flower"))
-    return known[letter["to"]], flower, "from" if letter.get("end") == "from" else "to"
+    def _read(self, message: Any) -> tuple[int, Flower, str]:
+        """The tab's number, the flower and the end that a message of the page's script names. Raises UserError."""
+        if not isinstance(message, dict) or message.get("to") not in self.numbers:
+            raise UserError("there is no such tab; reload the page.")
+        flower = settings.described(self.studio.classes, message.get("flower"))
+        return self.numbers[message["to"]], flower, "from" if message.get("end") == "from" else "to"

@@ -1,4 +1,4 @@
-"""A loaded model and all that the page and the API get from it, as values and files. Knows nothing of widgets."""
+"""A loaded model, and the values and files that the page and the API get from it. No widgets here."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from gan.utils.names import file_stem
 
 
 class Studio:
-    """What every tab draws through."""
+    """A loaded model with its sampler; every tab draws through it."""
 
     def __init__(self, model: loader.Model, notice: str | None = None, photos: Path | None = None) -> None:
-        """`notice` is a sentence to show on the page, `photos` a folder with a sub-folder for each class.
+        """`notice` is a sentence for the page. `photos` is a folder with a sub-folder for each class.
 
-        Raises UserError for a folder without usable photos.
+        Raises UserError if the folder has no usable photos.
         """
         self.model, self.notice = model, notice
         self.photos = PhotoFolder(photos, model.generator.config) if photos else None
@@ -41,11 +41,11 @@ class Studio:
         self.classes = self.config.classes
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
-        # A film is drawn once and then encoded in up to three ways.
+        # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=8)(self._frames)
 
     def status(self, language: str = "en") -> str:
-        """The line that says which weights are loaded."""
+        """The line of the footer: which weights are loaded, and their scores."""
         source = say(f"source_{self.model.source}", language)
         revision, size = self.model.revision[:12], self.config.resolution
         line = say("status", language, name=self.name, source=source, revision=revision, size=size)
@@ -55,30 +55,30 @@ class Studio:
     # ---------------------------------------------------------------------------------------------------------- flowers
 
     def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
-        """`flowers` drawn, each as the page's script takes it: picture, file name, and what `settings.describe` says."""
+        """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `settings.describe`."""
         return [{"src": data_url(png), **self.item(flower)} for flower, _, png in self.files(flowers)]
 
     def item(self, flower: Flower) -> dict[str, Any]:
-        """What an item says of a flower beside its picture."""
+        """The same for one flower, without its picture."""
         return {"name": f"{self.stem(flower)}.png", **settings.describe(flower, self.classes)}
 
     def pictures(self, wanted: settings.Generate) -> list[tuple[Flower, str, bytes]]:
-        """(flower, file name, PNG file) for every picture of the grid."""
+        """Draw a grid: for each flower (flower, file name, content of its PNG file)."""
         return self.files(wanted.flowers(self.classes))
 
     def files(self, flowers: Sequence[Flower]) -> list[tuple[Flower, str, bytes]]:
-        """(flower, file name, PNG file) for each of `flowers`."""
+        """Draw `flowers`: for each (flower, file name, content of its PNG file)."""
         return [
             (flower, f"{self.stem(flower)}.png", images.png(picture, self.about(flower)))
             for flower, picture in zip(flowers, self.sampler.draw(flowers), strict=True)
         ]
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:
-        """What a PNG file says about where it comes from."""
+        """The metadata of a PNG file: model, revision and, if given, the flower."""
         return sample_files.about(self.model, flower)
 
     def stem(self, flower: Flower) -> str:
-        """File name of a flower, without its ending."""
+        """The file name of a flower, without its extension."""
         return sample_files.stem(flower, self.classes)
 
     # ------------------------------------------------------------------------------------------------------------ films
@@ -87,7 +87,7 @@ class Studio:
         return self.sampler.path(*wanted.ends(self.classes), wanted.steps, wanted.path, wanted.loop)
 
     def film(self, wanted: settings.Interpolate, kind: str) -> tuple[str, bytes]:
-        """(file name, content) of a film as `png` (a filmstrip), `gif` or `mp4`."""
+        """(file name, content) of a film. `kind` is `png` (a filmstrip), `gif` or `mp4`."""
         frames = list(self.frames(wanted))
         if kind == "png":
             about = {**self.about(), **settings.to_address(self.classes, wanted)}
@@ -98,24 +98,24 @@ class Studio:
         return f"{file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
 
     def archive(self, wanted: settings.Generate) -> tuple[str, bytes]:
-        """(file name, content) of a ZIP with every picture of the grid."""
+        """(file name, content) of a ZIP file with every picture of the grid."""
         stem = file_stem("flowers", wanted.seed, f"{wanted.side}x{wanted.side}")
         return f"{stem}.zip", images.zipped((name, png) for _, name, png in self.pictures(wanted))
 
 
 def data_url(content: bytes, kind: str = "image/png") -> str:
-    """A file as an address that holds it: no file on the server, and no second request."""
+    """The file as a data URL. It needs no file on the server and no second request."""
     return f"data:{kind};base64," + base64.b64encode(content).decode()
 
 
-def cached(name: str, content: bytes) -> str:
-    """Path of a file in the framework's cache, in a folder named after its content, so that no two visitors share a name."""
+def save_to_cache(name: str, content: bytes) -> str:
+    """Write a file into Gradio's cache, unless it is there, and return its path. Its folder is named after the SHA-256."""
     path = Path(gr.utils.get_upload_folder()) / hashlib.sha256(content).hexdigest() / name
     try:
-        os.utime(path)  # it is there: young again, so that it outlives this download
+        os.utime(path)  # Gradio deletes old files; this one must outlive the download
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(content)
-        replace(file.name, path)  # whole or not at all, while others may be reading
+        replace(file.name, path)  # atomic, because another request may read the file
     return str(path)

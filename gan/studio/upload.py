@@ -1,8 +1,7 @@
-"""A picture that arrives as text from a stranger's browser, as pixels; or the reason why not.
+"""Decodes a picture that a browser sent as a data URL.
 
-Nothing about it is believed: it is small before it is decoded, its kind is that of its bytes, and its sides are read before its
-pixels. Only the decoded pixels are used: what else the file holds, before or behind them, goes no further. Nothing is written
-anywhere.
+The sender is not trusted. The length is checked before decoding, the format by the first bytes, the sides before the pixels are
+read. Only the decoded pixels are used: what else the file holds goes no further. Nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from gan.errors import UserError
 
 MAX_TEXT = 120_000  # characters; the page's script sends a JPEG file of 256×256 pixels in 20,000 to 110,000
 MIN_SIDE, MAX_SIDE = 16, 512  # pixels
-SIDE = 256  # of what `read` gives
+SIDE = 256  # of the result of `read`
 FORMATS = ("JPEG", "PNG", "WEBP")
 
 _ADDRESS = re.compile(r"data:image/(jpeg|png|webp);base64,([A-Za-z0-9+/]+={0,2})")
 
 
 class Refused(UserError):
-    """A picture that is not taken. `reason` is a word for it: one of SENTENCES."""
+    """Raised for a picture that is refused. `reason` is a key of SENTENCES."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(SENTENCES[reason])
@@ -46,9 +45,9 @@ SENTENCES = {
 
 
 def read(text: Any) -> np.ndarray:
-    """The picture of a data address (data:image/jpeg;base64,…; JPEG, PNG or WebP, a square), upright: uint8 256×256×3.
+    """Decode a data URL of a square JPEG, PNG or WebP file: uint8 256×256×3, upright, transparent pixels on white.
 
-    What is transparent stands on white. Raises Refused.
+    Raises Refused for anything else.
     """
     if text is None or text == "":
         raise Refused("missing")
@@ -63,7 +62,7 @@ def read(text: Any) -> np.ndarray:
         content = base64.b64decode(found[2], validate=True)
     except binascii.Error:
         raise Refused("address") from None
-    if _kind(content) != found[1]:
+    if _format(content) != found[1]:
         raise Refused("kind")
     return _decode(content, found[1])
 
@@ -76,16 +75,16 @@ def _decode(content: bytes, kind: str) -> np.ndarray:
             if getattr(image, "n_frames", 1) != 1:
                 raise Refused("moving")
             image.load()
-            return _flat(ImageOps.exif_transpose(image))
+            return _to_rgb(ImageOps.exif_transpose(image))
     except Refused:
         raise
     except Image.DecompressionBombError:
         raise Refused("sides") from None
-    except Exception:  # decoders raise nearly everything on hostile files
+    except Exception:  # decoders raise many kinds of exceptions for hostile files
         raise Refused("damaged") from None
 
 
-def _flat(image: Image.Image) -> np.ndarray:
+def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -95,8 +94,8 @@ def _flat(image: Image.Image) -> np.ndarray:
     return np.array(image)
 
 
-def _kind(content: bytes) -> str:
-    """What the first bytes say that it is."""
+def _format(content: bytes) -> str:
+    """The format by the first bytes; empty if it is none of the three."""
     if content.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if content.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -122,7 +122,7 @@ def test_the_browser_chooses_the_language(browser, app_url, locale, language):
 def test_the_visitor_changes_the_language_and_keeps_it_and_the_flowers(browser, app_url):
     visitor = Visitor(browser, app_url, viewport=DESKTOP, locale="en-US").open("?seed=9&grid=2")
     shown = visitor.pictures()
-    visitor.page.get_by_role("link", name=TEXT["en"]["other_language"]).click()
+    visitor.page.get_by_role("link", name=TEXT["uk"]["in_this_language"]).click()
     visitor.page.get_by_role("button", name=TEXT["uk"]["new_flowers"]).wait_for()
     visitor.page.wait_for_selector("#generate-pictures figure[data-seed]")
     assert visitor.pictures() == shown and visitor.query()["lang"] == "uk"

@@ -20,7 +20,7 @@ from gan.sampling import attributes, directions, settings
 from gan.sampling.directions import COUNT, Directions, Search
 from gan.sampling.sampler import Flower, Sampler, StyleMix
 from gan.studio import explore_state
-from gan.studio.explore_state import STILL, Explore
+from gan.studio.explore_state import NO_SHIFT, Explore
 from gan.studio.session import Studio
 from gan.studio.tabs.explore import ExploreTab
 
@@ -211,11 +211,11 @@ def test_scales_of_another_flower(found):
 
 def test_nine_neighbours_of_which_none_is_beyond_the_end():
     wanted = Explore(Flower(0, 1), (2.5, 0.1, 0, 0, 0, 0), across=0, down=1, step=0.7)
-    places = list(wanted.neighbours())
+    places = list(wanted.neighbors())
     assert places[4] == wanted.sliders and len(places) == 9
     assert [place[0] for place in places[:3]] == [1.8, 2.5, 3.0] and [place[1] for place in places[::3]] == [-0.6, 0.1, 0.8]
     assert all(explore_state.check_sliders(list(place)) == place for place in places)
-    assert Explore(Flower(0, 1), (3.0, *STILL[1:])).at(STILL).sliders == STILL
+    assert Explore(Flower(0, 1), (3.0, *NO_SHIFT[1:])).with_sliders(NO_SHIFT).sliders == NO_SHIFT
 
 
 # ----------------------------------------------------------------------------------------------------- what arrives
@@ -270,7 +270,7 @@ def test_an_address_of_a_model_without_styles_crosses_nothing():
 
 def test_directions_refuse_a_shift_of_another_model():
     with pytest.raises(UserError, match="shift"):
-        Directions(torch.ones(COUNT, 8), (None,) * COUNT).move(Flower(0, 1, shift="AAAA"), (1.0, *STILL[1:]))
+        Directions(torch.ones(COUNT, 8), (None,) * COUNT).move(Flower(0, 1, shift="AAAA"), (1.0, *NO_SHIFT[1:]))
 
 
 @pytest.fixture(scope="module")
@@ -287,20 +287,20 @@ def tab(model_folder):
 
 def held(tab, wanted: Explore) -> list:
     """What the controls hold when they show `wanted`."""
-    return [value.value if isinstance(value, gr.Slider) else value for value in tab.values(wanted)]
+    return [value.value if isinstance(value, gr.Slider) else value for value in tab.to_controls(wanted)]
 
 
 def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flower_s_own(tab):
-    wanted = tab.find(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
+    wanted = tab.from_address(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
     plain = tab.studio.items([wanted.start])[0]
-    waiting = tab.show(wanted)
+    waiting = tab.draw(wanted)
     assert waiting["waiting"] and [item["src"] for item in waiting["items"]] == [plain["src"]]
-    assert tab.show(wanted.at((1.0, *STILL[1:])))["items"] == []  # it has to wait
+    assert tab.draw(wanted.with_sliders((1.0, *NO_SHIFT[1:])))["items"] == []  # it has to wait
     *shares, last = list(tab._find())
     progress = [value["progress"] for value, *_ in shares]
     assert progress == sorted(progress) and progress[-1] == 1 and last[0] == {"found": True}
     assert len({update.label for update in last[1:]}) == COUNT
-    shown = tab.show(wanted)
+    shown = tab.draw(wanted)
     sources = [item["src"] for item in shown["items"]]
     assert len(set(sources)) == 9 and sources[4] == plain["src"]
     for number, item in enumerate(shown["items"]):
@@ -312,17 +312,17 @@ def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flow
 def test_a_forged_move_is_refused(tab, letter):
     event = None if letter == "none" else gr.EventData(None, letter)
     with pytest.raises(UserError):
-        tab._move(event, *held(tab, tab.find(settings.Address("", lambda: 4))))
+        tab._move(event, *held(tab, tab.from_address(settings.Address("", lambda: 4))))
 
 
 def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_left_out(tab):
-    now = tab.find(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
-    sent = tab.find(settings.Address("explore-seed=5", lambda: 4)).start
+    now = tab.from_address(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
+    sent = tab.from_address(settings.Address("explore-seed=5", lambda: 4)).start
     shift = latents.write_shift(torch.ones(8))
-    taken = tab.take(replace(sent, shift=shift), "to", *held(tab, now))
-    assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, STILL, 0, 2)
+    taken = tab.receive(replace(sent, shift=shift), "to", *held(tab, now))
+    assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, NO_SHIFT, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):
-        found = tab.find(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
+        found = tab.from_address(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
         assert found.start == replace(sent, label=0)
 
 
@@ -348,12 +348,12 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
         room = ExploreTab(studio)
     assert not room.offered and list(room._find())[-1][0] == gr.skip()
     query = "?explore-class=species 3&explore-seed=5&explore-second=species 250&explore-degree=40&explore-at=1_0_0_0_0_0"
-    wanted = room.find(settings.Address(query, lambda: 1))
-    shown = room.value(wanted)
-    assert wanted.sliders == STILL and shown["items"][0]["extras"] == "3.5~m3-60:250-40"
-    values = [value if not hasattr(value, "value") else value.value for value in room.values(wanted)]
+    wanted = room.from_address(settings.Address(query, lambda: 1))
+    shown = room.stage_value(wanted)
+    assert wanted.sliders == NO_SHIFT and shown["items"][0]["extras"] == "3.5~m3-60:250-40"
+    values = [value if not hasattr(value, "value") else value.value for value in room.to_controls(wanted)]
     values[len(room.start.controls)] = 2.0  # a forged slider
-    assert room.read(*values).sliders == STILL
+    assert room.from_controls(*values).sliders == NO_SHIFT
 
 
 def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
@@ -361,7 +361,7 @@ def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
     sampler = Sampler(generator, 1)
     found = Search(sampler).finish()
     wanted = Explore(Flower(3, 5), second=110, degree=40)
-    flowers = [wanted.at(place).flower(generator.config.classes, found) for place in wanted.neighbours()]
+    flowers = [wanted.with_sliders(place).flower(generator.config.classes, found) for place in wanted.neighbors()]
     assert all(isinstance(flower.label, tuple) for flower in flowers)
     assert len({picture.tobytes() for picture in sampler.draw(flowers)}) == 9
     sampler.close()

@@ -23,7 +23,7 @@ from stranger import JSON, MULTIPART, UPLOAD, ask
 from gan.hub import loader
 from gan.sampling import settings
 from gan.sampling.sampler import Flower, Sampler
-from gan.studio.i18n import TEXT, t
+from gan.studio.i18n import LANGUAGES, TEXT, t
 from gan.utils import images
 
 
@@ -266,7 +266,7 @@ def test_a_host_that_is_none_is_one_sentence(front_door, capsys, host):
 def test_a_failed_hub_is_said_on_the_page_and_the_app_starts(front_door):
     model = loader.Model("tiny", "bundled", "0123456789abcdef", tiny_generator(), None)
     studio = front_door.Studio(model, "The Hub <b>gave no answer</b>. The bundled model tiny is shown instead.")
-    texts = " ".join(front_door.words(studio).translations["en"].values())
+    texts = " ".join(front_door.translations(studio).translations["en"].values())
     assert (
         "The Hub &lt;b&gt;gave no answer&lt;/b&gt;" in texts
         and "tiny · bundled weights · revision 0123456789ab · 16×16" in texts
@@ -308,7 +308,7 @@ def test_two_truncations_two_file_names(front_door):
 def test_the_framework_is_told_to_keep_no_history_of_runs(front_door, model_folder, monkeypatch):
     given = {}
     monkeypatch.setattr("gradio.Blocks.launch", lambda self, **options: given.update(options))
-    monkeypatch.setattr(front_door, "own_cache", lambda: None)
+    monkeypatch.setattr(front_door, "use_private_cache", lambda: None)
     assert front_door.main(["--model", str(model_folder), "--port", str(free_port())]) == 0
     assert given["run_history"] is False
 
@@ -326,15 +326,15 @@ def test_every_word_of_the_page_is_used_and_every_word_used_is_there():
     quoted = set(re.findall(r"""["'](\w+)["']""", python + script))
     unused = {key for key in TEXT["en"] if key not in quoted and not key.startswith(FAMILIES)}
     assert not unused
-    said = re.findall(r'\b(?:say|row|button|t|escaped)\((?:[^"(),]* \? )?"(\w+)"(?: : "(\w+)")?', python + script)
+    said = re.findall(r'\b(?:say|row|button|t|say_html)\((?:[^"(),]* \? )?"(\w+)"(?: : "(\w+)")?', python + script)
     assert {key for pair in said for key in pair if key} <= set(TEXT["en"])
 
 
-def test_both_languages_have_the_same_words_with_the_same_places():
-    assert set(TEXT["en"]) == set(TEXT["uk"])
-    for key, english in TEXT["en"].items():
-        assert sorted(re.findall(r"{\w*}", english)) == sorted(re.findall(r"{\w*}", TEXT["uk"][key])), key
-        assert english.strip() and TEXT["uk"][key].strip(), key
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_all_languages_have_the_same_words_with_the_same_places(language):
+    for key, words in TEXT[language].items():
+        assert sorted(re.findall(r"{\w*}", words)) == sorted(re.findall(r"{\w*}", TEXT["en"][key])), key
+        assert words.strip(), key
 
 
 def test_zero_gpu_finds_a_marked_function(front_door, monkeypatch):

@@ -27,13 +27,13 @@ def test_a_round_is_the_same_when_asked_again_and_another_under_another_secret()
     asked = [RoundRequest(number, label, level) for number in range(40) for label in (None, 0, 1) for level in (1.5, None)]
     one, two, other = RoundDealer([9, 7], SECRET), RoundDealer([9, 7], SECRET), RoundDealer([9, 7])
     assert [one.deal(a) for a in asked] == [two.deal(a) for a in asked] != [other.deal(a) for a in asked]
-    assert all(one.knows(a, two.tag(a)) and not other.knows(a, one.tag(a)) for a in asked)
+    assert all(one.verify(a, two.tag(a)) and not other.verify(a, one.tag(a)) for a in asked)
     assert len({one.tag(a) for a in asked}) == len(asked)
 
 
 @pytest.mark.parametrize("tag", [None, 7, "", "é", ["x"], "0" * 32, "0" * 100_000])
 def test_a_tag_may_be_anything(tag):
-    assert not RoundDealer([5], SECRET).knows(RoundRequest(1, 0), tag)
+    assert not RoundDealer([5], SECRET).verify(RoundRequest(1, 0), tag)
 
 
 def test_places_classes_and_photos_come_evenly():
@@ -93,7 +93,7 @@ def test_three_photos_as_the_training_sees_them_and_the_flower_in_its_place(tab,
     squares = [tab.studio.photos.square(path) for path in sorted((photos / "dandelion").iterdir())]
     for number in range(12):
         asked = RoundRequest(number, 0, 1.5)
-        dealt, pictures = tab.dealer.deal(asked), cut(tab.show(asked)["sheet"])
+        dealt, pictures = tab.dealer.deal(asked), cut(tab.draw(asked)["sheet"])
         drawn = tab.studio.sampler.draw([Flower(0, dealt.seed, 1.5)])[0]
         assert np.array_equal(pictures.pop(dealt.place), drawn)
         assert all(any(np.array_equal(picture, square) for square in squares) for picture in pictures)
@@ -101,14 +101,14 @@ def test_three_photos_as_the_training_sees_them_and_the_flower_in_its_place(tab,
 
 
 def test_what_the_browser_gets_does_not_say_which(tab):
-    shown = tab.show(RoundRequest(5, 0, 1.5))
+    shown = tab.draw(RoundRequest(5, 0, 1.5))
     seed = str(tab.dealer.deal(RoundRequest(5, 0, 1.5)).seed)
     assert set(shown) == {"sheet", "class", "asked", "model", "revision", "address"}
     assert set(shown["asked"]) == {"round", "class", "truncation", "tag"} and seed not in str({**shown, "sheet": ""})
 
 
 def test_a_choice_is_judged(tab):
-    shown = tab.show(RoundRequest(5, 0, 1.5))
+    shown = tab.draw(RoundRequest(5, 0, 1.5))
     answers = [tab.judge({**shown["asked"], "choice": choice}) for choice in range(4)]
     place = tab.dealer.deal(RoundRequest(5, 0, 1.5)).place
     assert [answer["right"] for answer in answers] == [choice == place for choice in range(4)]
@@ -124,7 +124,7 @@ FORGED = [
 
 @pytest.mark.parametrize("change", FORGED, ids=range(len(FORGED)))
 def test_a_forged_choice_is_refused(tab, change):
-    good = {**tab.show(RoundRequest(5, 0, 1.5))["asked"], "choice": 0}
+    good = {**tab.draw(RoundRequest(5, 0, 1.5))["asked"], "choice": 0}
     assert "place" in tab.judge(good)
     letter = {**good, **change} if isinstance(change, dict) and change else change
     with pytest.raises(UserError):
@@ -133,7 +133,7 @@ def test_a_forged_choice_is_refused(tab, change):
 
 def test_a_choice_of_another_process_is_refused_with_its_own_words(tab):
     other = RoundDealer(tab.dealer.counts)
-    letter = {**tab.show(RoundRequest(5, 0, 1.5))["asked"], "tag": other.tag(RoundRequest(5, 0, 1.5)), "choice": 0}
+    letter = {**tab.draw(RoundRequest(5, 0, 1.5))["asked"], "tag": other.tag(RoundRequest(5, 0, 1.5)), "choice": 0}
     with pytest.raises(UserError) as error:
         tab.judge(letter)
     assert str(error.value) == TEXT["en"]["game_over"]
@@ -141,7 +141,7 @@ def test_a_choice_of_another_process_is_refused_with_its_own_words(tab):
 
 def test_photos_that_cannot_be_read_are_passed_over_or_too_few(tab):
     with pytest.raises(UserError) as error:
-        tab.show(RoundRequest(3, 1, 1.5))  # six files, two of them photos
+        tab.draw(RoundRequest(3, 1, 1.5))  # six files, two of them photos
     assert str(error.value) == TEXT["en"]["game_few"]
 
 
@@ -150,9 +150,9 @@ def test_without_photos_it_says_how_to_turn_it_on(tab):
 
     with gr.Blocks(), gr.Tabs():
         off = GameTab(Studio(loader.Model("tiny", "path", "0123", tiny_generator(), None)))
-    assert "--photos" in off.show(RoundRequest(1, 0, 1.5))["off"] and off.dice.visible == "hidden"
+    assert "--photos" in off.draw(RoundRequest(1, 0, 1.5))["off"] and off.next_round.visible == "hidden"
     with pytest.raises(UserError):
-        off.judge({**tab.show(RoundRequest(5, 0, 1.5))["asked"], "choice": 0})
+        off.judge({**tab.draw(RoundRequest(5, 0, 1.5))["asked"], "choice": 0})
 
 
 def test_a_plain_model_plays_with_all_photos(photos, tmp_path):
@@ -163,5 +163,5 @@ def test_a_plain_model_plays_with_all_photos(photos, tmp_path):
     generator.config = replace(generator.config, trained={"photos": {"dandelion": 6}})
     with gr.Blocks(), gr.Tabs():
         plain = GameTab(Studio(loader.Model("plain", "path", "0123", generator, None), photos=tmp_path))
-    shown = plain.show(RoundRequest(2, 0, None))
+    shown = plain.draw(RoundRequest(2, 0, None))
     assert len(cut(shown["sheet"])) == 4 and plain.judge({**shown["asked"], "choice": 1})["item"]["class"] == "all"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -15,15 +17,17 @@ from gan.errors import UserError
 from gan.hub import loader
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
+from gan.studio import theme
+from gan.studio.controls import class_selector
 from gan.studio.i18n import TEXT, class_titles, language_of, t
 from gan.studio.page import TABS, build
 from gan.studio.session import Studio
-from gan.studio.tabs.base import class_selector
 from gan.studio.tabs.growth import Growth, GrowthTab
-from gan.studio.tabs.ladder import LadderTab, Rung
-from gan.studio.tabs.truncation import LEVELS, PAPER, Truncation, TruncationTab, plots
+from gan.studio.tabs.ladder import Ladder, LadderTab
+from gan.studio.tabs.truncation import LEVELS, PAPER_LEVELS, Truncation, TruncationTab, plots
 from gan.utils import images as render
 
+ROOT = Path(__file__).resolve().parent.parent
 CURVE = [
     {
         "truncation": level,
@@ -69,29 +73,29 @@ def test_every_tab_has_a_script_a_title_and_its_settings_survive_the_address(stu
     with gr.Blocks(), gr.Tabs():
         room = kind(studio)
     assert f"tab_{room.id}" in TEXT["en"]
-    first = room.find(settings.Address("", lambda: 5))
-    again = room.find(settings.Address("?" + "&".join(f"{k}={v}" for k, v in _address(room, first).items()), lambda: 6))
+    first = room.from_address(settings.Address("", lambda: 5))
+    again = room.from_address(settings.Address("?" + "&".join(f"{k}={v}" for k, v in _address(room, first).items()), lambda: 6))
     assert _address(room, again) == _address(room, first)
-    assert len(room.values(first)) == len(room.controls)
+    assert len(room.to_controls(first)) == len(room.controls)
     nonsense = "&".join(f"{key}=%00..%2F" for key in _address(room, first))
-    assert set(_address(room, room.find(settings.Address("?" + nonsense, lambda: 5)))) >= {"tab"}
+    assert set(_address(room, room.from_address(settings.Address("?" + nonsense, lambda: 5)))) >= {"tab"}
 
 
 def _address(room, wanted) -> dict[str, str]:
-    return room.value(wanted)["address"]
+    return room.stage_value(wanted)["address"]
 
 
 def test_rows_rise_and_the_current_truncation_has_one(rooms, studio):
     room = rooms[TruncationTab]
     wanted = Truncation(Flower(1, 2**32 - 2, 0.7))
-    shown = room.value(wanted)
+    shown = room.stage_value(wanted)
     assert [row["level"] for row in shown["rows"]] == [0.01, 0.7, 1.5, None]
     assert [row["current"] for row in shown["rows"]] == [False, True, False, False]
     assert [item["seed"] for item in shown["rows"][0]["items"]] == [2**32 - 2, 2**32 - 1, 0, 1, 2, 3]
     for row in shown["rows"]:
         drawn = studio.sampler.draw([Flower(1, 0, row["level"])])[0]
         assert np.array_equal(picture(row["items"][2]["src"]), drawn)
-    assert room.value(Truncation(Flower(1, 3, 1.5), PAPER))["rows"][1]["current"] is True
+    assert room.stage_value(Truncation(Flower(1, 3, 1.5), PAPER_LEVELS))["rows"][1]["current"] is True
 
 
 @pytest.mark.parametrize("rows", [None, "off", ["x"], [1.5], {}, [["off"]], ["off"] * 1000])
@@ -99,10 +103,10 @@ def test_forged_rows_are_refused_or_counted_once(rooms, rows):
     room = rooms[TruncationTab]
     values = ["marigold", 1, 1.5, False, "", rows]
     if rows == ["off"] * 1000:
-        assert room.read(*values).levels == (None,)
+        assert room.from_controls(*values).levels == (None,)
     else:
         with pytest.raises(UserError, match="rows"):
-            room.read(*values)
+            room.from_controls(*values)
 
 
 @pytest.mark.parametrize("language", ["en", "uk"])
@@ -119,11 +123,11 @@ def test_a_model_that_was_never_judged_has_no_curves(scores):
 
 
 def test_growth_shows_the_same_flower_at_every_moment(rooms):
-    shown = rooms[GrowthTab].value(Growth(5))
+    shown = rooms[GrowthTab].stage_value(Growth(5))
     assert shown["images"] == [1000, 20_000] and shown["item"]["seed"] == 5 and shown["item"]["truncation"] == 1.5
     means = [picture(frame).mean() for frame in shown["frames"]]
     assert means == pytest.approx([1 + 15, 20 + 15], abs=2)
-    several = rooms[GrowthTab].value(Growth(60, alone=False))
+    several = rooms[GrowthTab].stage_value(Growth(60, alone=False))
     assert several["item"] is None and picture(several["frames"][0]).shape == (4 * 16 + 6, 4 * 16 + 6, 3)
 
 
@@ -132,11 +136,11 @@ def test_growth_of_a_model_without_any_is_empty():
 
     with gr.Blocks(), gr.Tabs():
         room = GrowthTab(Studio(loader.Model("tiny", "authors", "0123", tiny_generator(), None)))
-    assert room.value(Growth())["frames"] == []
+    assert room.stage_value(Growth())["frames"] == []
 
 
 def test_the_ladder_draws_what_each_stage_draws(rooms):
-    shown = rooms[LadderTab].value(Rung("marigold", 3))
+    shown = rooms[LadderTab].stage_value(Ladder("marigold", 3))
     assert len(shown["stages"]) == 6 and [stage["size"] for stage in shown["stages"]] == [28, 28, 64, 64, 64, 128]
     sixth = loader.load("cwgan-gp-128").generator
     from gan.sampling.sampler import Sampler
@@ -146,22 +150,22 @@ def test_the_ladder_draws_what_each_stage_draws(rooms):
     assert "6.6 dB" in shown["stages"][2]["peaks"][0]
     for bad in (["rose", 3, 1.5, False], ["marigold", -1, 1.5, False], ["marigold", 3, 9, False], [None, 3, 1.5, False]):
         with pytest.raises(UserError):
-            rooms[LadderTab].read(*bad)
+            rooms[LadderTab].from_controls(*bad)
 
 
 def test_flowers_sent_to_a_tab_arrive(rooms):
     flower = Flower(1, 77, 0.9)
     for kind in (TruncationTab, LadderTab):
         room = rooms[kind]
-        values = room.values(room.find(settings.Address("", lambda: 5)))
+        values = room.to_controls(room.from_address(settings.Address("", lambda: 5)))
         values = [value if not hasattr(value, "value") else value.value for value in values]
-        taken = room.take(flower, "to", *values)
-        assert room.value(taken)["address"][f"{room.id}-seed"] == "77"
-        assert room.value(taken)["address"][f"{room.id}-truncation"] == "0.9"
+        taken = room.receive(flower, "to", *values)
+        assert room.stage_value(taken)["address"][f"{room.id}-seed"] == "77"
+        assert room.stage_value(taken)["address"][f"{room.id}-truncation"] == "0.9"
 
 
 def test_all_levels_of_the_rows_can_be_drawn(rooms):
-    shown = rooms[TruncationTab].value(Truncation(Flower(0, 1, 1.5), LEVELS))
+    shown = rooms[TruncationTab].stage_value(Truncation(Flower(0, 1, 1.5), LEVELS))
     assert len(shown["rows"]) == len(LEVELS)
 
 
@@ -185,6 +189,20 @@ def test_the_language_of_a_request(headers, query, language):
 def test_the_page_is_built_with_all_tabs(studio):
     parts = build(studio).get_config_file()["components"]
     assert [part["props"]["id"] for part in parts if part["type"] == "tabitem"] == [kind.id for kind in TABS]
+
+
+def test_tabs_are_found_by_their_files_and_ordered_by_their_positions():
+    files = {path.stem for path in (ROOT / "gan/studio/tabs").glob("*.py")} - {"__init__", "base"}
+    assert {kind.id for kind in TABS} == files and TABS[0].id == "generate"
+    positions = [kind.position for kind in TABS]
+    assert positions == sorted(set(positions))
+
+
+def test_the_header_links_to_every_other_language(studio, monkeypatch):
+    monkeypatch.setitem(TEXT, "xx", {**TEXT["en"], "in_this_language": "Xx"})
+    monkeypatch.setattr(theme, "LANGUAGES", ("en", "uk", "xx"))
+    links = {name: re.findall(r'href="\?lang=(\w+)"', theme._header(studio, name)) for name in theme.LANGUAGES}
+    assert links == {"en": ["uk", "xx"], "uk": ["en", "xx"], "xx": ["en", "uk"]}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from conftest import free_port, serving
 from test_app import ask, front_door, start  # noqa: F401
 from visitor import DESKTOP, Visitor
 
-from gan.studio.gradio_compat import undisturbed
+from gan.studio.gradio_compat import clean_environment
 
 PROXY = "http://127.0.0.1:9"  # nobody answers there
 ODD = {
@@ -49,7 +49,7 @@ def test_meanwhile_nobody_else_is_asked_and_afterwards_all_is_as_it_was(monkeypa
     for name, value in ODD.items():
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
-    with undisturbed():
+    with clean_environment():
         assert urllib.request.getproxies() == {"no": "*"}
         assert [name for name in os.environ if name.startswith("GRADIO_")] == ["GRADIO_ANALYTICS_ENABLED"]
     assert dict(os.environ) == before

@@ -24,12 +24,11 @@ from gan.hub import loader
 from gan.sampling import inversion, settings
 from gan.sampling.sampler import Flower
 from gan.studio.i18n import TEXT
-from gan.studio.middleware import MAX_BODY, Guard
+from gan.studio.middleware import MAX_BODY, AllowList, RequestLanguage
 from gan.studio.page import build
 from gan.studio.session import Studio
-from gan.studio.speaker import Speaker
 from gan.studio.tabs import yours
-from gan.studio.theme import words
+from gan.studio.theme import translations
 from gan.studio.upload import MAX_TEXT, SENTENCES
 
 
@@ -72,7 +71,7 @@ class Quick:
 
 
 def answers(tab, letter, label="All", found=""):
-    return list(tab.search(yours.Passing(root=letter), label, found))
+    return list(tab.search(yours.UnstoredMessage(root=letter), label, found))
 
 
 def test_a_photo_gives_a_flower_that_the_address_brings_back(tab, studio):
@@ -81,15 +80,15 @@ def test_a_photo_gives_a_flower_that_the_address_brings_back(tab, studio):
     assert all(value["state"] == "running" and value["run"] == 7 for value, _ in between)
     assert last["state"] == "done" and f"{last['percent']} %" in last["sentence"] and last["address"]["yours-extras"]
     pairs = "&".join(f"{key}={value}" for key, value in last["address"].items())
-    again = tab.find(settings.Address(pairs, lambda: 0, studio.truncation))
-    assert again.label is None and tab.show(again)["item"] == last["item"]
-    assert tab.values(again) == ["All", kept] and tab.read("All", kept) == again
-    assert tab.take(Flower(1, 5), "to", "dandelion", kept) == yours.Yours(0, Flower(1, 5))
+    again = tab.from_address(settings.Address(pairs, lambda: 0, studio.truncation))
+    assert again.label is None and tab.draw(again)["item"] == last["item"]
+    assert tab.to_controls(again) == ["All", kept] and tab.from_controls("All", kept) == again
+    assert tab.receive(Flower(1, 5), "to", "dandelion", kept) == yours.Yours(0, Flower(1, 5))
 
 
 def test_without_a_photo_there_is_no_flower(tab, studio):
-    empty = tab.find(settings.Address("", lambda: 0, studio.truncation))
-    assert empty == yours.Yours(None) and "item" not in tab.show(empty) and tab.values(empty) == ["All", ""]
+    empty = tab.from_address(settings.Address("", lambda: 0, studio.truncation))
+    assert empty == yours.Yours(None) and "item" not in tab.draw(empty) and tab.to_controls(empty) == ["All", ""]
 
 
 @pytest.mark.parametrize(
@@ -103,15 +102,15 @@ def test_without_a_photo_there_is_no_flower(tab, studio):
 )  # fmt: skip
 @pytest.mark.parametrize("tongue", ["en", "uk"])
 def test_what_is_no_photo_is_a_sentence_in_the_visitor_s_language(tab, monkeypatch, letter, reason, tongue):
-    monkeypatch.setattr(yours, "language", lambda: tongue)
+    monkeypatch.setattr(yours, "request_language", lambda: tongue)
     (_, _), (refused, _) = answers(tab, letter)
     assert refused["state"] == "refused"
-    allowed = [yours.REFUSED[reason]] if reason else yours.REFUSED.values()
+    allowed = [yours.REFUSAL_TEXT[reason]] if reason else yours.REFUSAL_TEXT.values()
     assert refused["sentence"] in [TEXT[tongue][key] for key in allowed]
 
 
 def test_every_reason_has_words():
-    assert set(yours.REFUSED) == set(SENTENCES)
+    assert set(yours.REFUSAL_TEXT) == set(SENTENCES)
 
 
 @pytest.mark.parametrize("label", ["rose", None, 3, ["All"]])
@@ -123,7 +122,7 @@ def test_a_class_that_is_none_is_a_sentence(tab, label):
 @pytest.mark.parametrize("found", ["{", "[" * 100_000, '"x"', '{"class": "rose"}', 7, '{"class": "dandelion", "seed": -1}'])
 def test_a_forged_result_is_a_sentence(tab, found):
     with pytest.raises(yours.UserError):
-        tab.read("All", found)
+        tab.from_controls("All", found)
 
 
 def test_distances_have_words_up_to_the_farthest(tab):
@@ -169,8 +168,9 @@ def server(studio, tmp_path_factory):
     page = build(studio)
     port = free_port()
     page.launch(
-        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False, i18n=words(studio),
-        app_kwargs={"middleware": [Middleware(Guard), Middleware(Speaker)]}, state_session_capacity=32,
+        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False,
+        app_kwargs={"middleware": [Middleware(AllowList), Middleware(RequestLanguage)]}, state_session_capacity=32,
+        i18n=translations(studio),
     )  # fmt: skip
     yield Server(page, port, folder)
     page.close()

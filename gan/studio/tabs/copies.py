@@ -1,4 +1,4 @@
-"""The copies tab: how near a flower is to the photos its model was trained on, beside how near photos it never saw are."""
+"""The Copies tab: how near a flower is to photos of the training, compared with photos held out from it."""
 
 from __future__ import annotations
 
@@ -16,154 +16,160 @@ from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.photo_index import PhotoIndex
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
+from gan.studio.controls import FlowerControls
+from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import Studio, data_url
-from gan.studio.tabs.base import OneFlower, Tab, language
+from gan.studio.tabs.base import Tab
 from gan.utils import images, svg_plots
 from gan.utils.formatting import rounded
 
-NEAREST = 6
-NEAR, FAR = 0.95, 0.05  # shares of unseen photos that are farther away, beyond which a distance is worth a word
+NEAREST = 6  # photos that are shown
+NEAR, FAR = 0.95, 0.05  # a distance is called near (far) if more (less) than this share of held-out photos is farther away
 BINS = 12
 
 
-class Nearest:
-    """Distances of flowers to the photos that a model remembers, and those photos where the host has them."""
+class NearestPhotos:
+    """Measures distances between flowers and the photos of a model's photo index."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
-        self._lock = Lock()
-        self.of = lru_cache(maxsize=256)(self._measure)
-
-    @cached_property
-    def _read(self) -> tuple[PhotoIndex | None, str]:
-        """What the model remembers; or None, and why in words of the page (a key)."""
-        folder = self.studio.model.folder
-        try:
-            found = photo_index.read(folder, self.studio.config) if folder else None
-        except UserError:
-            return None, "copies_bad_features"
-        return found, "" if found else "copies_no_features"
-
-    @cached_property
-    def _network(self) -> tuple[FeatureNetwork | None, str]:
-        known = self.index
-        try:
-            network = find_network(known.network) if known else None
-        except UserError:
-            return None, "copies_no_network"
-        # Features of another file of weights are of another network.
-        return (network, "") if network is None or network.digest == known.network_digest else (None, "copies_bad_features")
+    def __init__(self, studio: Studio, index: PhotoIndex, network: FeatureNetwork) -> None:
+        """`network` is the one that `index` was made with."""
+        self.studio, self.index, self.network = studio, index, network
+        self.find = lru_cache(maxsize=256)(self._find)
 
     @property
-    def index(self) -> PhotoIndex | None:
-        return self._read[0]
+    def is_critic_backbone(self) -> bool:
+        """Whether the model's critic was trained on top of the same network."""
+        return f"projected {self.index.network}" in str(self.studio.config.trained.get("critic"))
 
-    @property
-    def trouble(self) -> str:
-        """Why there is nothing to measure with, as a key of the page's words; empty where there is."""
-        with self._lock:
-            return self._read[1] or self._network[1]
-
-    @property
-    def network(self) -> str:
-        """What the network is called, for people. Only where there is no trouble."""
-        return self._network[0].label
-
-    @property
-    def is_the_critic_s(self) -> bool:
-        """Whether the model was trained through the very network."""
-        critic = self.studio.config.trained.get("critic")
-        return self.index is not None and f"projected {self.index.network}" in str(critic)
-
-    def _measure(self, flower: Flower) -> tuple[list[float], list[int]]:
-        """Distances to the NEAREST photos trained on, and which they are. Only where there is no trouble."""
+    def _find(self, flower: Flower) -> tuple[list[float], list[int]]:
+        """The distances of the NEAREST photos trained on, ascending, and their indices."""
         picture = self.studio.sampler.draw([flower])[0]
-        return self.index.compare(photo_index.turned_features(self._network[0], picture), NEAREST)
+        return self.index.compare(photo_index.turned_features(self.network, picture), NEAREST)
 
     def photo(self, number: int) -> np.ndarray | None:
-        """A photo trained on as its training saw it, None where the host has not given it."""
+        """The photo with index `number` as in training, uint8 S×S×3. None if the host does not have it."""
         photos = self.studio.photos
         path = photos.find(self.index.trained).get(number) if photos else None
-        return photos.square(path) if path else None
+        return photos.square(path) if photos and path else None
+
+
+def load_nearest(studio: Studio) -> NearestPhotos | str:
+    """Load the photo index of the model and its network. If that fails, return the key of the text that says why."""
+    folder = studio.model.folder
+    try:
+        index = photo_index.read(folder, studio.config) if folder else None
+    except UserError:
+        return "copies_bad_features"
+    if index is None:
+        return "copies_no_features"
+    try:
+        network = find_network(index.network)
+    except UserError:
+        return "copies_no_network"
+    # Features of other weights cannot be compared.
+    return NearestPhotos(studio, index, network) if network.digest == index.network_digest else "copies_bad_features"
 
 
 class CopiesTab(Tab):
-    id = "copies"
-    stage = "twins"
+    """One flower and the photos nearest to it. Its settings are the `Flower`."""
 
-    def build(self) -> list[Any]:
-        self.nearest = Nearest(self.studio)
-        self.dice = self.roll("copies_roll", name="new-twin")
-        self.flower = OneFlower(self.studio, "copies", "truncation_hint")
+    id, position = "copies", 80
+    stage_class = "twins"
+
+    def __init__(self, studio: Studio) -> None:
+        self._lock = Lock()  # visitors who open the tab at once load the index once
+        super().__init__(studio)
+
+    @cached_property
+    def _loaded(self) -> NearestPhotos | str:
+        return load_nearest(self.studio)
+
+    def build_controls(self) -> list[Any]:
+        """The controls of the flower."""
+        self.new_seed = self.seed_button("copies_roll", name="new-twin")
+        self.flower = FlowerControls(self.studio, "copies", "truncation_hint")
         gr.HTML(f'<p class="aside">{t("copies_about")}</p>', apply_default_css=False)
         return self.flower.controls
 
-    def listen(self) -> None:
-        self.on(self.flower.changes)
-        self.rolled(self.dice, [self.flower.seed])
+    def connect(self) -> None:
+        """Redraw on every change."""
+        self.redraw_on(self.flower.events)
+        self.connect_seed_button(self.new_seed, [self.flower.seed])
 
-    def find(self, address: settings.Address) -> Flower:
-        return self.flower.find(address)
+    def from_address(self, address: settings.Address) -> Flower:
+        """The flower that the address describes."""
+        return self.flower.from_address(address)
 
-    def values(self, wanted: Flower) -> list[Any]:
-        return self.flower.values(wanted)
+    def to_controls(self, wanted: Flower) -> list[Any]:
+        """The values of the controls for a flower."""
+        return self.flower.to_controls(wanted)
 
-    def read(self, *values: Any) -> Flower:
-        return self.flower.read(*values)
+    def from_controls(self, *values: Any) -> Flower:
+        """The flower that the controls describe. Raises UserError."""
+        return self.flower.from_controls(*values)
 
-    def take(self, flower: Flower, end: str, *values: Any) -> Flower:
+    def receive(self, flower: Flower, end: str, *values: Any) -> Flower:
+        """The flower itself."""
         return flower
 
-    def show(self, wanted: Flower) -> dict[str, Any]:
+    def draw(self, wanted: Flower) -> dict[str, Any]:
+        """The flower as `item`, and either what was measured or, as `trouble`, why nothing can be."""
         wanted = wanted.resolve(len(self.studio.classes))
         shown = {"item": self.studio.items([wanted])[0], "address": self.flower.to_address(wanted)}
-        trouble = self.nearest.trouble
-        if trouble:
-            return {**shown, "trouble": say(trouble, language(), model=self.studio.name)}
-        return {**shown, **self._measured(wanted, language())}
-
-    def _measured(self, flower: Flower, tongue: str) -> dict[str, Any]:
-        known, label = self.nearest.index, settings.main_class(flower)
-        distances, numbers = self.nearest.of(flower)
-        usual = known.usual(label)
-        return {
-            "distance": say("copies_distance", tongue, distance=rounded(distances[0], 2)),
-            "words": _words(distances[0], usual, known.is_class_of_its_own(label), tongue),
-            "plot": _plot(distances[0], usual, tongue) if usual else "",
-            "near": [self._photo(number, distance, known) for number, distance in zip(numbers, distances)],
-            "photos": self.studio.photos is not None,
-            "network": self._about_network(tongue),
-        }
-
-    def _photo(self, number: int, distance: float, known: PhotoIndex) -> dict[str, Any]:
-        picture = self.nearest.photo(number)
-        return {
-            "distance": rounded(distance, 2),
-            "class": known.classes[int(known.trained.labels[number])],
-            "src": None if picture is None else data_url(images.png(picture)),
-        }
-
-    def _about_network(self, tongue: str) -> str:
-        about = say("copies_network", tongue, network=self.nearest.network)
-        return f"{about} {say('copies_critic', tongue)}" if self.nearest.is_the_critic_s else about
+        with self._lock:
+            nearest = self._loaded
+        if isinstance(nearest, str):
+            return {**shown, "trouble": say(nearest, request_language(), model=self.studio.name)}
+        return {**shown, **_measure(nearest, wanted, request_language())}
 
 
-def _words(distance: float, usual: Sequence[float], own: bool, tongue: str) -> list[str]:
-    """What the distance means, in sentences."""
+def _measure(nearest: NearestPhotos, flower: Flower, language: str) -> dict[str, Any]:
+    index, label = nearest.index, settings.main_class(flower)
+    distances, numbers = nearest.find(flower)
+    usual = index.usual(label)
+    return {
+        "distance": say("copies_distance", language, distance=rounded(distances[0], 2)),
+        "words": _explain(distances[0], usual, index.is_class_of_its_own(label), language),
+        "plot": _plot(distances[0], usual, language) if usual else "",
+        "near": [_photo(nearest, number, distance) for number, distance in zip(numbers, distances)],
+        "photos": nearest.studio.photos is not None,
+        "network": _about_network(nearest, language),
+    }
+
+
+def _photo(nearest: NearestPhotos, number: int, distance: float) -> dict[str, Any]:
+    picture, index = nearest.photo(number), nearest.index
+    return {
+        "distance": rounded(distance, 2),
+        "class": index.classes[int(index.trained.labels[number])],
+        "src": None if picture is None else data_url(images.png(picture)),
+    }
+
+
+def _about_network(nearest: NearestPhotos, language: str) -> str:
+    about = say("copies_network", language, network=nearest.network.label)
+    return f"{about} {say('copies_critic', language)}" if nearest.is_critic_backbone else about
+
+
+def _explain(distance: float, usual: Sequence[float], of_class: bool, language: str) -> list[str]:
+    """What the distance means, in sentences. `of_class`: the `usual` distances are those of the flower's class."""
     if not usual:
-        return [say("copies_nothing_held_out", tongue)]
+        return [say("copies_nothing_held_out", language)]
     share = photo_index.share_farther(distance, usual)
-    among = say("copies_share_of_class" if own else "copies_share", tongue, share=round(100 * share), count=len(usual))
+    among = say("copies_share_of_class" if of_class else "copies_share", language, share=round(100 * share), count=len(usual))
     verdict = "copies_near" if share > NEAR else "copies_far" if share < FAR else "copies_usual"
-    return [among, say(verdict, tongue)]
+    return [among, say(verdict, language)]
 
 
-def _plot(distance: float, usual: Sequence[float], tongue: str) -> str:
-    """The distribution of `usual` distances with the flower's own marked, as SVG."""
+def _plot(distance: float, usual: Sequence[float], language: str) -> str:
+    """A histogram of the `usual` distances, with a mark at the flower's own, as SVG."""
     end = 1.05 * max(distance, usual[-1])
     counts, edges = np.histogram(usual, BINS, (0.0, end))
-    unseen = svg_plots.Series(say("copies_unseen", tongue), "real", svg_plots.stairs(edges.tolist(), counts.tolist()))
-    here = svg_plots.Series(say("copies_here", tongue), "here", [(distance, 0.0), (distance, float(counts.max()))])
-    x, y = svg_plots.Axis(say("copies_axis", tongue), 0.0, end), svg_plots.span(counts.tolist(), say("copies_count", tongue))
-    return str(svg_plots.lines(say("copies_plot", tongue), x, y, [unseen, here]))
+    unseen = svg_plots.Series(say("copies_unseen", language), "real", svg_plots.stairs(edges.tolist(), counts.tolist()))
+    here = svg_plots.Series(say("copies_here", language), "here", [(distance, 0.0), (distance, float(counts.max()))])
+    x, y = (
+        svg_plots.Axis(say("copies_axis", language), 0.0, end),
+        svg_plots.span(counts.tolist(), say("copies_count", language)),
+    )
+    return str(svg_plots.lines(say("copies_plot", language), x, y, [unseen, here]))

@@ -1,4 +1,4 @@
-"""The Explore tab: the latent space walked by hand, along directions that were found without labels."""
+"""The Explore tab: a flower changed by hand along directions of the latent space that were found without labels."""
 
 from __future__ import annotations
 
@@ -13,100 +13,121 @@ from gan.sampling import settings
 from gan.sampling.directions import COUNT, REACH, Search, can_be_found
 from gan.sampling.sampler import Flower
 from gan.studio import explore_state
-from gan.studio.explore_state import Explore
+from gan.studio.controls import FlowerControls, class_selector, seed_number, slider
+from gan.studio.explore_state import NO_SHIFT, Explore
+from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors, request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import Studio
-from gan.studio.tabs.base import DRAW, HIDDEN, OneFlower, Tab, asked, class_selector, language, seed_number, slider
+from gan.studio.tabs.base import Tab
 
-FIND = {"concurrency_id": "find", "concurrency_limit": 8}  # whoever waits does a step in turn
+FIND_QUEUE: dict[str, Any] = {"concurrency_id": "find", "concurrency_limit": 8}  # all who wait do steps of one search
 
 
 class ExploreTab(Tab):
-    id = "explore"
-    stage = "walk"
+    """A flower with its eight neighbors along two directions. Its settings are `Explore`.
+
+    The first visitors wait until the directions are found. A model that `can_be_found` rejects has no directions at all.
+    """
+
+    id, position = "explore", 30
+    stage_class = "walk"
 
     def __init__(self, studio: Studio) -> None:
         self.search = Search(studio.sampler)
-        self.offered = can_be_found(studio.config)
+        self.has_directions = can_be_found(studio.config)
         self.scales = studio.sampler.scales
         super().__init__(studio)
 
-    def below(self) -> None:
-        with gr.Row(elem_classes="steps", visible=self.offered):
-            places = [(str(number + 1), number) for number in range(COUNT)]
-            self.across = gr.Radio(places, value=0, label=t("explore_across"), elem_classes="segments", min_width=220)
-            self.down = gr.Radio(places, value=1, label=t("explore_down"), elem_classes="segments", min_width=220)
+    def build_below_stage(self) -> None:
+        """The directions and the distance of the neighbors."""
+        with gr.Row(elem_classes="steps", visible=self.has_directions):
+            choices = [(str(number + 1), number) for number in range(COUNT)]
+            self.across = gr.Radio(choices, value=0, label=t("explore_across"), elem_classes="segments", min_width=220)
+            self.down = gr.Radio(choices, value=1, label=t("explore_down"), elem_classes="segments", min_width=220)
             self.step = slider("explore_step", explore_state.MIN_STEP, explore_state.MAX_STEP, explore_state.DEFAULT_STEP, 0.1)
 
-    def build(self) -> list[Any]:
-        studio, several = self.studio, len(self.studio.classes) > 1
-        self.dice = self.roll("explore_roll", name="new-walk")
-        self.start = OneFlower(studio, "explore")
-        hint = "explore_directions_hint" if self.offered else "explore_directions_none"
+    def build_controls(self) -> list[Any]:
+        """The start flower, a slider for each direction, the second class, and the flower whose style is mixed in."""
+        self.new_seed = self.seed_button("explore_roll", name="new-walk")
+        self.start = FlowerControls(self.studio, "explore")
+        changes = [*self._build_directions(), *self._build_class_mix(), *self._build_style_mix()]
+        return [*self.start.controls, *changes, self.across, self.down, self.step]
+
+    def _build_directions(self) -> list[Any]:
+        hint = "explore_directions_hint" if self.has_directions else "explore_directions_none"
         gr.HTML(_heading("explore_directions", hint), apply_default_css=False, elem_classes="part")
-        with gr.Column(visible=self.offered, elem_classes="group"):
+        with gr.Column(visible=self.has_directions, elem_classes="group"):
             self.sliders = [slider(f"explore_direction_{number + 1}", -REACH, REACH, 0, 0.1) for number in range(COUNT)]
-        self.back = gr.Button(t("explore_back"), elem_id="explore-back", visible=self.offered)
+        self.back = gr.Button(t("explore_back"), elem_id="explore-back", visible=self.has_directions)
+        return self.sliders
+
+    def _build_class_mix(self) -> list[Any]:
+        several = len(self.studio.classes) > 1
         if several:
             gr.HTML(_heading("explore_mix", "explore_mix_hint"), apply_default_css=False, elem_classes="part")
-        self.second = class_selector(studio.classes, "explore_second")
+        self.second = class_selector(self.studio.classes, "explore_second")
         with gr.Column(visible=several, elem_classes="group"):
             self.degree = slider("explore_degree", 0, 100, 0, 1)
+        return [self.second, self.degree]
+
+    def _build_style_mix(self) -> list[Any]:
         styled = self.scales > 0
         if styled:
             gr.HTML(_heading("explore_cross", "explore_cross_hint"), apply_default_css=False, elem_classes="part")
         with gr.Column(visible=styled, elem_classes="group"):
-            self.fine = class_selector(studio.classes, "explore_fine")
+            self.fine = class_selector(self.studio.classes, "explore_fine")
             self.fine_seed = seed_number("explore_fine_seed")
-            self.kept = gr.Slider(
+            self.fine_scales = gr.Slider(
                 0, max(1, self.scales - 1), 0, step=1, label=t("explore_scales"), buttons=[], elem_classes="level"
             )
-        changes = [*self.sliders, self.second, self.degree, self.fine, self.fine_seed, self.kept]
-        return [*self.start.controls, *changes, self.across, self.down, self.step]
+        return [self.fine, self.fine_seed, self.fine_scales]
 
-    def listen(self) -> None:
-        changed = [*self.start.changes, self.second.input, self.fine.input, self.fine_seed.input]
-        released = [*(one.release for one in self.sliders), self.degree.release, self.kept.release, self.step.release]
-        self.on([*changed, *released])
-        # Two of the same would show one direction twice: the other one gives way.
+    def connect(self) -> None:
+        """Redraw on every change; find the directions; move to a neighbor."""
+        changed = [*self.start.events, self.second.input, self.fine.input, self.fine_seed.input]
+        sliders = [*self.sliders, self.degree, self.fine_scales, self.step]
+        self.redraw_on([*changed, *(one.release for one in sliders)])
+        # The two directions must differ: if one is set to the other's, the other moves on.
         apart = f"(mine, other) => [mine, mine === other ? (mine + 1) % {COUNT} : other]"
         for mine, other in ((self.across, self.down), (self.down, self.across)):
-            self.follow(mine.input(None, [mine, other], [mine, other], js=apart, **HIDDEN))
-        self.rolled(self.dice, [self.start.seed])
+            self.redraw_after(mine.input(None, [mine, other], [mine, other], js=apart, **NO_API))
+        self.connect_seed_button(self.new_seed, [self.start.seed])
         zero = f"() => Array({COUNT + 2}).fill(0)"
-        self.follow(self.back.click(None, None, [*self.sliders, self.degree, self.kept], js=zero, **HIDDEN))
-        pictures = self.pictures
-        # "multiple": one that was just stopped may still count as running, and would keep the next from beginning.
-        quiet = {"show_progress": "hidden", "trigger_mode": "multiple", **HIDDEN}
-        finding = pictures.submit(self._find, None, [pictures, *self.sliders], **quiet, **FIND)
-        pictures.stop(None, cancels=[finding], **HIDDEN)
-        self.on([pictures.apply])  # the script asks for what it had to wait for
-        moved = [pictures, *self.sliders]
-        pictures.select(asked(self._move), self.controls, moved, trigger_mode="always_last", **self.quiet, **DRAW)
+        self.redraw_after(self.back.click(None, None, [*self.sliders, self.degree, self.fine_scales], js=zero, **NO_API))
+        # "multiple", because a search that was just stopped may still count as running and would block the next.
+        options: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **NO_API}
+        searching = self.stage.submit(self._find, None, [self.stage, *self.sliders], **options, **FIND_QUEUE)
+        self.stage.stop(None, cancels=[searching], **NO_API)
+        self.redraw_on([self.stage.apply])  # the script sends it when the directions are found
+        move, moved = report_errors(self._move), [self.stage, *self.sliders]
+        self.stage.select(move, self.controls, moved, trigger_mode="always_last", **self.event_options, **DRAW_QUEUE)
 
     # --------------------------------------------------------------------------------------------------------- settings
 
-    def find(self, address: settings.Address) -> Explore:
-        start = self.start.find(address)
+    def from_address(self, address: settings.Address) -> Explore:
+        """The flower and its changes that the address describes; extras that do not fit the model are dropped."""
+        start = self.start.from_address(address)
         wanted = explore_state.from_address(address, start, self.studio.classes, self.scales)
-        wanted = wanted if self.offered else wanted.at(explore_state.STILL)
+        wanted = wanted if self.has_directions else wanted.with_sliders(NO_SHIFT)
         try:
             self.studio.sampler.latents([start])
-        except UserError:  # extras of another model, or of nobody
+        except UserError:  # extras of another model, or forged ones
             return replace(wanted, start=replace(start, label=settings.main_class(start), shift="", fine=None))
         return wanted
 
-    def values(self, wanted: Explore) -> list[Any]:
+    def to_controls(self, wanted: Explore) -> list[Any]:
+        """The values of the controls."""
         names, fine = self.studio.classes, wanted.fine
         changes = [*wanted.sliders, names[wanted.second], wanted.degree, names[fine.label], fine.seed, fine.scales]
-        return [*self.start.values(wanted.start), *changes, wanted.across, wanted.down, wanted.step]
+        return [*self.start.to_controls(wanted.start), *changes, wanted.across, wanted.down, wanted.step]
 
-    def read(self, *values: Any) -> Explore:
+    def from_controls(self, *values: Any) -> Explore:
+        """The flower and its changes that the controls describe. Raises UserError."""
         count, classes = len(self.start.controls), self.studio.classes
-        sliders = explore_state.check_sliders(values[count : count + COUNT]) if self.offered else explore_state.STILL
+        sliders = explore_state.check_sliders(values[count : count + COUNT]) if self.has_directions else NO_SHIFT
         second, degree, fine, fine_seed, scales, across, down, step = values[count + COUNT :]
         return Explore(
-            self.start.read(*values[:count]).resolve(len(classes)),
+            self.start.from_controls(*values[:count]).resolve(len(classes)),
             sliders,
             explore_state.check_class(classes, second),
             explore_state.check_degree(degree),
@@ -116,26 +137,27 @@ class ExploreTab(Tab):
             explore_state.check_step(step),
         )
 
-    def take(self, flower: Flower, end: str, *values: Any) -> Explore:
-        now = self.read(*values)
-        return replace(now, start=flower, sliders=explore_state.STILL, degree=0, fine=replace(now.fine, scales=0))
+    def receive(self, flower: Flower, end: str, *values: Any) -> Explore:
+        """The flower without changes of this tab."""
+        now = self.from_controls(*values)
+        return replace(now, start=flower, sliders=NO_SHIFT, degree=0, fine=replace(now.fine, scales=0))
 
     # ----------------------------------------------------------------------------------------------------------- stage
 
-    def show(self, wanted: Explore) -> dict[str, Any]:
+    def draw(self, wanted: Explore) -> dict[str, Any]:
+        """The nine flowers as `items`; one, if the model has no directions; or `waiting`, until they are found."""
+        classes, found = self.studio.classes, self.search.found
         address = {
-            **self.start.to_address(wanted.start), **explore_state.to_address(wanted, self.studio.classes, self.scales),
+            **self.start.to_address(wanted.start), **explore_state.to_address(wanted, classes, self.scales),
         }  # fmt: skip
-        found, classes = self.search.found, self.studio.classes
-        if not self.offered:
+        if not self.has_directions:
             return {"items": self.studio.items([wanted.flower(classes, None)]), "alone": True, "side": 1, "address": address}
-        if not found:  # then `_find` is asked for; a flower that was not moved can be shown meanwhile
-            still = wanted.sliders == explore_state.STILL
-            items = self.studio.items([wanted.flower(classes, None)]) if still else []
+        if not found:  # the script then submits the stage, which calls `_find`; a flower without a shift can be shown now
+            items = self.studio.items([wanted.flower(classes, None)]) if wanted.sliders == NO_SHIFT else []
             return {"waiting": True, "items": items, "address": address}
-        places = list(wanted.neighbours())
+        places = list(wanted.neighbors())
         unique = list(dict.fromkeys(places))
-        drawn = self.studio.items([wanted.at(place).flower(classes, found) for place in unique])
+        drawn = self.studio.items([wanted.with_sliders(place).flower(classes, found) for place in unique])
         items = [{**drawn[unique.index(place)], "at": place} for place in places]
         return {
             "items": items,
@@ -147,21 +169,21 @@ class ExploreTab(Tab):
         }
 
     def _find(self) -> Iterator[Any]:
-        """Look for the directions, and say how far it is; then give the sliders their names."""
-        step, waited = asked(self.search.step), False
-        while self.offered and not self.search.found:
+        """Find the directions. Yields values of the stage with the progress, then the sliders' labels."""
+        step, waited = report_errors(self.search.step), False
+        while self.has_directions and not self.search.found:
             waited = True
             yield [{"waiting": True, "progress": step()}, *[gr.skip()] * COUNT]
         found = self.search.found.names if self.search.found else [None] * COUNT
-        names = [gr.Slider(label=_label(number, name)) for number, name in enumerate(found)]
-        yield [{"found": True} if waited else gr.skip(), *names]
+        labels = [gr.Slider(label=_label(number, name)) for number, name in enumerate(found)]
+        yield [{"found": True} if waited else gr.skip(), *labels]
 
     def _move(self, event: gr.EventData, *values: Any) -> list[Any]:
-        """Go to a neighbour: the sliders it stands for, and what is around it."""
+        """Move to the neighbor that was chosen. Returns the value of the stage and of each slider."""
         place = event._data.get("at") if isinstance(event, gr.EventData) and isinstance(event._data, dict) else None
-        sliders = explore_state.check_sliders(place) if self.offered else explore_state.STILL
-        wanted = self.read(*values).at(sliders)
-        return [self.value(wanted), *wanted.sliders]
+        sliders = explore_state.check_sliders(place) if self.has_directions else NO_SHIFT
+        wanted = self.from_controls(*values).with_sliders(sliders)
+        return [self.stage_value(wanted), *wanted.sliders]
 
 
 def _heading(title: str, hint: str) -> str:
@@ -169,6 +191,8 @@ def _heading(title: str, hint: str) -> str:
 
 
 def _label(number: int, name: str | None) -> str:
-    """What a direction is called, in the visitor's language: by what it does, where that is clear."""
-    tongue = language()
-    return f"{number + 1} · {say(f'explore_does_{name}', tongue)}" if name else say(f"explore_direction_{number + 1}", tongue)
+    """The label of a direction: what it changes if that is known (`name`), otherwise its number."""
+    language = request_language()
+    return (
+        f"{number + 1} · {say(f'explore_does_{name}', language)}" if name else say(f"explore_direction_{number + 1}", language)
+    )

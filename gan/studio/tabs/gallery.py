@@ -1,11 +1,11 @@
-"""The Gallery tab: the flowers that a visitor keeps, compared side by side, and on a contact sheet.
+"""The Gallery tab: flowers that the visitor keeps, compared side by side and printed on a contact sheet.
 
-What is kept is in the visitor's browser alone (`script/gallery.js`); the server draws it anew from its values.
+The kept flowers are stored only in the visitor's browser (`script/gallery.js`). The server draws them again from their values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -14,123 +14,128 @@ from gan.errors import UserError
 from gan.sampling import collection, settings
 from gan.sampling.sampler import Flower
 from gan.studio import contact_sheet
+from gan.studio.controls import hidden_text
+from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors, request_language
 from gan.studio.i18n import LANGUAGES, class_titles, say, t
-from gan.studio.session import cached
-from gan.studio.tabs.base import DRAW, FILM, HIDDEN, Tab, answering, asked, keeper, language
+from gan.studio.session import save_to_cache
+from gan.studio.tabs.base import Tab
 from gan.utils.names import file_stem
 
-LEAST_COMPARED, MOST_COMPARED = 2, 4
-AT_ONCE = 4  # pictures of a sheet between two looks at whether it was cancelled
-KINDS = {"png": contact_sheet.png, "pdf": contact_sheet.document}
+MIN_COMPARED, MAX_COMPARED = 2, 4
+SHEET_BATCH = 4  # flowers drawn before a sheet reports its progress and can be canceled
+SHEETS = {"png": contact_sheet.png, "pdf": contact_sheet.document}
 
 
 class GalleryTab(Tab):
-    id = "gallery"
-    stage = "compared"
+    """Kept flowers. Its settings are the flowers that are compared."""
 
-    def below(self) -> None:
-        self.kept = _fill("gallery-kept", "kept")
+    id, position = "gallery", 100
+    stage_class = "compared"
 
-    def build(self) -> list[Any]:
-        self.tools = _fill("gallery-tools", "tools")
+    def build_below_stage(self) -> None:
+        """The kept flowers."""
+        self.kept = _script_element("gallery-kept", "kept")
+
+    def build_controls(self) -> list[Any]:
+        """The tools, the buttons for contact sheets, and a hidden field for the compared flowers."""
+        self.tools = _script_element("gallery-tools", "tools")
         with gr.Row(elem_classes="sheet-buttons"):
-            self.kinds = {
-                kind: gr.Button(t(f"gallery_sheet_{kind}"), elem_id=f"gallery-sheet-{kind}", min_width=60) for kind in KINDS
+            self.sheet_buttons = {
+                kind: gr.Button(t(f"gallery_sheet_{kind}"), elem_id=f"gallery-sheet-{kind}", min_width=60) for kind in SHEETS
             }
-        self.progress = _fill("gallery-progress", "progress")
+        self.progress = _script_element("gallery-progress", "progress")
         self.file = gr.File(visible="hidden", interactive=False)
-        self.compared = keeper()
+        self.compared = hidden_text()
         return [self.compared]
 
-    def listen(self) -> None:
-        quiet = {**HIDDEN, "show_progress": "hidden"}
-        self.pictures.submit(
-            asked(self._compare), self.pictures, [self.pictures, self.compared], trigger_mode="always_last", **quiet, **DRAW
-        )
-        self.kept.submit(asked(self._one), self.kept, self.kept, trigger_mode="always_last", **quiet, **DRAW)
-        made = []
-        for kind, button in self.kinds.items():
-            steps = button.click(
-                self._sheet(kind),
-                self.tools,
-                [self.file, self.progress],
-                js="() => [flowers.gallery.wanted()]",
-                **quiet,
-                **FILM,
-            )
-            steps.success(None, self.file, None, js="(file) => flowers.gallery.made(file)", **HIDDEN)
-            steps.then(None, js="() => flowers.gallery.ended()", **HIDDEN)
-            made.append(steps)
-        self.progress.submit(None, cancels=made, **HIDDEN)
+    def connect(self) -> None:
+        """Answer the script's requests: compare flowers, draw one, make a contact sheet."""
+        options: dict[str, Any] = {**NO_API, "show_progress": "hidden"}
+        last: dict[str, Any] = {**options, **DRAW_QUEUE, "trigger_mode": "always_last"}
+        self.stage.submit(report_errors(self._compare), self.stage, [self.stage, self.compared], **last)
+        self.kept.submit(report_errors(self._draw_one), self.kept, self.kept, **last)
+        sheets: list[Any] = []
+        for kind, button in self.sheet_buttons.items():
+            outputs, script = [self.file, self.progress], "() => [flowers.gallery.wanted()]"
+            sheet = button.click(self._make_sheet(kind), self.tools, outputs, js=script, **options, **FILM_QUEUE)
+            sheet.success(None, self.file, None, js="(file) => flowers.gallery.made(file)", **NO_API)
+            sheet.then(None, js="() => flowers.gallery.ended()", **NO_API)
+            sheets.append(sheet)
+        self.progress.submit(None, cancels=sheets, **NO_API)
 
     # --------------------------------------------------------------------------------------------------- the comparison
 
-    def find(self, address: settings.Address) -> tuple[Flower, ...]:
-        flowers = collection.read(address.text("gallery-compare"), self.studio.classes, MOST_COMPARED)
+    def from_address(self, address: settings.Address) -> tuple[Flower, ...]:
+        """The flowers that the address compares; none if one of them does not fit the model."""
+        flowers = collection.read(address.text("gallery-compare"), self.studio.classes, MAX_COMPARED)
         try:
             self.studio.sampler.latents(flowers) if flowers else None
-        except UserError:  # moved or crossed in another model
+        except UserError:  # extras of another model
             return ()
         return flowers
 
-    def values(self, wanted: tuple[Flower, ...]) -> list[Any]:
+    def to_controls(self, wanted: tuple[Flower, ...]) -> list[Any]:
+        """The value of the hidden field."""
         return [collection.write(wanted)]
 
-    def read(self, compared: Any) -> tuple[Flower, ...]:
-        return collection.read(compared, self.studio.classes, MOST_COMPARED)
+    def from_controls(self, compared: Any) -> tuple[Flower, ...]:
+        """The flowers of the hidden field; none if it is malformed."""
+        return collection.read(compared, self.studio.classes, MAX_COMPARED)
 
-    def show(self, wanted: tuple[Flower, ...]) -> dict[str, Any]:
+    def draw(self, wanted: tuple[Flower, ...]) -> dict[str, Any]:
+        """The compared flowers as `items`."""
         items = self.studio.items(wanted) if wanted else []
         return {"items": items, "address": {"gallery-compare": collection.write(wanted)}}
 
-    def take(self, flower: Flower, end: str, *values: Any) -> tuple[Flower, ...]:
-        return (*self.read(*values), flower)[-MOST_COMPARED:]
+    def receive(self, flower: Flower, end: str, *values: Any) -> tuple[Flower, ...]:
+        """The flower beside those that are compared; if there are too many, the first is dropped."""
+        return (*self.from_controls(*values), flower)[-MAX_COMPARED:]
 
-    def _compare(self, letter: Any) -> tuple[dict[str, Any], str]:
-        """Draw two to four flowers side by side, or none."""
-        flowers = tuple(self._flowers(letter))
-        if len(flowers) not in (0, *range(LEAST_COMPARED, MOST_COMPARED + 1)):
-            raise UserError(say("gallery_compare_hint", language()))
-        return self.value(flowers), collection.write(flowers)
+    def _compare(self, message: Any) -> tuple[dict[str, Any], str]:
+        """Draw two to four flowers side by side, or none. Raises UserError for another number."""
+        flowers = tuple(self._flowers(message))
+        if len(flowers) not in (0, *range(MIN_COMPARED, MAX_COMPARED + 1)):
+            raise UserError(say("gallery_compare_hint", request_language()))
+        return self.stage_value(flowers), collection.write(flowers)
 
     # -------------------------------------------------------------------------------------------------------- the files
 
-    def _one(self, letter: Any) -> dict[str, Any]:
+    def _draw_one(self, message: Any) -> dict[str, Any]:
         """Draw one of the kept flowers, to be shown large."""
-        flowers = self._flowers(letter)
+        flowers = self._flowers(message)
         if len(flowers) != 1:
-            raise UserError(say("gallery_bad", language()))
+            raise UserError(say("gallery_bad", request_language()))
         return {"item": self.studio.items(flowers)[0]}
 
-    def _sheet(self, kind: str) -> Any:
-        def steps(letter: Any) -> Iterator[tuple[Any, Any]]:
-            """Draw the flowers, saying how far it has come, and put them on a sheet."""
-            with answering():
-                flowers = self._flowers(letter)
+    def _make_sheet(self, kind: str) -> Callable[[Any], Iterator[tuple[Any, Any]]]:
+        def steps(message: Any) -> Iterator[tuple[Any, Any]]:
+            """Draw the flowers and put them on a sheet. Yields (path of the file or no update, progress)."""
+            with reporting_errors():
+                flowers = self._flowers(message)
                 if not flowers:
-                    raise UserError(say("gallery_sheet_none", language()))
+                    raise UserError(say("gallery_sheet_none", request_language()))
                 pictures: list[Any] = []
                 while len(pictures) < len(flowers):
                     yield gr.skip(), {"done": len(pictures), "of": len(flowers)}
-                    pictures += list(self.studio.sampler.draw(flowers[len(pictures) : len(pictures) + AT_ONCE]))
+                    pictures += list(self.studio.sampler.draw(flowers[len(pictures) : len(pictures) + SHEET_BATCH]))
                 names = class_titles(self.studio.classes, LANGUAGES[0])
-                drawn = contact_sheet.Sheet(flowers, pictures, self.studio.classes, names, self.studio.about())
+                sheet = contact_sheet.Sheet(flowers, pictures, self.studio.classes, names, self.studio.about())
                 name = f"{file_stem('flowers', self.studio.name, len(flowers))}.{kind}"
-                yield cached(name, KINDS[kind](drawn)), {"done": len(flowers), "of": len(flowers)}
+                yield save_to_cache(name, SHEETS[kind](sheet)), {"done": len(flowers), "of": len(flowers)}
 
         return steps
 
-    def _flowers(self, letter: Any) -> list[Flower]:
-        """The flowers of a letter of the page's script. Raises UserError."""
-        values = letter.get("flowers") if isinstance(letter, dict) else None
+    def _flowers(self, message: Any) -> list[Flower]:
+        """The flowers of a message from the page's script. Raises UserError."""
+        values = message.get("flowers") if isinstance(message, dict) else None
         if isinstance(values, list) and len(values) > collection.MOST:
-            raise UserError(say("gallery_sheet_many", language(), count=len(values), most=collection.MOST))
+            raise UserError(say("gallery_sheet_many", request_language(), count=len(values), most=collection.MOST))
         return collection.checked(self.studio.classes, values)
 
 
-def _fill(name: str, kind: str) -> gr.HTML:
-    """An element that `script/gallery.js` fills."""
+def _script_element(name: str, function: str) -> gr.HTML:
+    """An element that `flowers.gallery.<function>` of `script/gallery.js` fills."""
     return gr.HTML(
-        {}, html_template=f'<div class="{kind}"></div>', elem_id=name, apply_default_css=False,
-        js_on_load=f"flowers.gallery[{kind!r}](element, props, watch, trigger)",
+        {}, html_template=f'<div class="{function}"></div>', elem_id=name, apply_default_css=False,
+        js_on_load=f"flowers.gallery[{function!r}](element, props, watch, trigger)",
     )  # fmt: skip

@@ -8,16 +8,19 @@ import gradio as gr
 
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
+from gan.studio.controls import class_selector, seed_slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
-from gan.studio.tabs.base import Tab, class_selector, level_values, offer, seed_slider, truncation_controls
+from gan.studio.tabs.base import Tab, connect_download
 
 
 class GenerateTab(Tab):
-    id = "generate"
-    stage = "meadow"
+    """A grid of flowers whose seeds follow on from one seed. Its settings are `settings.Generate`."""
 
-    def build(self) -> list[Any]:
-        self.dice = self.roll("new_flowers", name="new-flowers")
+    id, position = "generate", 10
+
+    def build_controls(self) -> list[Any]:
+        """The class, the seed, the truncation and the side of the grid."""
+        self.new_seed = self.seed_button("new_flowers", name="new-flowers")
         self.label = class_selector(self.studio.classes, "class", "all")
         self.seed = seed_slider()
         self.level, self.off = truncation_controls(self.studio.truncation, "truncation_hint")
@@ -26,24 +29,31 @@ class GenerateTab(Tab):
         self.download = gr.Button(t("download_all"), elem_id="download-all")
         return [self.label, self.seed, self.level, self.off, self.side]
 
-    def listen(self) -> None:
-        self.on([self.label.input, self.seed.release, self.level.release, self.off.input, self.side.input])
-        self.rolled(self.dice, [self.seed])
-        offer(self.download, lambda *values: self.studio.archive(self.read(*values)), self.controls)
+    def connect(self) -> None:
+        """Redraw on every change; offer the grid as a ZIP file."""
+        self.redraw_on([self.label.input, self.seed.release, self.level.release, self.off.input, self.side.input])
+        self.connect_seed_button(self.new_seed, [self.seed])
+        connect_download(self.download, lambda *values: self.studio.archive(self.from_controls(*values)), self.controls)
 
-    def find(self, address: settings.Address) -> settings.Generate:
+    def from_address(self, address: settings.Address) -> settings.Generate:
+        """The grid that the address describes."""
         return settings.generate_from(address, self.studio.classes)
 
-    def values(self, wanted: settings.Generate) -> list[Any]:
+    def to_controls(self, wanted: settings.Generate) -> list[Any]:
+        """The values of the controls for a grid."""
         label = settings.every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
-        return [label, wanted.seed, *level_values(wanted.truncation), wanted.side]
+        return [label, wanted.seed, *truncation_values(wanted.truncation), wanted.side]
 
-    def read(self, label: Any, seed: Any, level: Any, off: Any, side: Any) -> settings.Generate:
+    def from_controls(self, label: Any, seed: Any, level: Any, off: Any, side: Any) -> settings.Generate:
+        """The grid that the controls describe. Raises UserError."""
         return settings.generate(self.studio.classes, label, seed, None if off else level, side)
 
-    def show(self, wanted: settings.Generate) -> dict[str, Any]:
+    def draw(self, wanted: settings.Generate) -> dict[str, Any]:
+        """The flowers as `items`, and the `side` of the grid."""
         items = self.studio.items(wanted.flowers(self.studio.classes))
         return {"items": items, "side": wanted.side, "address": settings.to_address(self.studio.classes, wanted)}
 
-    def take(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
-        return settings.Generate(settings.main_class(flower), flower.seed, flower.truncation, self.read(*values).side)
+    def receive(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
+        """A grid that begins with the flower's class and seed."""
+        side = self.from_controls(*values).side
+        return settings.Generate(settings.main_class(flower), flower.seed, flower.truncation, side)

@@ -1,4 +1,4 @@
-"""The Growth tab: the same flowers through the training of the model (paper, fig. 19)."""
+"""The Growth tab: the same flowers at several moments of the model's training (paper, fig. 19)."""
 
 from __future__ import annotations
 
@@ -13,76 +13,85 @@ from PIL import Image
 from gan.hub import sample_history
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
+from gan.studio.controls import slider
 from gan.studio.i18n import t
 from gan.studio.session import data_url
-from gan.studio.tabs.base import Tab, slider
-from gan.utils import images as render
-from gan.utils import validation
+from gan.studio.tabs.base import Tab
+from gan.utils import images, validation
 
-COUNT = sample_history.SIDE**2
-TRUNCATION = 1.5  # that of the grids of a run
-SEVERAL = 4  # flowers a side, where several are shown
-QUALITY = 85
+COUNT = sample_history.SIDE**2  # flowers of a stored grid
+TRUNCATION = 1.5  # of the stored grids
+GRID_SIDE = 4  # flowers per side if several are shown
+QUALITY = 85  # of the WebP files
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Which flower of the grids is shown (its seed), and whether alone. The moment is the script's: it asks for nothing."""
+    """The first flower that is shown, by its seed, and whether it is shown alone. The script chooses the moment."""
 
     seed: int = 0
     alone: bool = True
 
 
 class GrowthTab(Tab):
-    id = "growth"
-    stage = "cinema slow"
+    """Flowers of the grids that were stored during the training."""
 
-    def build(self) -> list[Any]:
+    id, position = "growth", 50
+    stage_class = "cinema slow"
+
+    def build_controls(self) -> list[Any]:
+        """The seed, and the choice between one flower and a grid."""
         self.seed = slider("growth_flower", 0, COUNT - 1, 0, 1, "growth_flower_hint")
-        ways = [(t("growth_one"), "one"), (t("growth_several"), "several")]
-        self.many = gr.Radio(ways, value="one", label=t("growth_shown"), elem_classes="segments")
+        choices = [(t("growth_one"), "one"), (t("growth_several"), "several")]
+        self.count = gr.Radio(choices, value="one", label=t("growth_shown"), elem_classes="segments")
         gr.HTML(f'<p class="aside">{t("growth_about")}</p>', apply_default_css=False)
-        return [self.seed, self.many]
+        return [self.seed, self.count]
 
-    def listen(self) -> None:
-        self.on([self.seed.release, self.many.input])
+    def connect(self) -> None:
+        """Redraw on every change."""
+        self.redraw_on([self.seed.release, self.count.input])
 
-    def find(self, address: settings.Address) -> Growth:
+    def from_address(self, address: settings.Address) -> Growth:
+        """The flowers that the address describes."""
         return Growth(
-            address.whole("growth-seed", _check, 0),
+            address.whole("growth-seed", _check_seed, 0),
             address.choice("growth-shown", {"one": True, "several": False}, True),
         )
 
-    def values(self, wanted: Growth) -> list[Any]:
+    def to_controls(self, wanted: Growth) -> list[Any]:
+        """The values of the controls."""
         return [wanted.seed, "one" if wanted.alone else "several"]
 
-    def read(self, seed: Any, many: Any) -> Growth:
-        return Growth(_check(seed), validation.choice("number of flowers", many, ("one", "several")) == "one")
+    def from_controls(self, seed: Any, count: Any) -> Growth:
+        """The flowers that the controls describe. Raises UserError."""
+        return Growth(_check_seed(seed), validation.choice("number of flowers", count, ("one", "several")) == "one")
 
-    def show(self, wanted: Growth) -> dict[str, Any]:
+    def draw(self, wanted: Growth) -> dict[str, Any]:
+        """One of the `frames` for each moment, how many `images` the training had seen, and the final flower as `item`."""
         folder = self.studio.model.folder
         moments = sample_history.frames(folder)[: sample_history.MOST] if folder else []
         side = self.studio.config.resolution
         grids = [sample_history.flowers(path, side) for _, path in moments]
         flower = Flower(wanted.seed % len(self.studio.classes), wanted.seed, TRUNCATION)
         return {
-            "frames": [_picture(grid, wanted) for grid in grids],
-            "images": [images for images, _ in moments],
+            "frames": [_frame(grid, wanted) for grid in grids],
+            "images": [seen for seen, _ in moments],
             "item": self.studio.items([flower])[0] if grids and wanted.alone else None,
             "address": {"growth-seed": str(wanted.seed), "growth-shown": "one" if wanted.alone else "several"},
         }
 
-    def take(self, flower: Flower, end: str, *values: Any) -> Growth:
-        return replace(self.read(*values), seed=flower.seed % COUNT, alone=True)
+    def receive(self, flower: Flower, end: str, *values: Any) -> Growth:
+        """The stored flower whose number is the flower's seed modulo COUNT, alone."""
+        return replace(self.from_controls(*values), seed=flower.seed % COUNT, alone=True)
 
 
-def _check(seed: Any) -> int:
+def _check_seed(seed: Any) -> int:
     return validation.whole("flower", seed, 0, COUNT - 1)
 
 
-def _picture(grid: np.ndarray, wanted: Growth) -> str:
-    """The flower of a grid, or SEVERAL² of them from it on, as an address."""
-    chosen = [grid[(wanted.seed + number) % COUNT] for number in range(1 if wanted.alone else SEVERAL**2)]
+def _frame(grid: np.ndarray, wanted: Growth) -> str:
+    """One flower of a stored grid (uint8 COUNT×S×S×3), or GRID_SIDE² of them, as the data URL of a WebP file."""
+    chosen = [grid[(wanted.seed + number) % COUNT] for number in range(1 if wanted.alone else GRID_SIDE**2)]
     buffer = io.BytesIO()
-    Image.fromarray(render.grid(chosen, SEVERAL)).save(buffer, "WEBP", quality=QUALITY)
+    Image.fromarray(images.grid(chosen, GRID_SIDE)).save(buffer, "WEBP", quality=QUALITY)
     return data_url(buffer.getvalue(), "image/webp")

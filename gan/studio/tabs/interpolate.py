@@ -10,66 +10,80 @@ import gradio as gr
 from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
+from gan.studio.controls import class_selector, hidden_text, seed_number, slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
 from gan.studio.session import data_url
-from gan.studio.tabs.base import Tab, class_selector, keeper, level_values, offer, seed_number, slider, truncation_controls
+from gan.studio.tabs.base import Tab, connect_download
 from gan.utils import images
 
 
 class InterpolateTab(Tab):
-    id = "interpolate"
-    stage = "cinema"
+    """A path between two flowers as a film. Its settings are `settings.Interpolate`."""
 
-    def below(self) -> None:
+    id, position = "interpolate", 20
+    stage_class = "cinema"
+
+    def build_below_stage(self) -> None:
+        """The buttons that download the film."""
         with gr.Row(elem_classes="downloads"):
             kinds = ("mp4", "gif", "png")
             self.kinds = {kind: gr.Button(t(f"download_{kind}"), elem_id=f"download-{kind}", min_width=60) for kind in kinds}
 
-    def build(self) -> list[Any]:
+    def build_controls(self) -> list[Any]:
+        """The two flowers, the truncation, and the path between them."""
         studio, several = self.studio, len(self.studio.classes) > 1
-        self.dice = self.roll("new_pair", name="new-pair")
+        self.new_seeds = self.seed_button("new_pair", name="new-pair")
         self.from_label = class_selector(studio.classes, "from")
-        self.from_seed = seed_number("from_seed", under=several)
+        self.from_seed = seed_number("from_seed", under_class=several)
         self.to_label = class_selector(studio.classes, "to")
-        self.to_seed = seed_number("to_seed", under=several)
+        self.to_seed = seed_number("to_seed", under_class=several)
         self.level, self.off = truncation_controls(studio.truncation)
-        ways = [(t(f"path_{way}"), way) for way in latents.PATHS]
-        self.path = gr.Radio(ways, value=latents.DEFAULT_PATH, label=t("path"), elem_classes="chips")
+        paths = [(t(f"path_{path}"), path) for path in latents.PATHS]
+        self.path = gr.Radio(paths, value=latents.DEFAULT_PATH, label=t("path"), elem_classes="chips")
         self.steps = slider("steps", settings.MIN_STEPS, settings.MAX_STEPS, settings.DEFAULT_STEPS, 1)
         self.loop = gr.Checkbox(False, label=t("loop"), container=False, elem_classes="switch")
         ends = [self.from_label, self.from_seed, self.to_label, self.to_seed]
-        return [*ends, self.level, self.off, self.path, self.steps, self.loop, keeper(), keeper()]
+        return [*ends, self.level, self.off, self.path, self.steps, self.loop, hidden_text(), hidden_text()]
 
-    def listen(self) -> None:
+    def connect(self) -> None:
+        """Redraw on every change; offer the film as three kinds of files."""
         ends = [self.from_label.input, self.from_seed.input, self.to_label.input, self.to_seed.input]
-        self.on([*ends, self.level.release, self.off.input, self.path.input, self.steps.release, self.loop.input])
-        self.rolled(self.dice, [self.from_seed, self.to_seed])
+        self.redraw_on([*ends, self.level.release, self.off.input, self.path.input, self.steps.release, self.loop.input])
+        self.connect_seed_button(self.new_seeds, [self.from_seed, self.to_seed])
         for kind, button in self.kinds.items():
-            offer(button, lambda *values, kind=kind: self.studio.film(self.read(*values), kind), self.controls)
+            connect_download(
+                button, lambda *values, kind=kind: self.studio.film(self.from_controls(*values), kind), self.controls
+            )
 
-    def find(self, address: settings.Address) -> settings.Interpolate:
+    def from_address(self, address: settings.Address) -> settings.Interpolate:
+        """The path that the address describes."""
         return settings.interpolate_from(address, self.studio.classes)
 
-    def values(self, wanted: settings.Interpolate) -> list[Any]:
+    def to_controls(self, wanted: settings.Interpolate) -> list[Any]:
+        """The values of the controls for a path."""
         start, end = wanted.ends(self.studio.classes)
         names = [self.studio.classes[settings.main_class(flower)] for flower in (start, end)]
-        level = level_values(wanted.truncation)
+        level = truncation_values(wanted.truncation)
         extras = [settings.extras(start), settings.extras(end)]
         return [names[0], start.seed, names[1], end.seed, *level, wanted.path, wanted.steps, wanted.loop, *extras]
 
-    def read(self, from_label, from_seed, to_label, to_seed, level, off, *rest) -> settings.Interpolate:  # noqa: ANN001
+    def from_controls(
+        self, from_label: Any, from_seed: Any, to_label: Any, to_seed: Any, level: Any, off: Any, *path: Any
+    ) -> settings.Interpolate:
+        """The path that the controls describe. Raises UserError."""
         level = None if off else level
-        return settings.interpolate(self.studio.classes, from_label, from_seed, to_label, to_seed, level, *rest)
+        return settings.interpolate(self.studio.classes, from_label, from_seed, to_label, to_seed, level, *path)
 
-    def show(self, wanted: settings.Interpolate) -> dict[str, Any]:
+    def draw(self, wanted: settings.Interpolate) -> dict[str, Any]:
+        """The pictures of the film as `frames`, and their `rate` per second."""
         frames = [data_url(images.png(frame)) for frame in self.studio.frames(wanted)]
-        return {
-            "frames": frames, "rate": images.FRAMES_A_SECOND, "address": settings.to_address(self.studio.classes, wanted),
-        }  # fmt: skip
+        address = settings.to_address(self.studio.classes, wanted)
+        return {"frames": frames, "rate": images.FRAMES_A_SECOND, "address": address}
 
-    def take(self, flower: Flower, end: str, *values: Any) -> settings.Interpolate:
-        label, more = settings.main_class(flower), settings.extras(flower)
-        wanted = replace(self.read(*values), truncation=flower.truncation)
+    def receive(self, flower: Flower, end: str, *values: Any) -> settings.Interpolate:
+        """The path with the flower as one of its ends."""
+        label, extras = settings.main_class(flower), settings.extras(flower)
+        wanted = replace(self.from_controls(*values), truncation=flower.truncation)
         if end == "from":
-            return replace(wanted, from_label=label, from_seed=flower.seed, from_extras=more)
-        return replace(wanted, to_label=label, to_seed=flower.seed, to_extras=more)
+            return replace(wanted, from_label=label, from_seed=flower.seed, from_extras=extras)
+        return replace(wanted, to_label=label, to_seed=flower.seed, to_extras=extras)

@@ -1,4 +1,4 @@
-"""The Ladder tab: one seed through the paper's six stages (figs. 9–18), and the checkerboard in its spectrum."""
+"""The Ladder tab: one seed through the paper's six stages (figs. 9–18), and the checkerboard in the spectrum of each."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.sampler import Flower
 from gan.studio import ladder_stages
+from gan.studio.controls import class_selector, seed_number, truncation_controls, truncation_values
+from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import Studio, data_url
-from gan.studio.tabs.base import Tab, class_selector, language, level_values, seed_number, truncation_controls
+from gan.studio.tabs.base import Tab
 from gan.utils import images, validation
 from gan.utils.formatting import rounded
 
 
 @dataclass(frozen=True)
-class Rung:
+class Ladder:
     """The class, seed and truncation that every stage draws."""
 
     name: str
@@ -31,43 +33,51 @@ class Rung:
 
 
 class LadderTab(Tab):
-    id = "ladder"
-    stage = "stages"
+    """One picture and one spectrum for each bundled stage."""
+
+    id, position = "ladder", 60
+    stage_class = "stages"
 
     def __init__(self, studio: Studio) -> None:
         self._stages: list[ladder_stages.Stage] | None = None
-        self._lock = Lock()  # six models are loaded once, however many visitors open the tab at once
+        self._lock = Lock()  # visitors who open the tab at once load the models once
         super().__init__(studio)
 
-    def build(self) -> list[Any]:
-        self.dice = self.roll("ladder_seed", name="new-rung")
-        self.names = _names()
+    def build_controls(self) -> list[Any]:
+        """The class, the seed and the truncation."""
+        self.new_seed = self.seed_button("ladder_seed", name="new-rung")
+        self.names = _class_names()
         self.name = class_selector(self.names, "class")
         self.seed = seed_number("seed")
         self.level, self.off = truncation_controls(latents.DEFAULT_TRUNCATION)
         gr.HTML(f'<p class="aside">{t("ladder_about")}</p>', apply_default_css=False)
         return [self.name, self.seed, self.level, self.off]
 
-    def listen(self) -> None:
-        self.on([self.name.input, self.seed.input, self.level.release, self.off.input])
-        self.rolled(self.dice, [self.seed])
+    def connect(self) -> None:
+        """Redraw on every change."""
+        self.redraw_on([self.name.input, self.seed.input, self.level.release, self.off.input])
+        self.connect_seed_button(self.new_seed, [self.seed])
 
-    def find(self, address: settings.Address) -> Rung:
+    def from_address(self, address: settings.Address) -> Ladder:
+        """The flower that the address describes."""
         name = address.choice("ladder-class", {name: name for name in self.names}, self.names[0])
-        level = address.take("ladder-truncation", settings.read_level, latents.DEFAULT_TRUNCATION)
-        return Rung(name, address.seed("ladder-seed"), level)
+        default: float | None = latents.DEFAULT_TRUNCATION
+        return Ladder(name, address.seed("ladder-seed"), address.take("ladder-truncation", settings.read_level, default))
 
-    def values(self, wanted: Rung) -> list[Any]:
-        return [wanted.name, wanted.seed, *level_values(wanted.truncation)]
+    def to_controls(self, wanted: Ladder) -> list[Any]:
+        """The values of the controls."""
+        return [wanted.name, wanted.seed, *truncation_values(wanted.truncation)]
 
-    def read(self, name: Any, seed: Any, level: Any, off: Any) -> Rung:
+    def from_controls(self, name: Any, seed: Any, level: Any, off: Any) -> Ladder:
+        """The flower that the controls describe. Raises UserError."""
         if name not in self.names:
             raise UserError(f"the class is none of the ladder's; choose one of {validation.listed(self.names)}.")
-        return Rung(name, latents.check_seed(seed), settings.check_truncation(None if off else level))
+        return Ladder(name, latents.check_seed(seed), settings.check_truncation(None if off else level))
 
-    def show(self, wanted: Rung) -> dict[str, Any]:
+    def draw(self, wanted: Ladder) -> dict[str, Any]:
+        """The picture, spectrum and texts of each of the `stages`."""
         return {
-            "stages": [self._shown(stage, wanted) for stage in self._load()],
+            "stages": [self._draw_stage(stage, wanted) for stage in self._load()],
             "address": {
                 "ladder-class": wanted.name,
                 "ladder-seed": str(wanted.seed),
@@ -75,10 +85,10 @@ class LadderTab(Tab):
             },
         }
 
-    def take(self, flower: Flower, end: str, *values: Any) -> Rung:
-        # A class that the ladder never learnt is shown as the class the tab stands at.
+    def receive(self, flower: Flower, end: str, *values: Any) -> Ladder:
+        """The flower's seed and truncation, and its class if the stages know it."""
         name = self.studio.classes[settings.main_class(flower)]
-        wanted = replace(self.read(*values), seed=flower.seed, truncation=flower.truncation)
+        wanted = replace(self.from_controls(*values), seed=flower.seed, truncation=flower.truncation)
         return replace(wanted, name=name) if name in self.names else wanted
 
     def _load(self) -> list[ladder_stages.Stage]:
@@ -87,29 +97,29 @@ class LadderTab(Tab):
                 self._stages = ladder_stages.load()
             return self._stages
 
-    def _shown(self, stage: ladder_stages.Stage, wanted: Rung) -> dict[str, Any]:
+    def _draw_stage(self, stage: ladder_stages.Stage, wanted: Ladder) -> dict[str, Any]:
         flower = stage.flower(wanted.name, wanted.seed, wanted.truncation)
         picture = stage.sampler.draw([flower])[0]
-        made = {"model": stage.name, **settings.describe(flower, stage.classes)}
-        tongue = language()
+        metadata = {"model": stage.name, **settings.describe(flower, stage.classes)}
+        language = request_language()
         peaks = [
-            say("ladder_peak", tongue, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))
+            say("ladder_peak", language, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))
             for period, (drawn, real) in stage.peaks().items()
         ]
-        with self._lock:  # a spectrum is found once, too
+        with self._lock:  # each spectrum is computed once
             spectrum = data_url(images.png(stage.spectrum))
         return {
-            "src": data_url(images.png(picture, made)),
+            "src": data_url(images.png(picture, metadata)),
             "spectrum": spectrum,
-            "title": say("ladder_stage", tongue, number=stage.number, name=stage.name),
-            "new": say(f"ladder_new_{stage.number}", tongue),
+            "title": say("ladder_stage", language, number=stage.number, name=stage.name),
+            "new": say(f"ladder_new_{stage.number}", language),
             "size": picture.shape[0],
-            "peaks": peaks or [say("ladder_unjudged", tongue)],
+            "peaks": peaks or [say("ladder_unjudged", language)],
         }
 
 
-def _names() -> tuple[str, ...]:
-    """The classes that the paper's conditional stages know, as their configurations say, without loading them."""
+def _class_names() -> tuple[str, ...]:
+    """The classes of the paper's conditional stages, read from their configurations without loading the models."""
     from gan.hub.checkpoint import read_config
 
     found = [read_config(loader.CHECKPOINTS / name).classes for name in ladder_stages.STAGES if name in loader.bundled()]
