@@ -10,7 +10,7 @@ from typing import Any
 
 _PUBLIC = {  # name → module and name there
     "Critic": ("gan.critic", "Critic"),
-    "Flower": ("gan.sampling.sampler", "Flower"),
+    "Flower": ("gan.sampling.flower", "Flower"),
     "Generator": ("gan.generator", "Generator"),
     "Sampler": ("gan.sampling.sampler", "Sampler"),
     "Trainer": ("gan.trainer", "Trainer"),

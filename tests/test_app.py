@@ -23,7 +23,8 @@ from PIL import Image
 
 from gan.hub import loader
 from gan.sampling import settings
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower
+from gan.sampling.sampler import Sampler
 from gan.studio.i18n import TEXT, t
 from gan.utils import images
 

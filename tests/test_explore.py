@@ -15,10 +15,10 @@ from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import make_generator
 from gan.hub import loader
-from gan.networks import latents
 from gan.sampling import attributes, directions, settings
 from gan.sampling.directions import COUNT, Directions, Search
-from gan.sampling.sampler import Flower, Sampler, StyleMix
+from gan.sampling.flower import Flower, StyleMix, write_shift
+from gan.sampling.sampler import Sampler
 from gan.studio import explore_state
 from gan.studio.explore_state import STILL, Explore
 from gan.studio.session import Studio
@@ -161,7 +161,7 @@ def start(found, label: int = 0, **more) -> Flower:
 
 def test_with_all_at_zero_it_is_the_flower_itself_with_whatever_it_came_with(found):
     width = found.sampler.latents([start(found)])[0].shape[1]
-    shift = latents.write_shift(torch.linspace(-1, 1, width))
+    shift = write_shift(torch.linspace(-1, 1, width))
     weights = tuple(float(i + 1) for i in range(len(found.classes)))
     for flower in (start(found), start(found, shift=shift), replace(start(found, shift=shift), label=weights)):
         assert Explore(flower).flower(found.classes, found.directions) == flower
@@ -318,7 +318,7 @@ def test_a_forged_move_is_refused(tab, letter):
 def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_left_out(tab):
     now = tab.find(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
     sent = tab.find(settings.Address("explore-seed=5", lambda: 4)).start
-    shift = latents.write_shift(torch.ones(8))
+    shift = write_shift(torch.ones(8))
     taken = tab.take(replace(sent, shift=shift), "to", *held(tab, now))
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, STILL, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):

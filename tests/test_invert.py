@@ -11,9 +11,9 @@ from conftest import tiny_generator
 
 from gan.config import ModelConfig
 from gan.generator import make_generator
-from gan.networks import latents
+from gan.sampling.flower import Flower, read_shift
 from gan.sampling.inversion import Inverter
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.sampler import Sampler
 
 
 def styled_generator():
@@ -59,7 +59,7 @@ def test_what_is_found_is_what_everybody_draws(house):
     found = nearest(inverter, sampler.draw([Flower(1, 77, None)])[0], 1, steps=8)[-1]
     assert found.flower.label == 1 and found.flower.truncation == 1.5 and found.flower.shift
     assert np.array_equal(found.picture, sampler.draw([found.flower])[0])
-    assert latents.read_shift(found.flower.shift, sampler.latents([found.flower])[0].shape[1]).abs().max() > 0
+    assert read_shift(found.flower.shift, sampler.latents([found.flower])[0].shape[1]).abs().max() > 0
 
 
 def test_the_same_photo_gives_the_same_flower_and_another_inverter_finds_it_too(house):

@@ -86,7 +86,7 @@ def test_arcs_join_truncated_noise_and_are_measured_anywhere_along_them(monkeypa
         at.append(t)
         return arc(start, end, t)
 
-    arc = latents.spherical
+    arc = spherical
     monkeypatch.setattr(latents, "spherical", spherical)
     path_length(Same(16), network(), 400, truncation=0.5, epsilon=0.1)
     assert torch.stack(ends).abs().max() <= 0.5 and len({tuple(end.tolist()) for end in ends}) == 800

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gan.evaluation.results import Result, at, label
+from gan.evaluation.registry import Result, at
+from gan.evaluation.results import label
 from gan.utils import svg_plots
 from gan.utils.formatting import known, number
 

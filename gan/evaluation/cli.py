@@ -69,13 +69,13 @@ def _common() -> argparse.ArgumentParser:
 
 def _evaluate(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation import report
-    from gan.evaluation.evaluate import called
+    from gan.evaluation.evaluate import display_name
     from gan.hub import loader
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
     settings, network = _settings(args, command, 2000), _network(args)
     model = loader.load(args.model)
-    out = args.out or Path("evaluations") / called(model)
+    out = args.out or Path("evaluations") / display_name(model)
     check_writable(out, "choose another --out")
     if args.card and model.source not in ("path", "bundled"):
         raise UserError(f"--card writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
@@ -128,7 +128,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
 
 def _index_photos(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation import photo_index
-    from gan.evaluation.evaluate import called
+    from gan.evaluation.evaluate import display_name
     from gan.evaluation.features import find_network
     from gan.evaluation.reference import load_reference
     from gan.hub import loader
@@ -138,7 +138,7 @@ def _index_photos(args: argparse.Namespace, command: str) -> int:
     if model.source not in ("path", "bundled"):
         raise UserError(f"this writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
     check_writable(model.folder, "copy the model to a folder of yours")
-    show, config = progress(called(model)), model.generator.config
+    show, config = progress(display_name(model)), model.generator.config
     read = lambda done, total: show("reading photos", done, total)  # noqa: E731
     folder, keep = _photos(args, show)
     reference = load_reference(folder, config, config.resolution, progress=read, keep=keep)

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan.generator import Generator, one_hot
 from gan.hub.checkpoint import WEIGHTS
 from gan.networks.latents import DEFAULT_TRUNCATION, noise
-from gan.sampling.sampler import Sampler, grid_flowers
+from gan.sampling.flower import grid_flowers
+from gan.sampling.sampler import Sampler
 
 BATCH, REPEATS = 16, 5
 

@@ -11,7 +11,7 @@ from typing import Any
 from gan.data.manifest import manifest_filter
 from gan.data.sources import photo_folder
 from gan.errors import UserError
-from gan.evaluation.evaluate import Evaluation, Settings, called, evaluate
+from gan.evaluation.evaluate import Evaluation, Settings, display_name, evaluate
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.reference import load_reference
 from gan.hub import loader
@@ -45,7 +45,7 @@ def evaluate_model(
     model = model if isinstance(model, loader.Model) else loader.load(os.fspath(model))
     settings = Settings(n, seed, truncation, command).validate()
     network = find_judging_network(network, device) if isinstance(network, str) else network
-    show = terminal.progress(called(model))
+    show = terminal.progress(display_name(model))
     folder = photo_folder(os.fspath(photos), lambda done, total: show("preparing photos", done, total))
     keep: Any = manifest_filter(manifest, folder) if manifest else None
     read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731

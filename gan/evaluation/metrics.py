@@ -72,8 +72,8 @@ def kid(a: Tensor, b: Tensor, seed: int) -> float:
     return statistics.fmean(values)
 
 
-def neighbours(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
-    """Precision, recall, density and coverage of `fake` from balls that reach to each point's `k`-th neighbour of its own set.
+def neighbors(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
+    """Precision, recall, density and coverage of `fake` from balls that reach to each point's `k`-th neighbor of its own set.
 
     precision: the share of fakes in some photo's ball; recall: of photos in some fake's ball (Kynkäänniemi et al. 2019,
     section 2). density: photos' balls a fake lies in, over `k`, can exceed 1; coverage: the share of photos with a fake in
@@ -109,7 +109,7 @@ def jackknife(
     chapter 11, with groups in place of single points).
 
     `seed` deals each sample into `groups` parts, and the same numbered part is missing from all. Not the bootstrap: it
-    draws a picture twice, and a twin is a pair at distance 0 that unbiased KID and nearest neighbours take for structure.
+    draws a picture twice, and a twin is a pair at distance 0 that unbiased KID and nearest neighbors take for structure.
     On normal samples like the features of 72 photos and 200 flowers the error was right where they differ and up to 1.7
     times the true spread where they do not. Raises UserError when a sample has fewer than `groups` pictures.
     """
@@ -167,7 +167,7 @@ def _windows(x: Tensor, size: int) -> list[Tensor]:
 
 
 def _radii(points: Tensor, k: int) -> Tensor:
-    """The distance of each point to its `k`-th neighbour; the nearest of all is the point itself."""
+    """The distance of each point to its `k`-th neighbor; the nearest of all is the point itself."""
     return torch.cat([torch.cdist(rows, points).kthvalue(k + 1, dim=1).values for rows in points.split(ROWS)])
 
 

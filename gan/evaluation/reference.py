@@ -21,7 +21,7 @@ from gan.presets import EVERY
 from gan.utils import validation
 from gan.utils.names import composed
 
-LEAST = 12  # photos of a class on one side: each half of them still has fifth neighbours
+MIN_PHOTOS = 12  # photos of a class on one side: each half of them still has fifth neighbours
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def load_reference(
     What was held out is found anew from the share and the seed in `config.trained`; `held_out` names another folder of
     photos to take instead; `only` some of the model's classes may be judged, in that order. A plain model's classes are the
     sub-folders it was trained on. `keep` takes the files of `folder` that its manifest kept (manifest.py). Raises UserError
-    when a class is missing or has fewer than LEAST photos, and when `held_out` holds photos that were trained on.
+    when a class is missing or has fewer than MIN_PHOTOS photos, and when `held_out` holds photos that were trained on.
     """
     config = replace(config, classes=tuple(map(composed, config.classes)))
     meant = photo_classes(config, config.classes)
@@ -187,10 +187,10 @@ def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bo
 
 def _check_counts(photos: Photos | None, place: Path) -> None:
     for name, count in photos.counts().items() if photos else ():
-        if count < LEAST:
+        if count < MIN_PHOTOS:
             raise UserError(
                 f"there are only {count} photos of '{name}' in '{place}' on one side of the comparison; add photos until there "
-                f"are {LEAST} or more, or hold out another share."
+                f"are {MIN_PHOTOS} or more, or hold out another share."
             )
 
 

@@ -16,7 +16,9 @@ import numpy as np
 from markupsafe import Markup
 
 from gan.evaluation import charts
-from gan.evaluation.results import ARROWS, HEADLINES, PERIODS, Result, at, compared, differences, figures, label, total
+from gan.evaluation.artifacts import PERIODS
+from gan.evaluation.registry import Result, at, filled, total
+from gan.evaluation.results import ALL_METRICS, ARROWS, HEADLINES, compared, differences, figures, label
 from gan.utils import images, svg_plots
 from gan.utils.formatting import columns, count, markdown, number, plain, share, wrapped
 
@@ -122,6 +124,30 @@ def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray
     )
 
 
+def gauges(result: Result, place: str) -> list[dict[str, Any]]:
+    """The drawings of one place of the page: those of metrics that declare it and were measured.
+
+    What `charts.scales` gives, and `title`, `hint` and the `gauge` declared.
+    """
+    found = []
+    for key, metric in ALL_METRICS.items():
+        if metric.gauge and metric.gauge.place == place:
+            drawn = charts.scales(result, key)
+            for one in drawn if metric.gauge.every_class else drawn[:1]:
+                title = filled(metric.gauge.title, result["settings"], part=one["name"])
+                found.append({**one, "title": title, "gauge": metric.gauge})
+    return found
+
+
+def comparisons(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """The sections of the comparison page: `title`, `text`, and the `scales` of the models. Only metrics that were measured."""
+    return [
+        {"title": filled(metric.comparison.title, results[0]["settings"]), "text": metric.comparison.text, "scales": scales}
+        for key, metric in ALL_METRICS.items()
+        if metric.comparison and (scales := charts.scales_of_models(results, key))
+    ]
+
+
 @lru_cache
 def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
     """The page `name` of a `folder`, in the look and under the policy of all of them.
@@ -147,6 +173,8 @@ def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
         label=label,
         total=total,
         periods=PERIODS,
+        gauges=gauges,
+        comparisons=comparisons,
     )
     return environment.get_template(name)
 

@@ -27,7 +27,7 @@ def _sample(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.networks.latents import default_truncation
     from gan.sampling import sample_files, settings
-    from gan.sampling.sampler import grid_flowers
+    from gan.sampling.flower import grid_flowers
     from gan.utils import validation
 
     model = loader.load(args.model)

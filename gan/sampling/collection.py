@@ -8,7 +8,7 @@ from typing import Any
 
 from gan.errors import UserError
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.utils import validation
 
 MOST = 100  # flowers of a bunch that is sent

@@ -23,7 +23,8 @@ from torch.nn.functional import interpolate
 from gan.config import ModelConfig
 from gan.networks import latents
 from gan.sampling.attributes import measure
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower, read_shift, write_shift
+from gan.sampling.sampler import Sampler
 
 COUNT = 6
 REACH = 3.0  # standard deviations either way
@@ -52,8 +53,8 @@ class Directions:
         """
         if not any(sliders):
             return flower
-        moved = latents.read_shift(flower.shift, self.steps.shape[1]) + torch.tensor(sliders, dtype=torch.float32) @ self.steps
-        return replace(flower, shift=latents.write_shift(moved))
+        moved = read_shift(flower.shift, self.steps.shape[1]) + torch.tensor(sliders, dtype=torch.float32) @ self.steps
+        return replace(flower, shift=write_shift(moved))
 
 
 def can_be_found(config: ModelConfig) -> bool:

@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 
 from gan.generator import Generator
-from gan.networks import latents
 from gan.networks.backbones import Backbone
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower, write_shift
+from gan.sampling.sampler import Sampler
 from gan.utils.device import pick_precision
 from gan.utils.images import resized, to_uint8
 
@@ -250,7 +250,7 @@ class _Search:
         """The best as a flower, drawn as everybody draws it."""
         base, _ = self._owner._sampler.latents([self._flower])
         shift = self._space.to_latents(self._best) - base[0]
-        flower = replace(self._flower, shift=latents.write_shift(shift))
+        flower = replace(self._flower, shift=write_shift(shift))
         picture = self._owner._sampler.draw([flower])[0]
         distance = self._crowd.distances(self._owner._perceptual(_floats(picture[None])), self._photo)
         return Nearest(1.0, picture, float(distance.sqrt()), flower)

@@ -14,7 +14,8 @@ from typing import Any
 from gan.errors import UserError
 from gan.hub.loader import Model
 from gan.sampling import settings
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower
+from gan.sampling.sampler import Sampler
 from gan.utils import images
 from gan.utils.files import check_writable, write_atomic
 from gan.utils.names import file_stem

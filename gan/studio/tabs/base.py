@@ -14,7 +14,7 @@ import gradio as gr
 from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.i18n import TEXT, class_names, language_of, say, t
 from gan.studio.session import Studio, cached
 

@@ -11,7 +11,7 @@ import gradio as gr
 from gan.errors import UserError
 from gan.sampling import settings
 from gan.sampling.directions import COUNT, REACH, Search, can_be_found
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio import explore_state
 from gan.studio.explore_state import Explore
 from gan.studio.i18n import say, t

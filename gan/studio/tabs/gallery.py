@@ -12,7 +12,7 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.sampling import collection, settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio import contact_sheet
 from gan.studio.i18n import LANGUAGES, class_titles, say, t
 from gan.studio.session import cached

@@ -10,7 +10,7 @@ import numpy as np
 from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.game_rounds import PICTURES, Round, RoundDealer, RoundRequest
 from gan.studio.i18n import say, t
 from gan.studio.session import data_url

@@ -11,7 +11,7 @@ import gradio as gr
 from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.i18n import say, t
 from gan.studio.tabs.base import OneFlower, Tab, language
 from gan.utils import svg_plots
