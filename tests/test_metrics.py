@@ -155,7 +155,7 @@ def test_neighbours_by_hand():
 def test_neighbours_are_those_of_a_naive_loop(k, rows, monkeypatch):
     monkeypatch.setattr(metrics, "ROWS", rows)
     real, fake = normal(40, 3, 0), normal(31, 3, 1, 0.7)
-    assert metrics.neighbors(real, fake, k) == pytest.approx(naive_neighbours(real, fake, k))
+    assert metrics.neighbors(real, fake, k) == pytest.approx(naive_neighbors(real, fake, k))
 
 
 def test_neighbours_of_copies():
@@ -261,7 +261,7 @@ def test_the_fewest_pictures_are_enough():
     real, fake = normal(4, 3, 0), normal(4, 3, 1)
     assert metrics.kid(real[:2], fake[:2], 0) == pytest.approx(naive_kid(real[:2], fake[:2]))
     assert metrics.frechet(real[:2], fake[:2]) > 0
-    assert metrics.neighbors(real, fake, 3) == pytest.approx(naive_neighbours(real, fake, 3))
+    assert metrics.neighbors(real, fake, 3) == pytest.approx(naive_neighbors(real, fake, 3))
     assert metrics.jackknife(lambda x: x.mean().item(), [real], groups=4)[1] > 0
     assert metrics.halves(real, metrics.frechet, 2, 0)[0] > 0
 
