@@ -16,7 +16,7 @@ from gan.errors import UserError
 from gan.generator import make_generator
 from gan.hub import loader
 from gan.sampling import attributes, directions, settings
-from gan.sampling.directions import COUNT, Directions, Search
+from gan.sampling.directions import COUNT, Directions, DirectionSearch
 from gan.sampling.flower import Flower, StyleMix, write_shift
 from gan.sampling.sampler import Sampler
 from gan.studio import explore_state
@@ -41,7 +41,7 @@ def styled() -> object:
 def found(request) -> SimpleNamespace:
     sampler = Sampler(request.param(), 1)
     yield SimpleNamespace(
-        make=request.param, sampler=sampler, directions=Search(sampler).finish(), classes=sampler.config.classes
+        make=request.param, sampler=sampler, directions=DirectionSearch(sampler).finish(), classes=sampler.config.classes
     )
     sampler.close()
 
@@ -51,16 +51,16 @@ def found(request) -> SimpleNamespace:
 
 def test_directions_are_the_same_each_time_and_in_however_many_threads(found):
     other = Sampler(found.make(), 2)
-    again = Search(other).finish()
+    again = DirectionSearch(other).finish()
     assert torch.equal(again.steps, found.directions.steps) and again.names == found.directions.names
     assert again.steps.shape[0] == len(again.names) == COUNT
     other.close()
 
 
 def test_directions_are_one_standard_deviation_long_and_uncorrelated(found):
-    flowers = directions._flowers(found.sampler, directions.FIRST_SEED, directions.CLOUD)
+    flowers = directions._flowers(found.sampler, directions.FIRST_SEED, directions.FLOWERS)
     own, _ = found.sampler.latents(flowers)
-    own = directions._centred(own, torch.tensor([flower.label for flower in flowers])).double()
+    own = directions._centered(own, torch.tensor([flower.label for flower in flowers])).double()
     spread = torch.linalg.pinv(own.T @ own / (len(own) - 1), rcond=1e-9)
     steps = found.directions.steps.double()
     assert torch.allclose(steps @ spread @ steps.T, torch.eye(COUNT, dtype=torch.float64), atol=0.02)
@@ -70,7 +70,7 @@ def test_a_direction_changes_pictures_more_than_a_random_one_of_the_same_length(
     own, of_class = found.sampler.latents(directions._flowers(found.sampler, 0, 12))
 
     def effect(step: torch.Tensor) -> float:
-        ends = [directions._look(found.sampler.draw_latents(own + sign * step, of_class)) for sign in (-2, 2)]
+        ends = [directions._small_pictures(found.sampler.draw_latents(own + sign * step, of_class)) for sign in (-2, 2)]
         return float((ends[1] - ends[0]).mean(0).square().mean())
 
     units = directions._units(own - own.mean(0), 8).float()
@@ -81,7 +81,7 @@ def test_a_direction_changes_pictures_more_than_a_random_one_of_the_same_length(
 
 
 def test_the_search_goes_in_steps_that_never_go_back_and_whoever_comes_later_has_it_at_once(found):
-    search = Search(found.sampler)
+    search = DirectionSearch(found.sampler)
     shares = []
     while not search.found:
         shares.append(search.step())
@@ -90,7 +90,7 @@ def test_the_search_goes_in_steps_that_never_go_back_and_whoever_comes_later_has
 
 
 def test_a_search_that_failed_begins_anew(found):
-    search, draws = Search(found.sampler), found.sampler.draw_latents
+    search, draws = DirectionSearch(found.sampler), found.sampler.draw_latents
     search.step()
     search._sampler = SimpleNamespace(latents=found.sampler.latents, config=found.sampler.config, draw_latents=None)
     search._work = directions._find(search._sampler)
@@ -359,7 +359,7 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
 def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
     generator = tiny_generator(of(120).classes)
     sampler = Sampler(generator, 1)
-    found = Search(sampler).finish()
+    found = DirectionSearch(sampler).finish()
     wanted = Explore(Flower(3, 5), second=110, degree=40)
     flowers = [wanted.at(place).flower(generator.config.classes, found) for place in wanted.neighbours()]
     assert all(isinstance(flower.label, tuple) for flower in flowers)

@@ -27,8 +27,8 @@ def two_sample_auc(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]
 
     0.5: the two cannot be told apart; 1: they always can (Lopez-Paz and Oquab 2017). The classifier is a logistic regression,
     scored on folds it was not trained on. The area is the mean of RUNS runs with other folds. A run takes equal numbers of
-    both: the larger set is cut into disjoint chunks, which the runs take in turn. `real` should be photos that the generator was not
-    trained on.
+    both: the larger set is cut into disjoint chunks, which the runs take in turn. `real` should be photos that the
+    generator was not trained on.
 
     The standard error is that of Hanley and McNeil (1982), and 0 at an area of 1. It ignores that the classifier is itself
     trained on a sample, so that it can be half or twice the true spread. Raises UserError for fewer than MIN_PICTURES pictures.

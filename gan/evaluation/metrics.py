@@ -53,9 +53,9 @@ def kid(a: Tensor, b: Tensor, seed: int) -> float:
     """Kernel distance of N×D and M×D: the unbiased squared MMD with the kernel (x·y/D + 1)³ (Bińkowski et al. 2018, section 4).
 
     The mean over pairs of subsets of size min(N, M, KID_SUBSET). `seed` shuffles both sets; the subsets then cover each set
-    from end to end, so that equal sets of up to KID_SUBSET pictures are compared whole. The distance is symmetric. Its expectation
-    for two samples of one distribution is 0, so about half of such figures are negative. Raises UserError for fewer than two
-    pictures.
+    from end to end, so that equal sets of up to KID_SUBSET pictures are compared whole. The distance is symmetric. Its
+    expectation for two samples of one distribution is 0, so about half of such figures are negative. Raises UserError for fewer
+    than two pictures.
     """
     from torchmetrics.image.kid import KernelInceptionDistance
 

@@ -10,7 +10,7 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.sampling import settings
-from gan.sampling.directions import COUNT, REACH, Search, can_be_found
+from gan.sampling.directions import COUNT, REACH, DirectionSearch, can_be_found
 from gan.sampling.flower import Flower
 from gan.studio import explore_state
 from gan.studio.explore_state import Explore
@@ -26,7 +26,7 @@ class ExploreTab(Tab):
     stage = "walk"
 
     def __init__(self, studio: Studio) -> None:
-        self.search = Search(studio.sampler)
+        self.search = DirectionSearch(studio.sampler)
         self.offered = can_be_found(studio.config)
         self.scales = studio.sampler.scales
         super().__init__(studio)
