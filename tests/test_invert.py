@@ -74,7 +74,7 @@ def test_the_same_photo_gives_the_same_flower_and_another_inverter_finds_it_too(
 def test_it_stays_where_flowers_live(house):
     _, sampler, inverter = house
     found = nearest(inverter, np.zeros((256, 256, 3), np.uint8), 0)[-1]
-    place = inverter.space(0).place(sampler.latents([found.flower])[0][0])
+    place = inverter.coordinates(0).of_latents(sampler.latents([found.flower])[0][0])
     assert place.square().mean() < 3**2
 
 
@@ -89,9 +89,9 @@ def test_two_flowers_at_random_are_a_distance_of_one_apart(house):
     nearest(inverter, np.zeros((16, 16, 3), np.uint8), steps=1)
     pictures = torch.from_numpy(sampler.draw([Flower(n % 2, 6000 + n, 1.5) for n in range(60)]))
     seen = inverter._gaze(pictures.permute(0, 3, 1, 2) / 127.5 - 1)
-    distances = inverter._crowd.distances([part[:30] for part in seen], [part[30:] for part in seen]).sqrt()
+    distances = inverter._candidates.distances([part[:30] for part in seen], [part[30:] for part in seen]).sqrt()
     assert 0.7 < float(distances.median()) < 1.4
-    assert float(inverter._crowd.distances(seen, seen).max()) == 0
+    assert float(inverter._candidates.distances(seen, seen).max()) == 0
 
 
 def test_nothing_that_is_shared_changes(house, two_threads):
