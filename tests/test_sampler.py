@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import replace
 
@@ -315,3 +316,19 @@ def test_a_path_runs_between_a_crossed_flower_and_a_plain_one(styled):
 def test_a_shift_that_is_none_is_refused(sampler, text):
     with pytest.raises(UserError, match="shift of the flower"):
         sampler.draw([replace(Flower(0, 1), shift=text or "!")])
+
+
+def test_a_flower_by_name_is_drawn_at_the_models_own_truncation(tiny):
+    judged = copy.deepcopy(tiny)
+    judged.config = replace(tiny.config, scores={"truncation": 0.75})
+    for generator, level in ((judged, 0.75), (tiny, 1.5)):
+        sampler = Sampler(generator, workers=1)
+        try:
+            assert sampler.truncation == level
+            assert sampler.flower(1, 7) == sampler.flower(tiny.config.classes[1], 7) == Flower(1, 7, level)
+            assert sampler.flower(None, 7) == Flower(None, 7, level).resolve(len(tiny.config.classes))
+            for label, seed in ((2, 7), ("rose", 7), (None, -1)):
+                with pytest.raises(UserError):
+                    sampler.flower(label, seed)
+        finally:
+            sampler.close()

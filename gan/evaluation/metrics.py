@@ -121,7 +121,7 @@ def jackknife(
     """
     _check(*samples, least=groups)
     rng = _rng(seed)
-    parts = [torch.randperm(len(sample), generator=rng).tensor_split(groups) for sample in samples]
+    parts: list[Sequence[Tensor]] = [torch.randperm(len(sample), generator=rng).tensor_split(groups) for sample in samples]
 
     def without(group: int) -> Figures:
         kept = [torch.cat([*dealt[:group], *dealt[group + 1 :]]) for dealt in parts]

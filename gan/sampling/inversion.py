@@ -230,9 +230,7 @@ class _Descent:
             images = self._owner._generator.decode(of_seed, self._of_class).float()
         distances = self._candidates.distances(self._owner._perceptual(images), self._photo)
         losses = distances + PENALTY * self._point.square().mean(1)
-        (self._point.grad,) = torch.autograd.grad(
-            losses.sum(), self._point
-        )  # weights get no gradient
+        (self._point.grad,) = torch.autograd.grad(losses.sum(), self._point)  # weights get no gradient
         self._keep_best(images.detach(), distances.detach(), losses.detach())
         self._adam.step()
         self._done += 1
