@@ -14,7 +14,7 @@ _PUBLIC = {  # name → module and name there
     "Generator": ("gan.generator", "Generator"),
     "Sampler": ("gan.sampling.sampler", "Sampler"),
     "Trainer": ("gan.trainer", "Trainer"),
-    "evaluate": ("gan.evaluation.judge", "evaluate_model"),
+    "evaluate": ("gan.evaluation.evaluate_model", "evaluate_model"),
     "from_preset": ("gan.presets", "from_preset"),
     "load": ("gan.hub.loader", "load"),
     "publish": ("gan.hub.loader", "publish"),

@@ -162,7 +162,7 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -
 
 
 def _judge(args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int) -> Evaluation:
-    from gan.evaluation.judge import evaluate_model
+    from gan.evaluation.evaluate_model import evaluate_model
 
     return evaluate_model(
         model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=network,
@@ -183,7 +183,7 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
 
 
 def _network(args: argparse.Namespace) -> FeatureNetwork:
-    from gan.evaluation.judge import find_judging_network
+    from gan.evaluation.evaluate_model import find_judging_network
 
     return find_judging_network(args.network, args.device)
 

@@ -31,8 +31,8 @@ class Sampler:
     PAIR pictures where there are styles; a single picture is then drawn twice. That keeps a picture the same, alone or among
     others. Memory is that of one pass for each thread, however many pictures are asked for.
 
-    Pictures are drawn in bf16 on processors that multiply it natively, with batch norms folded into the convolutions, and in
-    float32 on others. docs/using-models.md says how much the two differ, and docs/speed.md how fast they are.
+    Pictures are drawn in bf16 on processors that multiply it natively, which is two to four times as fast, and in float32 on
+    others. docs/using-models.md says how much the two differ.
     """
 
     def __init__(self, generator: Generator, workers: int | None = None) -> None:
