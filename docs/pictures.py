@@ -26,7 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 from gan.hub import loader  # noqa: E402
 from gan.networks.latents import default_truncation  # noqa: E402
-from gan.sampling.sampler import Sampler, grid_flowers  # noqa: E402
+from gan.sampling.flower import grid_flowers  # noqa: E402
+from gan.sampling.sampler import Sampler  # noqa: E402
 from gan.utils import images  # noqa: E402
 
 SIDE = 128  # every model's pictures are shown at this size

@@ -10,11 +10,11 @@ from typing import Any
 
 _PUBLIC = {  # name → module and name there
     "Critic": ("gan.critic", "Critic"),
-    "Flower": ("gan.sampling.sampler", "Flower"),
+    "Flower": ("gan.sampling.flower", "Flower"),
     "Generator": ("gan.generator", "Generator"),
     "Sampler": ("gan.sampling.sampler", "Sampler"),
     "Trainer": ("gan.trainer", "Trainer"),
-    "evaluate": ("gan.evaluation.judge", "evaluate_model"),
+    "evaluate": ("gan.evaluation.evaluate_model", "evaluate_model"),
     "from_preset": ("gan.presets", "from_preset"),
     "load": ("gan.hub.loader", "load"),
     "publish": ("gan.hub.loader", "publish"),

@@ -1,4 +1,4 @@
-"""The plots on the pages of an evaluation, each empty where there is nothing to draw."""
+"""The plots on the pages of an evaluation, as SVG. Each is empty where there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gan.evaluation.results import Result, at, label
+from gan.evaluation.registry import Result, at
+from gan.evaluation.results import label
 from gan.utils import svg_plots
 from gan.utils.formatting import known, number
 
 
 def _axis(found: Sequence[Mapping[str, Any]]) -> svg_plots.Axis:
-    """One scale for measures of one kind. Distances are squares and stand by their roots, all else from 0 (AUC 0.5) to 1."""
+    """One axis for all parts or models. Distances are squares and drawn by their roots; others go from 0 (AUC: 0.5) to 1."""
     ends = [m[key] for m in found for key in ("value", "floor", "ceiling_class", "ceiling_noise") if known(m[key])]
     if found[0]["better"] == "low":
         return svg_plots.span(ends, "", "root")
@@ -21,7 +22,7 @@ def _axis(found: Sequence[Mapping[str, Any]]) -> svg_plots.Axis:
 
 
 def _scale(name: str, m: Mapping[str, Any], axis: svg_plots.Axis) -> Markup:
-    """A measure between what real photos have, another class, and noise; nothing where it could not be measured."""
+    """A metric on a line, with its values for real photos, another class and noise; empty where it was not measured."""
     if not known(m["value"]):
         return Markup("")
     marks = [svg_plots.Mark("flowers", m["value"], number(m["value"], m["error"]), m["error"], main=True)]
@@ -34,12 +35,12 @@ def _scale(name: str, m: Mapping[str, Any], axis: svg_plots.Axis) -> Markup:
 
 
 def scales(result: Result, key: str) -> list[dict[str, Any]]:
-    """The scale of a measure for each part of a result, all of them alike."""
+    """A metric of each part of a result: `name` and `part`, `m` (its entry in evaluation.json) and `svg`, on one axis."""
     return _alike(label(result, key), key, [(name, part) for name, part in result["parts"].items() if key in part["measures"]])
 
 
 def _alike(title: str, key: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """A measure of several parts, each with a scale from the same low to the same high end."""
+    """The drawing of a metric for several named parts, on one axis."""
     if not parts:
         return []
     axis = _axis([part["measures"][key] for _, part in parts])
@@ -48,13 +49,13 @@ def _alike(title: str, key: str, parts: Sequence[tuple[str, Mapping[str, Any]]])
 
 
 def scales_of_models(results: Sequence[Result], key: str) -> list[dict[str, Any]]:
-    """The scale of a measure for each model, all of them alike."""
+    """A metric of each model, on one axis; the same fields as `scales` gives."""
     found = [(one["model"], one["parts"]["all"]) for one in results if key in one["parts"]["all"]["measures"]]
     return _alike(label(results[0], key), key, found)
 
 
 def histogram(result: Result) -> Markup:
-    """How far flowers, and photos held out, are from the nearest photo trained on: as shares, for their numbers differ."""
+    """Distances to the nearest photo trained on, of flowers and of held-out photos, as shares: their numbers differ."""
     found = at(result, "copies", "histogram")
     if not found:
         return Markup("")
@@ -77,7 +78,7 @@ def bins(result: Result) -> list[list[str]]:
 
 
 def spectrum(result: Result) -> Markup:
-    """What there is of coarse shapes (left) and fine detail (right)."""
+    """The radial power spectrum: coarse shapes at the left, fine detail at the right."""
     found = at(result, "artefacts", "spectrum")
     if not found:
         return Markup("")
@@ -97,7 +98,7 @@ def powers(result: Result) -> list[list[str]]:
 
 
 def sweep(result: Result) -> Markup:
-    """KID at each truncation; none of it stands at the right, a step beyond the last."""
+    """KID at each truncation; "none" stands 0.5 to the right of the largest."""
     found = [row for row in result["truncation"] or () if known(row["kid"])]
     if not found:
         return Markup("")
@@ -124,5 +125,5 @@ def balance(result: Result) -> Markup:
 
 
 def level(row: Mapping[str, Any]) -> str:
-    """The truncation of a row of the sweep."""
+    """The truncation of a row of the curve, as text."""
     return "none" if row["truncation"] is None else f"{row['truncation']:g}"

@@ -1,6 +1,6 @@
-"""What a linear classifier sees in feature vectors: whether pictures are generated, and of which class they are.
+"""Linear classifiers of feature vectors: can flowers be told from photos, and is the class the one that was asked for?
 
-Features are float tensors N×D, one row a picture, on the CPU.
+Features are float tensors N×D on the CPU, one row for each picture.
 """
 
 from __future__ import annotations
@@ -15,44 +15,41 @@ from torch import Tensor
 
 from gan.errors import UserError
 
-LEAST = 10  # pictures a side: two in each of the folds
+MIN_PICTURES = 10  # of each set: two in each fold
+MAX_PICTURES = 1000  # of each set in a run, so that thousands of photos do not take hours
 FOLDS = 5
 RUNS = 10
-MOST = 1000  # pictures a side in a run, so that photos held out by the thousand do not take the night
-# Inverse strength of the L2 penalty. With 70 photos a side and 1280 features, 1e-3 tells dandelions from marigolds always and
-# an even mixture of them from three to one more often than 1e-2 and weaker penalties do; two halves of one set stay at 0.5.
-C = 1e-3
+C = 1e-3  # inverse strength of the L2 penalty; larger values told apart less with 70 photos of each set and 1280 features
 
 
 def two_sample_auc(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]:
-    """How well real N×D and generated M×D can be told apart: the area under the ROC curve, and its standard error.
+    """The classifier two-sample test of `real` N×D and `fake` M×D: area under the ROC curve, and its standard error.
 
-    0.5: not at all; 1: always. The classifier two-sample test (Lopez-Paz and Oquab 2017) with logistic regression, judged
-    on folds it was not trained on. RUNS runs with other folds, each on equal numbers a side; the larger side is cut into
-    disjoint chunks, and the runs take these in turn. Give photos that the generator was not trained on.
+    0.5: the two cannot be told apart; 1: they always can (Lopez-Paz and Oquab 2017). The classifier is a logistic regression,
+    scored on folds it was not trained on. The area is the mean of RUNS runs with other folds. A run takes equal numbers of
+    both: the larger set is cut into disjoint chunks, which the runs take in turn. `real` should be photos that the
+    generator was not trained on.
 
-    The error is that of Hanley and McNeil 1982 for the numbers used, 0 at an area of 1. It takes the classifier as given:
-    on normal samples like the features of 20 or 72 photos it was 0.7 to 2.2 times the true spread, too small near 0.5 and
-    with a single chunk. Raises UserError for fewer than LEAST pictures a side.
+    The standard error is that of Hanley and McNeil (1982), and 0 at an area of 1. It ignores that the classifier is itself
+    trained on a sample, so that it can be half or twice the true spread. Raises UserError for fewer than MIN_PICTURES pictures.
     """
-    size = min(len(real), len(fake), MOST)
-    if size < LEAST:
-        raise UserError(f"there are only {size} pictures on one side to tell apart; use {LEAST} or more.")
+    size = min(len(real), len(fake), MAX_PICTURES)
+    if size < MIN_PICTURES:
+        raise UserError(f"there are only {size} pictures on one side to tell apart; use {MIN_PICTURES} or more.")
     rng = torch.Generator().manual_seed(seed)
-    sides = [x[torch.randperm(len(x), generator=rng)][: RUNS * size].split(size) for x in (real, fake)]
-    sides = [[chunk.double().numpy() for chunk in chunks if len(chunk) == size] for chunks in sides]
-    runs = [_auc(*(chunks[run % len(chunks)] for chunks in sides), seed + run) for run in range(RUNS)]
+    photos, flowers = (_chunks(x[torch.randperm(len(x), generator=rng)], size) for x in (real, fake))
+    runs = [_auc(photos[run % len(photos)], flowers[run % len(flowers)], seed + run) for run in range(RUNS)]
     auc = float(np.mean(runs))
-    return auc, _hanley_mcneil(auc, *(size * len(chunks) for chunks in sides))
+    return auc, _hanley_mcneil(auc, size * len(photos), size * len(flowers))
 
 
 class Probe:
-    """A linear classifier of photos by their features, which can then be asked what generated pictures look like."""
+    """A linear classifier of photos by class, that can also classify generated pictures (Shmelkov et al. 2018)."""
 
     def __init__(self, features: Tensor, labels: Tensor, classes: Sequence[str]) -> None:
-        """Train on photos' `features` N×D with `labels` N, int64 indices into `classes`; every class weighs the same.
+        """Train on photos' `features` N×D with `labels` N, int64 indices into `classes`. Every class has the same weight.
 
-        Raises UserError when there is one class only, or a class without a photo.
+        Raises UserError when there is only one class, or a class without a photo.
         """
         if len(classes) < 2:
             raise UserError(f"there is only the class '{classes[0]}', so there is nothing to tell it from; use two or more.")
@@ -63,15 +60,20 @@ class Probe:
         self._model = _classifier().fit(features.double().numpy(), labels.numpy())
 
     def confusion(self, features: Tensor, labels: Tensor) -> np.ndarray:
-        """Counts K×K of pictures N×D: the row is the class in `labels` N (true, or asked for), the column the one seen."""
+        """Counts K×K of pictures N×D. A row is the class in `labels` N (true, or asked for), a column the predicted one."""
         seen = self._model.predict(features.double().numpy())
         result = np.zeros((len(self.classes),) * 2, np.int64)
         np.add.at(result, (labels.numpy(), seen), 1)
         return result
 
     def accuracy(self, features: Tensor, labels: Tensor) -> float:
-        """The share of pictures N×D seen as what `labels` say."""
+        """The share of pictures N×D whose predicted class is that in `labels` N."""
         return float(np.trace(self.confusion(features, labels)) / len(labels))
+
+
+def _chunks(shuffled: Tensor, size: int) -> list[np.ndarray]:
+    """Disjoint chunks of exactly `size` rows, at most RUNS of them, in float64."""
+    return [chunk.double().numpy() for chunk in shuffled[: RUNS * size].split(size) if len(chunk) == size]
 
 
 def _classifier() -> Any:
@@ -83,7 +85,7 @@ def _classifier() -> Any:
 
 
 def _auc(a: np.ndarray, b: np.ndarray, seed: int) -> float:
-    """The mean over FOLDS, as scores of classifiers trained on different pictures do not share a scale."""
+    """The mean of the areas of FOLDS folds. Scores of different folds are not pooled: each classifier has its own scale."""
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)

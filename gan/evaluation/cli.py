@@ -1,4 +1,4 @@
-"""`python -m gan evaluate`, `compare` and `index-photos`: how good flowers are, and which photos are behind them."""
+"""The commands `python -m gan evaluate`, `compare` and `index-photos`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from gan.errors import UserError
 from gan.utils.terminal import complain, progress
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gan.evaluation.evaluate import Evaluation, Settings
     from gan.evaluation.features import FeatureNetwork
     from gan.hub.loader import Model
@@ -69,29 +71,28 @@ def _common() -> argparse.ArgumentParser:
 
 def _evaluate(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation import report
-    from gan.evaluation.evaluate import called
+    from gan.evaluation.evaluate import display_name
     from gan.hub import loader
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
     settings, network = _settings(args, command, 2000), _network(args)
     model = loader.load(args.model)
-    out = args.out or Path("evaluations") / called(model)
+    out = args.out or Path("evaluations") / display_name(model)
     check_writable(out, "choose another --out")
-    if args.card and model.source not in ("path", "bundled"):
-        raise UserError(f"--card writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
-    if args.card:
-        check_writable(model.folder, "leave out --card")
+    folder = _model_folder(model, f"--card writes into a model folder, and '{args.model}'") if args.card else None
+    if folder:
+        check_writable(folder, "leave out --card")
     found = _judge(args, model, network, settings, args.resolution or model.generator.config.resolution)
     write_atomic(out / "evaluation.json", json_bytes(found.result))
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
     print(report.table(found.result))
-    if args.card:
+    if folder:
         from gan.evaluation.scores import write_scores
 
         if loader.load(args.model).revision != model.revision:
-            raise UserError(f"{model.folder} has other weights by now, so its card was left as it is; evaluate it again.")
-        write_scores(model.folder, found.result)
-        print(f"written into {model.folder}")
+            raise UserError(f"{folder} has other weights by now, so its card was left as it is; evaluate it again.")
+        write_scores(folder, found.result)
+        print(f"written into {folder}")
     print(f"the report, with pictures: {out / 'evaluation.html'}")
     return 0
 
@@ -107,15 +108,14 @@ def _compare(args: argparse.Namespace, command: str) -> int:
     settings, network = _settings(args, command, 1000), _network(args)
     models = [loader.load(name) for name in args.models]
     side = args.resolution or max(model.generator.config.resolution for model in models)
-    results, pictures = [], {}
+    results: list[dict[str, Any]] = []
+    pictures: dict[str, np.ndarray] = {}
     for model in models:
-        own = (
-            settings
-            if args.truncation is not None
-            else replace(settings, truncation=default_truncation(model.generator.config.scores))
-        )
+        own = settings
+        if args.truncation is None:
+            own = replace(settings, truncation=default_truncation(model.generator.config.scores))
         found = _judge(args, model, network, own, side)
-        found.result["model"] = _unlike(pictures, found.result["model"])
+        found.result["model"] = _unused(pictures, found.result["model"])
         results.append(found.result)
         pictures[found.result["model"]] = found.pictures["samples"]
     write_atomic(out / "comparison.json", json_bytes(results))
@@ -128,33 +128,32 @@ def _compare(args: argparse.Namespace, command: str) -> int:
 
 def _index_photos(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation import photo_index
-    from gan.evaluation.evaluate import called
+    from gan.evaluation.evaluate import display_name
     from gan.evaluation.features import find_network
     from gan.evaluation.reference import load_reference
     from gan.hub import loader
     from gan.utils.files import check_writable
 
     network, model = find_network(args.network), loader.load(args.model)
-    if model.source not in ("path", "bundled"):
-        raise UserError(f"this writes into a model folder, and '{args.model}' is none on this computer; fetch it first.")
-    check_writable(model.folder, "copy the model to a folder of yours")
-    show, config = progress(called(model)), model.generator.config
+    home = _model_folder(model, f"this writes into a model folder, and '{args.model}'")
+    check_writable(home, "copy the model to a folder of yours")
+    show, config = progress(display_name(model)), model.generator.config
     read = lambda done, total: show("reading photos", done, total)  # noqa: E731
     folder, keep = _photos(args, show)
     reference = load_reference(folder, config, config.resolution, progress=read, keep=keep)
     for note in reference.notes:
         complain(f"note: {note}")
     found = photo_index.index_photos(reference, config, network, show)
-    size = photo_index.write(model.folder, found)
+    size = photo_index.write(home, found)
     print(
-        f"{photo_index.PHOTO_INDEX} in {model.folder}: features of {len(found.trained.labels)} photos trained on and "
+        f"{photo_index.PHOTO_INDEX} in {home}: features of {len(found.trained.labels)} photos trained on and "
         f"{len(found.held_out.labels)} held out, {size / 1e6:.1f} MB"
     )
     return 0
 
 
 def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -> tuple[Path, Any]:
-    """The folder of PHOTOS, and what takes of its files those that --manifest keeps. Raises UserError."""
+    """The folder of PHOTOS, and a function that selects those of its files that --manifest keeps. Raises UserError."""
     from gan.data.manifest import manifest_filter
     from gan.data.sources import photo_folder
 
@@ -163,7 +162,7 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -
 
 
 def _judge(args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int) -> Evaluation:
-    from gan.evaluation.judge import evaluate_model
+    from gan.evaluation.evaluate_model import evaluate_model
 
     return evaluate_model(
         model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=network,
@@ -173,7 +172,7 @@ def _judge(args: argparse.Namespace, model: Model, network: FeatureNetwork, sett
 
 
 def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
-    """What the flags say. Raises UserError."""
+    """The settings that the flags give; `n` is the default of -n. Raises UserError."""
     from gan.config import MAX_RESOLUTION
     from gan.evaluation.evaluate import Settings
     from gan.utils import validation
@@ -184,11 +183,18 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
 
 
 def _network(args: argparse.Namespace) -> FeatureNetwork:
-    from gan.evaluation.judge import find_judging_network
+    from gan.evaluation.evaluate_model import find_judging_network
 
     return find_judging_network(args.network, args.device)
 
 
-def _unlike(names: Container[str], name: str) -> str:
-    """`name`, with a number behind it where it is already among `names`: two folders of one name."""
+def _model_folder(model: Model, why: str) -> Path:
+    """The folder of a model on this computer. Raises UserError, with `why`, for any other."""
+    if model.folder is None or model.source not in ("path", "bundled"):
+        raise UserError(f"{why} is none on this computer; fetch it first.")
+    return model.folder
+
+
+def _unused(names: Container[str], name: str) -> str:
+    """`name`, followed by a number where it is already among `names`: two models may have the same name."""
     return next(new for new in (name, *(f"{name} ({i})" for i in range(2, 1000))) if new not in names)

@@ -1,4 +1,4 @@
-"""What a generator costs: its size, its arithmetic, its speed on this computer."""
+"""The cost of a generator: its size, its arithmetic, and its speed on this computer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan.generator import Generator, one_hot
 from gan.hub.checkpoint import WEIGHTS
 from gan.networks.latents import DEFAULT_TRUNCATION, noise
-from gan.sampling.sampler import Sampler, grid_flowers
+from gan.sampling.flower import grid_flowers
+from gan.sampling.sampler import Sampler
 
 BATCH, REPEATS = 16, 5
 
 
 def cost(generator: Generator, folder: Path | None) -> dict[str, int | float | None]:
-    """The cost of `generator` (on the CPU); its weights may change their layout in memory, not their values.
+    """The cost of `generator`, which is on the CPU.
 
-    `parameters`: trained numbers. `gflop`: 10⁹ operations a picture, a multiplication and the addition behind it counted as
-    two; those of convolutions, transposed ones and matrix products, nothing else. `pictures_per_second`: drawn by the app's
-    sampler on `threads` threads, the median of REPEATS times BATCH pictures; the one figure here that differs from call to
-    call. `bytes`: size of `folder`'s file of weights, None without a folder. Raises OSError when that file is missing.
+    | key | what it is |
+    | --- | --- |
+    | `parameters` | trained numbers |
+    | `gflop` | 10⁹ operations for one picture, of (transposed) convolutions and matrix products; a multiply-add counts as two |
+    | `pictures_per_second` | drawn by a `Sampler` on `threads` threads: the median of REPEATS times BATCH pictures |
+    | `bytes` | size of the weight file in `folder`; None without a folder |
+
+    Raises OSError when that file is missing.
     """
     rate, threads = _speed(generator)
     return {

@@ -1,6 +1,6 @@
-"""Pictures → what a frozen network sees in them, as a vector each: the raw material of most figures of an evaluation.
+"""Pictures → feature vectors of a frozen network, from which most metrics are computed.
 
-A distance of two sets of pictures depends on the network as much as on the pictures, so its name carries the network's.
+A distance between two sets of pictures depends on the network as much as on the pictures, so its name has the network's in it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from gan.networks.backbones import HEAD, WHEELS, check_digest, find_backbone
 from gan.utils.files import cache_folder, write_atomic
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
-CACHE_BYTES = 1 << 30  # of features kept on disk; those of a thousand photos take five million
+CACHE_BYTES = 1 << 30  # of all features on disk; those of a thousand photos take 5 MB
 MICRO_BATCH = 16  # 8 and 16 gave 23 to 29 pictures a second on one busy CPU core, 32 gave 18 to 22
 DEFAULT = "mobilenetv2"
 
 _CPU = torch.device("cpu")
-_VERSION = 1  # of what happens to a picture before its network sees it; a new number leaves old cache files alone
+_VERSION = 1  # of the preprocessing of pictures; with a new number, old cache files are not used
 
 
 # weights-inception-2015-12-05-6726825d.pth, as torch-fidelity publishes it
@@ -45,24 +45,24 @@ class FeatureNetwork:
     dim: int
     digest: str  # SHA-256 of the file of weights
     device: torch.device
-    rounds: bool  # pictures become whole numbers from 0 to 255 first, so that tiny differences are lost
-    function: Callable[[Tensor], Tensor]  # pictures on `device` → features; resizes by itself
+    rounds: bool  # whether pictures are rounded to 8 bits first, which hides small differences
+    function: Callable[[Tensor], Tensor]  # pictures on `device` → features; includes resizing
 
     @property
     def frechet_name(self) -> str:
-        """What a Fréchet distance of these features is called; "FID" only where it is the one of the papers."""
+        """The name of a Fréchet distance of these features; "FID" only for the network of the papers."""
         return "FID" if self.name == "inception" else f"FD-{self.label}"
 
     @property
     def kid_name(self) -> str:
-        """What a kernel distance of these features is called; "KID" only where it is the one of the papers."""
+        """The name of a kernel distance of these features; "KID" only for the network of the papers."""
         return "KID" if self.name == "inception" else f"KID-{self.label}"
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Float pictures N×3×H×W in [−1, 1] of any size → float32 N×`dim` on `device`, computed without gradients.
+        """Float pictures N×3×H×W in [−1, 1] of any size → float32 N×`dim` on `device`, without gradients.
 
-        How many pictures come at once may change the last bits (`features` sees to that). Raises UserError when a
-        TorchScript network of the user's fails or gives anything but finite floats N×`dim`.
+        The last bits may depend on N; those of `features` do not. Raises UserError when a user's TorchScript network fails or
+        returns anything but finite floats N×`dim`.
         """
         with torch.no_grad(), full_precision(self.device):
             return self.function(images.to(self.device, torch.float32)).float()
@@ -87,13 +87,13 @@ def find_network(name: str = DEFAULT, device: torch.device = _CPU) -> FeatureNet
 def features(
     network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Callable[[int, int], object] | None = None
 ) -> Tensor:
-    """Features, float32 N×D on the CPU, of `pictures`, uint8 N×H×W×3; the bits of one do not depend on the others.
+    """Features, float32 N×D on the CPU, of `pictures`, uint8 N×H×W×3. The bits of a row depend on its own picture only.
 
-    `progress` is called with (pictures done, pictures in all). Raises UserError as the network does.
+    `progress` is called with (pictures done, pictures in all). Raises UserError as `network` does.
     """
     rows = [torch.zeros(0, network.dim)]
     for start in range(0, len(pictures), MICRO_BATCH):
-        batch = torch.from_numpy(np.asarray(pictures[start : start + MICRO_BATCH]).copy())  # it may be locked
+        batch = torch.from_numpy(np.asarray(pictures[start : start + MICRO_BATCH]).copy())  # the array may be read-only
         rows.append(_fixed_batch(network, batch.permute(0, 3, 1, 2) / 127.5 - 1))
         if progress:
             progress(start + len(batch), len(pictures))
@@ -103,12 +103,12 @@ def features(
 def cached(
     network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Callable[[int, int], object] | None = None
 ) -> Tensor:
-    """`features`, kept on disk for the next time. Meant for photos: generated pictures are hardly ever asked for twice.
+    """`features` with a cache on disk, for photos: generated pictures are hardly ever needed twice.
 
-    One .npy file in $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist, named by a SHA-256 of the pixels, the
-    network's digest, the kind of device, and a version of what happens in between. All of them take at most CACHE_BYTES: for a
-    new one those that were not used for longest go. A file that does not hold such features is made anew, and a folder that
-    cannot be written costs the keeping only. `progress` is not called for what was kept.
+    A cache entry is one .npy file in $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist. Its name is a SHA-256 of the
+    pixels, the network's digest, the kind of device and _VERSION. The cache has at most CACHE_BYTES; the entries that were not
+    used for longest are removed first. A damaged file is computed again. A folder that cannot be written is no error.
+    `progress` is not called for features from the cache.
     """
     path = _cache_file(network, pictures)
     kept = _read_cache(path, (len(pictures), network.dim)) if path else None
@@ -123,27 +123,27 @@ def cached(
                 write_atomic(path, buffer.getvalue())
                 _make_room(path)
         except OSError:
-            pass  # a full disk, a folder of somebody else's: the features are there all the same
+            pass  # a full disk or a forbidden folder: only the cache is lost
     return result
 
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Convolutions in plain float32: without autocast, and on CUDA without TF32 (10 bits of mantissa) and trials of kernels."""
+    """Convolutions in full float32 and by fixed kernels: no autocast; on CUDA no TF32 (10 bits of mantissa), no benchmark."""
     cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     with cudnn, torch.autocast(device.type, enabled=False):
         yield
 
 
 def _fixed_batch(network: FeatureNetwork, images: Tensor) -> Tensor:
-    """Features of at most MICRO_BATCH pictures, always computed as a whole batch: kernels are chosen by its size."""
+    """Features of at most MICRO_BATCH pictures, padded to a whole batch: torch chooses kernels by the batch size."""
     missing = MICRO_BATCH - len(images)
     return network(torch.cat([images, images[:1].expand(missing, -1, -1, -1)]))[: len(images)].cpu()
 
 
 def _resize(images: Tensor) -> Tensor:
-    """To SIDE×SIDE. Shrinking without antialiasing keeps stray pixels of what it drops, and the distances then measure
-    that (Parmar et al. 2022, "On Aliased Resizing"); enlarging is plain bilinear either way.
+    """N×3×H×W → N×3×SIDE×SIDE, bilinear, with antialiasing where it shrinks: aliasing would change the distances (Parmar et
+    al. 2022, "On Aliased Resizing").
     """
     return interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
 
@@ -157,21 +157,21 @@ def _from_wheel(name: str, device: torch.device) -> FeatureNetwork:
 
 
 def _inception(device: torch.device) -> FeatureNetwork:
-    """The Inception of 2015-12-05 (Heusel et al. 2017), its last pooling, and the original's resizing; takes whole numbers."""
+    """The Inception network of 2015-12-05 (Heusel et al. 2017) up to its last pooling, with its own resizing and rounding."""
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         from torchmetrics.image.fid import NoTrainInceptionV3
 
-        path = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)  # where they keep it themselves
+        path = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)  # where these libraries keep it
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=_INCEPTION)
-        # They unpickle whatever they are given, code and all, so that nothing but this one file may reach them.
+        # These libraries unpickle the file, which can run code, so only this very file may reach them.
         check_digest(path, _INCEPTION, "delete it, and it is fetched again")
         module = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path)).to(device)
     except UserError:
         raise
-    except Exception as error:  # of three libraries, the network and the disk
+    except Exception as error:  # from three libraries, the network or the disk
         raise UserError(
             f"the network 'inception' cannot be had here ({_reason(error)}); it wants what pip install -r "
             f"requirements-inception.txt installs and, when first used, the internet: see to these, or use {DEFAULT}."
@@ -194,13 +194,13 @@ def _scripted(name: str, device: torch.device) -> FeatureNetwork:
         ) from None
     try:
         module = torch.jit.load(io.BytesIO(content), map_location=device).eval()
-    except Exception:  # the reader raises nearly everything on other files
+    except Exception:  # torch.jit.load raises nearly anything for other files
         raise UserError(f"{path} is not a whole TorchScript file; write one with torch.jit.save, or use {DEFAULT}.") from None
 
     def run(images: Tensor) -> Tensor:
         try:
             result = module(_resize(images))
-        except Exception as error:  # whatever its operators raise
+        except Exception as error:  # anything that its operators raise
             shape = f"{len(images)}×3×{SIDE}×{SIDE}"
             raise UserError(f"{path} fails on float pictures {shape} ({_reason(error)}); mend the network in it.") from None
         if not _are_vectors(result, len(images)):
@@ -219,7 +219,7 @@ def _are_vectors(result: object, count: int) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The last line of what `error` says: TorchScript puts a traceback of its own before it."""
+    """The last line of an error message: TorchScript puts a traceback before it."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:160].rstrip(".")
 
 
@@ -227,7 +227,7 @@ def _reason(error: Exception) -> str:
 
 
 def _cache_file(network: FeatureNetwork, pictures: np.ndarray | Tensor) -> Path | None:
-    """Where the features of these pictures are kept; None for a user without a home."""
+    """The cache file of these pictures; None for a user without a home folder."""
     root = cache_folder()
     if root is None:
         return None
@@ -241,18 +241,18 @@ def _read_cache(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
         with path.open("rb") as file:
             kept = np.lib.format.read_array(file, allow_pickle=False)
-        with suppress(OSError):  # of somebody else's
-            os.utime(path)  # used last
-    except Exception:  # missing, forbidden, cut short, or no .npy at all: the reader raises nearly everything on damaged files
+        with suppress(OSError):  # the file of another user
+            os.utime(path)  # marks it as used
+    except Exception:  # missing, forbidden or damaged: numpy raises nearly anything for that
         return None
     return kept if kept.shape == shape and kept.dtype == np.float32 and np.isfinite(kept).all() else None
 
 
 def _make_room(newest: Path) -> None:
-    """Remove what was not used for longest, and what killed writers left, until the rest takes CACHE_BYTES. Raises OSError."""
+    """Remove files, of killed writers too, from the one that was not used for longest, down to CACHE_BYTES. Raises OSError."""
     found = []
     for path in (*newest.parent.glob("*.npy"), *newest.parent.glob(".*.npy.*.tmp")):
-        with suppress(FileNotFoundError):  # another process makes room, too
+        with suppress(FileNotFoundError):  # another process may have removed it
             about = path.stat()
             found.append((about.st_mtime, about.st_size, path))
     total = sum(size for _, size, _ in found)

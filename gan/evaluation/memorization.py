@@ -1,6 +1,6 @@
-"""Whether a generator repeats the photos it was trained on, or itself: nearest neighbours among feature vectors.
+"""Does a generator repeat the photos it was trained on, or itself? Answered by nearest neighbors of feature vectors.
 
-Features are float tensors, one row a picture, on the CPU; distances are Euclidean, computed in float64.
+Features are float tensors N×D on the CPU, one row for each picture. Distances are Euclidean, in float64.
 """
 
 from __future__ import annotations
@@ -13,25 +13,24 @@ from torch import Tensor
 
 from gan.errors import UserError
 
-ROWS = 256  # of a table of distances that are in memory at once
+ROWS = 256  # of a table of distances in memory at a time
 DIHEDRAL = 8  # ways to flip and turn a square
 
 
 def dihedral(pixels: np.ndarray) -> np.ndarray:
-    """Pictures uint8 N×S×S×3 in all eight ways to flip and turn them, 8N×S×S×3, those of one picture together.
+    """Pictures uint8 N×S×S×3 in all eight ways to flip and turn them: 8N×S×S×3, those of one picture one after another.
 
-    The training flips and turns its photos, so that a copy may be of any of them.
+    The training flips and turns its photos, so a copy may be of any of the eight.
     """
     turned = [np.rot90(way, turns, (1, 2)) for way in (pixels, pixels[:, :, ::-1]) for turns in range(4)]
     return np.stack(turned, 1).reshape(-1, *pixels.shape[1:])
 
 
 def nearest(queries: Tensor, references: Tensor, variants: int = 1, itself: bool = False) -> tuple[Tensor, Tensor]:
-    """The nearest photo to each query: distances N, and which photo, from 0 to M − 1.
+    """The nearest of M photos to each of `queries` N×D: distances N, and indices N from 0 to M − 1.
 
-    `queries` N×D; `references` (M·V)×D, where each photo has `variants` V rows in a run: a training that flips and turns its
-    photos can learn a copy of any of them. `itself` is for a set against itself: a picture's own row does not count.
-    Raises UserError when there is no picture to compare with.
+    `references` are (M·V)×D: each photo has `variants` V consecutive rows, such as those of `dihedral`. `itself` is for a set
+    compared with itself: a picture is not its own neighbor. Raises UserError when there is no picture to compare with.
     """
     if len(references) < 1 + itself:
         raise UserError("there is no other picture to compare with; use two or more.")
@@ -40,27 +39,28 @@ def nearest(queries: Tensor, references: Tensor, variants: int = 1, itself: bool
 
 
 def share_below(distances: Tensor, reference: Tensor, percentile: float = 1) -> float:
-    """The share of `distances` no larger than the given percentile (0 to 100) of the `reference` ones.
+    """The share, 0 to 1, of `distances` N that are at most the `percentile` (0 to 100) of `reference` distances M.
 
-    With photos held out as the reference and generated pictures as the rest, a generator that has learnt nothing by heart
-    has about `percentile` / 100; fewer than 100 reference photos leave little but the smallest to go by.
+    With held-out photos as the reference, a generator that copied no photo has a share of about `percentile` / 100. With fewer
+    than 100 / `percentile` reference photos, the threshold is close to the smallest of their distances.
     """
     threshold = torch.quantile(reference.double(), percentile / 100)
     return (distances.double() <= threshold).double().mean().item()
 
 
 def closest(distances: Tensor, count: int = 10) -> Tensor:
-    """Indices of the `count` smallest distances, the smallest first; all of them where there are fewer."""
+    """Indices of the `count` smallest of distances N, the smallest first; all where there are fewer."""
     return distances.argsort(stable=True)[:count]
 
 
 def support_size(features: Tensor, threshold: float) -> dict[str, float | int | bool]:
-    """How many different pictures a generator can draw, from how often two of N×D are no farther apart than `threshold`.
+    """How many different pictures a generator can draw, estimated from duplicates in `features` n×D (Arora and Zhang 2017).
 
-    The birthday paradox of Arora and Zhang 2017: c duplicates among n(n − 1)/2 pairs are what n(n − 1)/(2c) pictures drawn
-    evenly would give; where some are drawn more often there are more. Without any duplicate only a lower bound is known,
-    a third of the pairs: with fewer pictures, duplicates would be found 95 times out of 100 (the rule of three).
-    Gives `pictures` n, `pairs`, `duplicates` c, `size`, and `at_least`, whether that is the bound. Raises UserError for
+    Two pictures are duplicates if they are at most `threshold` apart. By the birthday paradox, c duplicates among n(n − 1)/2
+    pairs are expected of a generator that draws size = n(n − 1)/(2c) pictures equally often. If it draws some more often than
+    others, the true number is larger. Without duplicates, `size` is the lower bound pairs/3 (the rule of three, 95 %).
+
+    Returns `pictures` n, `pairs`, `duplicates` c, `size`, and `at_least`: whether `size` is the bound. Raises UserError for
     fewer than two pictures.
     """
     count = len(features)
@@ -78,12 +78,12 @@ def support_size(features: Tensor, threshold: float) -> dict[str, float | int | 
 
 
 def _tables(queries: Tensor, references: Tensor, itself: bool) -> Iterator[Tensor]:
-    """Distances of some queries after others to all references; infinite to the row of the same number if `itself`."""
+    """Distances to all references, of ROWS queries at a time. If `itself`, those to the row of the same index are infinite."""
     queries, references = queries.double(), references.double()
     same = 1e-6 * references.norm(dim=1).max()
     for start in range(0, len(queries), ROWS):
         table = torch.cdist(queries[start : start + ROWS], references)
-        table[table < same] = 0  # it comes from matrix products, which leave about 1e-7 of a norm where 0 belongs
+        table[table < same] = 0  # matrix products have errors of about 1e-7 of a norm
         if itself:
             table.diagonal(start).fill_(torch.inf)
         yield table

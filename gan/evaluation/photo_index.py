@@ -1,17 +1,17 @@
-"""What a model may remember: features of the photos it was trained on, small enough to travel with it, and without the photos.
+"""The photo index of a model: features of the photos it was trained on, without the photos, for the page that shows copies.
 
 A model folder may hold `photos.safetensors`, written by `python -m gan index-photos`. Its tensors, for N photos trained on and
-M held out from the training:
+M photos held out:
 
-    trained.features, held_out.features    float16 N×D and M×D, what a frozen network sees in each photo
-    trained.labels, held_out.labels        int16 N and M, the class of each, an index into `classes`
-    trained.sizes, held_out.sizes          int64 N and M, bytes of the photo's file
-    trained.digests, held_out.digests      uint8 N×16 and M×16, the first half of the file's SHA-256
-    held_out.distances                     float32 M, from each photo held out, however it is turned, to the nearest trained on
+    trained.features, held_out.features    float16 N×D and M×D, features of a frozen network
+    trained.labels, held_out.labels        int16 N and M, index of the class in `classes`
+    trained.sizes, held_out.sizes          int64 N and M, size of the photo's file in bytes
+    trained.digests, held_out.digests      uint8 N×16 and M×16, the first half of the SHA-256 of the file
+    held_out.distances                     float32 M, of a held-out photo, however turned, to the nearest one trained on
 
 Its metadata, all text: `format`, `network` and `network_sha256` (features.py), `resolution` of the photos, `classes` as JSON,
-`photos` (the `photos_digest` of the training, empty where that is not known). Names of files are not in it: sizes
-and digests find a photo in a folder again, whatever it is called there. Who has a photo can find out that it was used.
+`photos` (the `photos_digest` of the training, empty where it is not known). The index has no file names: a photo is found in a
+folder by its size and digest. So whoever has a photo can tell from the index that it was used.
 """
 
 from __future__ import annotations
@@ -42,56 +42,56 @@ from gan.utils.files import write_atomic
 FORMAT = "photos-1"
 NETWORK = "efficientnet-lite0"
 NETWORKS = ("efficientnet-lite0", "mobilenetv2")  # those whose weights anyone can install
-ENOUGH = 12  # photos held out of a class: fewer say nothing about how far is far
-_DIGEST = 16
+MIN_HELD_OUT = 12  # photos of a class, for distances of its own
+_DIGEST = 16  # bytes
 
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """Photos as a model folder knows them."""
+    """Photos in an index: their features, and how to find their files."""
 
     features: Tensor  # float32 N×D
     labels: Tensor  # int64 N
-    sizes: tuple[int, ...]
-    digests: tuple[bytes, ...]
+    sizes: tuple[int, ...]  # bytes of the files
+    digests: tuple[bytes, ...]  # 16 bytes of SHA-256 each
 
 
 @dataclass(frozen=True)
 class PhotoIndex:
-    """What `photos.safetensors` holds."""
+    """The content of `photos.safetensors`."""
 
     network: str
     network_digest: str
     resolution: int
     classes: tuple[str, ...]
-    photos: str
+    photos: str  # digest of the training's photos
     trained: PhotoSet
     held_out: PhotoSet
-    distances: Tensor  # float32 M
+    distances: Tensor  # float32 M, of held-out photos to the nearest photo trained on
 
     def compare(self, turned: Tensor, count: int) -> tuple[list[float], list[int]]:
-        """The `count` nearest photos trained on, nearest first: distances, and which photos.
+        """The `count` photos trained on that are nearest to a picture, nearest first: distances, and indices into `trained`.
 
-        `turned` D-vectors of one picture in all its turns (`turned_features`); the nearest of them counts.
+        `turned` are the features 8×D of the picture in all its turns (`turned_features`); the nearest turn counts.
         """
         table = torch.cdist(turned.double(), self.trained.features.double()).min(0).values
         order = memorization.closest(table, count)
         return table[order].tolist(), order.tolist()
 
     def usual(self, label: int) -> list[float]:
-        """Distances of photos held out to the nearest trained on, ascending: of one class, or of all where it has too few."""
+        """The `distances` of held-out photos, ascending: of the class `label`, or of all if it has fewer than MIN_HELD_OUT."""
         own = self.distances[self.held_out.labels == label]
-        return sorted((own if len(own) >= ENOUGH else self.distances).tolist())
+        return sorted((own if len(own) >= MIN_HELD_OUT else self.distances).tolist())
 
     def is_class_of_its_own(self, label: int) -> bool:
-        """Whether `usual` is about that class alone."""
-        return int((self.held_out.labels == label).sum()) >= ENOUGH
+        """Whether the distances of `usual` are those of this class only."""
+        return int((self.held_out.labels == label).sum()) >= MIN_HELD_OUT
 
 
 def turned_features(network: FeatureNetwork, picture: np.ndarray) -> Tensor:
-    """Features float32 8×D of one picture uint8 S×S×3 in all ways to flip and turn it: a copy may be of any of them."""
+    """Features float32 8×D of one picture uint8 S×S×3, flipped and turned in all eight ways, as the training does it."""
     turns = torch.from_numpy(memorization.dihedral(picture[None])).permute(0, 3, 1, 2)
-    return network(turns / 127.5 - 1).cpu()  # always eight at once: kernels are chosen by how many there are
+    return network(turns / 127.5 - 1).cpu()  # always a batch of eight, by which kernels are chosen
 
 
 def share_farther(distance: float, usual: Sequence[float]) -> float:
@@ -105,13 +105,13 @@ def index_photos(
     network: FeatureNetwork,
     progress: Callable[[str, int, int], object] = lambda what, done, total: None,
 ) -> PhotoIndex:
-    """What `config`'s model may remember of `reference`'s photos (at its own resolution). Raises OSError for a file gone."""
+    """The index of `reference`'s photos, which are at the resolution of `config`. Raises OSError for a file that is gone."""
     kept, held = reference.trained_on, reference.held_out or _none(reference.trained_on)
     rows = [[turned_features(network, one) for one in _counted(part, progress, what)]
             for what, part in (("photos", kept), ("photos held out", held))]  # fmt: skip
     width = network.dim
     upright = [torch.stack([row[0] for row in part]) if part else torch.zeros(0, width) for part in rows]
-    stored = upright[0].half().float()  # as whoever reads the file will have them
+    stored = upright[0].half().float()  # rounded as in the file
     distances = [torch.cdist(row.double(), stored.double()).min() for row in rows[1]]
     return PhotoIndex(
         network.name, network.digest, config.resolution, config.classes, str(config.trained.get("photos_digest", "")),
@@ -121,7 +121,7 @@ def index_photos(
 
 
 def write(folder: Path, index: PhotoIndex) -> int:
-    """Write an index into a model folder. Returns its size in bytes. Raises UserError when it is too large, and OSError."""
+    """Write an index into a model folder, and return its size in bytes. Raises UserError for one too large, and OSError."""
     state: dict[str, Tensor] = {}
     for part in ("trained", "held_out"):
         known: PhotoSet = getattr(index, part)
@@ -145,9 +145,9 @@ def write(folder: Path, index: PhotoIndex) -> int:
 
 
 def read(folder: Path, config: ModelConfig) -> PhotoIndex | None:
-    """The index of a model folder, None where there is none.
+    """The index in a model folder, None where there is none.
 
-    Raises UserError for a file that is damaged, is not what this file describes, or belongs to another training.
+    Raises UserError for a file that is damaged, has another format, or belongs to another training.
     """
     path = folder / PHOTO_INDEX
     try:
@@ -173,7 +173,7 @@ def read(folder: Path, config: ModelConfig) -> PhotoIndex | None:
 
 
 def find(known: PhotoSet, files: Iterable[Path]) -> dict[int, Path]:
-    """Which of `known` photos lie among `files`: number → file. Only files of a known size are opened; none raises."""
+    """The files of `known` photos among `files`: index → file. Reads only files of a known size; skips unreadable ones."""
     wanted, sizes = dict(zip(known.digests, range(len(known.digests)))), set(known.sizes)
     found: dict[int, Path] = {}
     for path in files:

@@ -1,4 +1,4 @@
-"""The photographs a model is judged against: those it was trained on, and those it has never seen."""
+"""The photos a model is judged against: those it was trained on, and those it has never seen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from gan.presets import EVERY
 from gan.utils import validation
 from gan.utils.names import composed
 
-LEAST = 12  # photos of a class on one side: each half of them still has fifth neighbours
+MIN_PHOTOS = 12  # of a class, on either side: a half of them still has fifth neighbors
+
+Files = dict[str, list[Path]]  # class → its photos
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class Pictures:
 
     pixels: np.ndarray  # uint8 N×S×S×3
     labels: torch.Tensor  # int64 N, index into the classes
-    files: tuple[Path, ...] = ()  # where each photo was read from
+    files: tuple[Path, ...] = ()  # the file of each photo
 
     def of(self, label: int | None) -> np.ndarray:
-        """Where in `pixels` the class `label` stands, all for None: a boolean array N."""
+        """A boolean array N: which pictures are of the class `label`; all of them for None."""
         return np.ones(len(self.labels), bool) if label is None else (self.labels == label).numpy()
 
 
@@ -43,15 +45,15 @@ class Reference:
 
     classes: tuple[str, ...]
     trained_on: Pictures
-    held_out: Pictures | None  # None where the model saw them all and no other folder was given
-    held_out_from: str  # where they come from, in words
-    notes: tuple[str, ...]  # what a reader of the figures has to know
+    held_out: Pictures | None  # None where the model saw all photos and no other folder was given
+    held_out_from: str  # in words
+    notes: tuple[str, ...]  # sentences that a reader of the figures has to know
 
     @property
     def digest(self) -> str:
-        """The first 12 hex digits of a SHA-256 of all its pixels, by which two references can be told apart."""
+        """The first 12 hex digits of a SHA-256 of all pixels, by which two references can be told apart."""
         parts = [self.trained_on, self.held_out] if self.held_out else [self.trained_on]
-        return hashlib.sha256(b"".join(hashlib.sha256(part.pixels).digest() for part in parts)).hexdigest()[:12]
+        return hashlib.sha256(b"".join(hashlib.sha256(part.pixels.data).digest() for part in parts)).hexdigest()[:12]
 
 
 def load_reference(
@@ -61,24 +63,150 @@ def load_reference(
     held_out: Path | None = None,
     only: Sequence[str] = (),
     progress: Callable[[int, int], object] | None = None,
-    keep: Callable[[dict[str, list[Path]]], dict[str, list[Path]]] | None = None,
+    keep: Callable[[Files], Files] | None = None,
 ) -> Reference:
-    """Read the photos of `config`'s classes from `folder`, as its training saw them but for the augmentations.
+    """Read the photos of `config`'s classes from `folder`, cropped and resized as in its training, without augmentations.
 
-    What was held out is found anew from the share and the seed in `config.trained`; `held_out` names another folder of
-    photos to take instead; `only` some of the model's classes may be judged, in that order. A plain model's classes are the
-    sub-folders it was trained on. `keep` takes the files of `folder` that its manifest kept (manifest.py). Raises UserError
-    when a class is missing or has fewer than LEAST photos, and when `held_out` holds photos that were trained on.
+    The photos that the training held out are found again by the share and the seed in `config.trained`. `held_out` is another
+    folder of photos to take in their place. `only` judges some of the model's classes, in this order. `keep` selects the files
+    that the manifest of the training kept (data/manifest.py). The classes of a plain model are the sub-folders it was trained
+    on. `progress` is called with (photos read, photos in all).
+
+    Raises UserError when a class is missing or has fewer than MIN_PHOTOS photos, when `only` names a class that the model does
+    not know, when `held_out` holds photos that were trained on, and for a holdout or a seed in `config.trained` out of range.
     """
     config = replace(config, classes=tuple(map(composed, config.classes)))
     meant = photo_classes(config, config.classes)
-    trained, found = config.trained, find_photos(folder, meant=meant)
-    every = classes = photo_classes(config, found)
-    only = tuple(map(composed, only))
-    if strange := [name for name in only if name not in classes]:
-        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {validation.listed(classes)}.")
-    classes = tuple(dict.fromkeys(only)) or classes
+    found = find_photos(folder, meant=meant)
+    every = photo_classes(config, found)
+    classes = _chosen(every, tuple(map(composed, only)))
     judged = classes if config.code_dim else config.classes
+    _check_classes(folder, classes, judged, found)
+    share = validation.number("holdout in the model's config.json", config.trained.get("holdout", 0.0), 0, 0.9)
+    seed = validation.whole("seed in the model's config.json", config.trained.get("seed", 0), 0, MAX_SEED)
+    reader = _Reader(meant, every, classes, share, seed, OVERSAMPLE * resolution, keep, progress)
+
+    trained_on = reader.part(folder, 0)
+    notes = _notes_on_training(config, trained_on, share, seed, keep is not None, config.resolution == resolution and not only)
+    others, source = None, "none"
+    if held_out is not None:
+        others, source = reader.everything(held_out), "a folder of their own"
+    elif share:
+        others, source = reader.part(folder, 1), f"the share of {share:g} that its training left out"
+    else:
+        seen = "was trained on every photo here" if "photos" in config.trained else "may have been trained on any photo here"
+        notes.append(
+            f"The model {seen}, so nothing can be said about photos it has not seen; "
+            "train with --holdout 0.15, or give --reference."
+        )
+    _check_photos(trained_on, others, folder, held_out)
+    if shared := _shared(trained_on, others):
+        if held_out is not None:
+            raise UserError(f"{shared} of the photos in '{held_out}' were trained on; take them out, or name another folder.")
+        notes.append(f"{shared} of the photos held out were trained on under another name; give both one photo_group.")
+    unseen = None if others is None else _labelled(others, judged)
+    return Reference(judged, _labelled(trained_on, judged), unseen, source, tuple(notes))
+
+
+def photo_classes(config: ModelConfig, found: Iterable[str]) -> tuple[str, ...]:
+    """The sub-folders of photos of a model: its classes, or for a plain model those it was trained on.
+
+    For a plain model whose `config.trained` does not name them, all that are `found`.
+    """
+    if config.code_dim:
+        return config.classes
+    named = config.trained.get("photos")
+    return tuple(map(composed, named)) if named and isinstance(named, dict) else tuple(found)
+
+
+def pictures(photos: Photos) -> Pictures:
+    """Photos at OVERSAMPLE times the resolution, as a trainer holds them → averaged down to the resolution."""
+    pixels = avg_pool2d(photos.images.float(), OVERSAMPLE).round().to(torch.uint8)
+    return Pictures(pixels.permute(0, 2, 3, 1).contiguous().numpy(), photos.labels)
+
+
+def quotas(labels: torch.Tensor, classes: int, count: int) -> torch.Tensor:
+    """Classes, int64, for `count` flowers: in the proportions of the photos' `labels`, in random order."""
+    shares = torch.bincount(labels, minlength=classes).double() / len(labels)
+    ends = (shares.cumsum(0) * count).round().long()
+    result = torch.bucketize(torch.arange(count), ends, right=True).clamp(max=classes - 1)
+    return result[torch.randperm(count, generator=torch.Generator().manual_seed(0))]
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the photos of some classes, split as the training split them."""
+
+    meant: tuple[str, ...]  # sub-folders that are classes, whatever they are called
+    every: tuple[str, ...]  # classes of the training
+    classes: tuple[str, ...]  # classes to read
+    share: float  # of each class that the training held out
+    seed: int  # of the training
+    side: int  # pixels
+    keep: Callable[[Files], Files] | None
+    progress: Callable[[int, int], object] | None
+
+    def part(self, folder: Path, part: int) -> Photos:
+        """The photos trained on (0) or held out (1)."""
+
+        def select(found: Files) -> Files:
+            # Split over all classes of the training, not over those to read: a group of photos may be in two classes.
+            everything = find_photos(folder, meant=self.meant)
+            whole = {name: files for name, files in everything.items() if name in self.every or name in found}
+            whole = self.keep(whole) if self.keep else whole
+            chosen = split(whole, folder, self.share, self.seed)[part]
+            return {name: chosen.get(name, []) for name in found}
+
+        return self._load(folder, select if self.share else self.keep)
+
+    def everything(self, folder: Path) -> Photos:
+        """All photos of another folder."""
+        return self._load(folder, None)
+
+    def _load(self, folder: Path, select: Callable[[Files], Files] | None) -> Photos:
+        there = find_photos(folder, meant=self.meant)
+        only = self.classes if len(there) > 1 or set(self.classes) <= there.keys() else ()
+        return load_photos(folder, self.side, only=only, select=select, progress=self.progress)
+
+
+def _labelled(photos: Photos, classes: tuple[str, ...]) -> Pictures:
+    """Photos as pictures, with labels in the order of the model's `classes`; folders come sorted by name."""
+    places = [classes.index(name) if len(classes) > 1 else 0 for name in photos.classes]
+    return Pictures(pictures(photos).pixels, torch.tensor(places)[photos.labels], photos.files)
+
+
+def _shared(trained_on: Photos, others: Photos | None) -> int:
+    """How many of `others` are among those trained on, with the same pixels."""
+    if others is None:
+        return 0
+    known = {hashlib.sha256(image.numpy()).digest() for image in trained_on.images}
+    return sum(hashlib.sha256(image.numpy()).digest() in known for image in others.images)
+
+
+def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bool:
+    """Whether these are the photos of the training: by a digest of the pixels at the `same_size`, otherwise by their number."""
+    if same_size and "photos_digest" in trained:
+        merged = photos.merged("all").digest  # as a plain model is trained
+        return trained["photos_digest"] in (photos.digest, merged)
+    known = {composed(name): count for name, count in trained.get("photos", photos.counts()).items()}
+    return all(known.get(name) == count for name, count in photos.counts().items())
+
+
+# ------------------------------------------------------------------------------------------------------ checks, notes
+
+
+def _chosen(every: tuple[str, ...], only: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes in `only`, each once, or all. Raises UserError for one that is not among `every`."""
+    if strange := [name for name in only if name not in every]:
+        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {validation.listed(every)}.")
+    return tuple(dict.fromkeys(only)) or every
+
+
+def _check_classes(folder: Path, classes: tuple[str, ...], judged: tuple[str, ...], found: Files) -> None:
+    """Raise UserError for a class without a folder, and for a class called as the figures over all classes are."""
     missing = [name for name in classes if name not in found]
     if missing:
         raise UserError(
@@ -87,29 +215,37 @@ def load_reference(
         )
     if EVERY in judged and len(judged) > 1:
         raise UserError(f"a class is called '{EVERY}', as the figures over every class are; rename its folder and train again.")
-    share = validation.number("holdout in the model's config.json", trained.get("holdout", 0.0), 0, 0.9)
-    seed = validation.whole("seed in the model's config.json", trained.get("seed", 0), 0, MAX_SEED)
 
-    def read(place: Path, part: int | None) -> Photos:
-        def select(found: dict[str, list[Path]]) -> dict[str, list[Path]]:
-            # Cut as the training was, over all its classes: photos of one scene may be of two.
-            everything = find_photos(place, meant=meant)
-            whole = {name: files for name, files in everything.items() if name in every or name in found}
-            whole = keep(whole) if keep else whole
-            parts = split(whole, place, share, seed)
-            return {name: parts[part].get(name, []) for name in found}
 
-        there = find_photos(place, meant=meant)
-        chosen = classes if len(there) > 1 or set(classes) <= there.keys() else ()
-        cut = None if part is None else select if share else keep
-        return load_photos(place, OVERSAMPLE * resolution, only=chosen, select=cut, progress=progress)
+def _check_photos(trained_on: Photos, others: Photos | None, folder: Path, held_out: Path | None) -> None:
+    """Raise UserError where the two parts have different classes, or a class has too few photos."""
+    if others is not None and others.classes != trained_on.classes:
+        raise UserError(
+            f"'{held_out}' has the classes {validation.listed(others.classes)}, not {validation.listed(trained_on.classes)}; "
+            "name a folder that has a sub-folder for each."
+        )
+    for photos, place in ((trained_on, folder), (others, held_out or folder)):
+        for name, count in photos.counts().items() if photos else ():
+            if count < MIN_PHOTOS:
+                raise UserError(
+                    f"there are only {count} photos of '{name}' in '{place}' on one side of the comparison; add photos until "
+                    f"there are {MIN_PHOTOS} or more, or hold out another share."
+                )
 
-    kept, notes = read(folder, 0), []
+
+def _notes_on_training(
+    config: ModelConfig, photos: Photos, share: float, seed: int, manifest: bool, same_size: bool
+) -> list[str]:  # fmt: skip
+    """What a reader has to know about the photos that the model was trained on.
+
+    `manifest` tells whether one was given, `same_size` whether the photos can be compared by their pixels.
+    """
+    trained, notes = config.trained, []
     if "photos" not in trained:
         notes.append("What the model was trained on is not known, so distances are to photos of its kind.")
-    elif not _same_photos(kept, trained, config.resolution == resolution and not only):
+    elif not _same_photos(photos, trained, same_size):
         notes.append("The photos are not exactly those the model was trained on, so distances are to others of their kind.")
-    if trained.get("manifest") and share and not keep:
+    if trained.get("manifest") and share and not manifest:
         notes.append(
             "It was trained on what a manifest kept, and none was given with --manifest, so some of the photos held out may "
             "have been trained on."
@@ -120,83 +256,4 @@ def load_reference(
             f"It began as {begun.get('name', 'another model')}, whose training did not hold out the same photos, so it may "
             "have learnt from some of them."
         )
-    others, source = None, "none"
-    if held_out is not None:
-        others, source = read(held_out, None), "a folder of their own"
-    elif share:
-        others, source = read(folder, 1), f"the share of {share:g} that its training left out"
-    else:
-        seen = "was trained on every photo here" if "photos" in trained else "may have been trained on any photo here"
-        notes.append(
-            f"The model {seen}, so nothing can be said about photos it has not seen; "
-            "train with --holdout 0.15, or give --reference."
-        )
-    if others is not None and others.classes != kept.classes:
-        raise UserError(
-            f"'{held_out}' has the classes {validation.listed(others.classes)}, not {validation.listed(kept.classes)}; "
-            "name a folder that has a sub-folder for each."
-        )
-    for photos, place in ((kept, folder), (others, held_out or folder)):
-        _check_counts(photos, place)
-    if shared := _shared(kept, others):
-        if held_out is not None:
-            raise UserError(f"{shared} of the photos in '{held_out}' were trained on; take them out, or name another folder.")
-        notes.append(f"{shared} of the photos held out were trained on under another name; give both one photo_group.")
-    return Reference(judged, _labelled(kept, judged), others and _labelled(others, judged), source, tuple(notes))
-
-
-def photo_classes(config: ModelConfig, found: Iterable[str]) -> tuple[str, ...]:
-    """The sub-folders of photos that belong to a model: its classes, or for a plain model those it was trained on.
-
-    All that are `found` for a plain model that does not say.
-    """
-    if config.code_dim:
-        return config.classes
-    named = config.trained.get("photos")
-    return tuple(map(composed, named)) if named and isinstance(named, dict) else tuple(found)
-
-
-def pictures(photos: Photos) -> Pictures:
-    """Photos as a trainer holds them, at OVERSAMPLE times the resolution, → at the resolution itself."""
-    pixels = avg_pool2d(photos.images.float(), OVERSAMPLE).round().to(torch.uint8)
-    return Pictures(pixels.permute(0, 2, 3, 1).contiguous().numpy(), photos.labels)
-
-
-def _labelled(photos: Photos, classes: tuple[str, ...]) -> Pictures:
-    """Photos as pictures, their labels in the order of the model's `classes`; folders come sorted by name."""
-    places = [classes.index(name) if len(classes) > 1 else 0 for name in photos.classes]
-    return Pictures(pictures(photos).pixels, torch.tensor(places)[photos.labels], photos.files)
-
-
-def _shared(kept: Photos, others: Photos | None) -> int:
-    """How many of `others` are among `kept`, pixel by pixel."""
-    if others is None:
-        return 0
-    known = {hashlib.sha256(image.numpy()).digest() for image in kept.images}
-    return sum(hashlib.sha256(image.numpy()).digest() in known for image in others.images)
-
-
-def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bool:
-    """Whether these are the photos of the training, by their pixels where those can be compared, else by their number."""
-    if same_size and "photos_digest" in trained:
-        merged = photos.merged("all").digest  # of a plain model
-        return trained["photos_digest"] in (photos.digest, merged)
-    known = {composed(name): count for name, count in trained.get("photos", photos.counts()).items()}
-    return all(known.get(name) == count for name, count in photos.counts().items())
-
-
-def _check_counts(photos: Photos | None, place: Path) -> None:
-    for name, count in photos.counts().items() if photos else ():
-        if count < LEAST:
-            raise UserError(
-                f"there are only {count} photos of '{name}' in '{place}' on one side of the comparison; add photos until there "
-                f"are {LEAST} or more, or hold out another share."
-            )
-
-
-def quotas(labels: torch.Tensor, classes: int, count: int) -> torch.Tensor:
-    """Classes for `count` flowers, int64, in the proportions of the photos' `labels` and spread evenly over the whole."""
-    shares = torch.bincount(labels, minlength=classes).double() / len(labels)
-    ends = (shares.cumsum(0) * count).round().long()
-    result = torch.bucketize(torch.arange(count), ends, right=True).clamp(max=classes - 1)
-    return result[torch.randperm(count, generator=torch.Generator().manual_seed(0))]
+    return notes

@@ -1,4 +1,4 @@
-"""What an evaluation found: as text for a terminal, as Markdown, and as pages of HTML that load nothing."""
+"""The result of an evaluation as text for a terminal, as Markdown, and as HTML pages that load nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ import numpy as np
 from markupsafe import Markup
 
 from gan.evaluation import charts
-from gan.evaluation.results import ARROWS, HEADLINES, PERIODS, Result, at, compared, differences, figures, label, total
+from gan.evaluation.artifacts import PERIODS
+from gan.evaluation.registry import Result, at, filled, total
+from gan.evaluation.results import ALL_METRICS, ARROWS, HEADLINES, compared, differences, figures, label
 from gan.utils import images, svg_plots
 from gan.utils.formatting import columns, count, markdown, number, plain, share, wrapped
 
@@ -30,7 +32,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def table(result: Result) -> str:
-    """One model as plain text, at most 100 columns wide: every figure of the whole, then the measures of each class."""
+    """One model as plain text, at most 100 columns wide: every figure over all classes, then the headlines of each class."""
     setting, reference = result["settings"], result["reference"]
     lines = wrapped(
         f"{plain(result['model'])}: {number(setting['n'])} flowers of {squared(result['resolution'])} from seed "
@@ -52,7 +54,7 @@ def table(result: Result) -> str:
 
 
 def comparison_table(results: Sequence[Result]) -> str:
-    """Several models as plain text, at most 100 columns wide: a line a model; a "*" marks the best."""
+    """Several models as plain text, at most 100 columns wide: one line for each; a "*" marks the best."""
     rows = compared(results, HEADLINES)
     body = [["", *(plain(row.label, _NAME) for row in rows)]]
     for i, result in enumerate(results):
@@ -63,7 +65,7 @@ def comparison_table(results: Sequence[Result]) -> str:
 
 
 def comparison_markdown(results: Sequence[Result]) -> str:
-    """Several models as a table of Markdown: a line a model; the best are bold."""
+    """Several models as a Markdown table: one line for each; the best are bold."""
     rows = compared(results, HEADLINES)
     body = [["model", *(markdown(row.label) for row in rows)], ["---", *["---:"] * len(rows)]]
     for i, result in enumerate(results):
@@ -96,11 +98,11 @@ def _measure(part: Mapping[str, Any], key: str) -> str:
 
 
 def page(result: Result, pictures: Mapping[str, Any]) -> str:
-    """One model as a page of HTML.
+    """One model as a page of HTML. `pictures` has these keys, each of which may be absent:
 
-    `pictures`: `samples` are flowers as they came, uint8 N×S×S×3, whose seeds follow on from that of the settings (or a
-    grid of them, uint8 H×W×3); `pairs` a list of (flower, photo), each uint8 H×W×3, in the order of the result's
-    `copies.pairs`; `by_class` is class → what `samples` is. Any of them may be absent.
+    - `samples`: flowers with consecutive seeds, uint8 N×S×S×3, or a grid of them, uint8 H×W×3
+    - `pairs`: a list of (flower, photo), uint8 H×W×3 each, in the order of `copies.pairs` in the result
+    - `by_class`: class → such pictures as `samples`
     """
     pairs = zip_longest(at(result, "copies", "pairs") or (), pictures.get("pairs") or ())
     return template("report.html").render(
@@ -112,7 +114,7 @@ def page(result: Result, pictures: Mapping[str, Any]) -> str:
 
 
 def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray]) -> str:
-    """Several models side by side as a page of HTML. `pictures`: model → what `samples` is for `page`, of the same seeds."""
+    """Several models side by side as a page of HTML. `pictures`: model → `samples` as in `page`, of the same seeds."""
     return template("comparison.html").render(
         results=results,
         pictures=pictures,
@@ -122,18 +124,42 @@ def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray
     )
 
 
+def gauges(result: Result, place: str) -> list[dict[str, Any]]:
+    """The drawings in one place of the page: of the metrics whose `gauge.place` it is, and that were measured.
+
+    Each is an item of `charts.scales` with its `title` and its `gauge`.
+    """
+    found = []
+    for key, metric in ALL_METRICS.items():
+        if metric.gauge and metric.gauge.place == place:
+            drawn = charts.scales(result, key)
+            for one in drawn if metric.gauge.every_class else drawn[:1]:
+                title = filled(metric.gauge.title, result["settings"], part=one["name"])
+                found.append({**one, "title": title, "gauge": metric.gauge})
+    return found
+
+
+def comparisons(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """The sections of the comparison page, of measured metrics: `title`, `text`, and `scales`, one for each model."""
+    return [
+        {"title": filled(metric.comparison.title, results[0]["settings"]), "text": metric.comparison.text, "scales": scales}
+        for key, metric in ALL_METRICS.items()
+        if metric.comparison and (scales := charts.scales_of_models(results, key))
+    ]
+
+
 @lru_cache
 def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
-    """The page `name` of a `folder`, in the look and under the policy of all of them.
+    """The Jinja template `name` in `folder`, with the style, the filters and the security policy that all pages share.
 
-    It may ask for what a result does not have: that is nothing, and a figure of nothing is "–".
+    A template may use what a result lacks: it is undefined, and the filters show it as "–".
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, TEMPLATES]), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )  # fmt: skip
     style = "\n".join(path.read_text(encoding="utf-8") for path in (TEMPLATES / "report.css", svg_plots.STYLE))
-    # The page's policy allows this one style sheet, by its digest, and pictures inside the page: nothing else, no script.
+    # The page's policy allows this style sheet, by its digest, and pictures inside the page; nothing else, and no script.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     words = {"number": number, "count": count, "share": share}
     environment.filters.update({name: _unbroken(function) for name, function in words.items()})
@@ -147,22 +173,24 @@ def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
         label=label,
         total=total,
         periods=PERIODS,
+        gauges=gauges,
+        comparisons=comparisons,
     )
     return environment.get_template(name)
 
 
 def _unbroken(function: Callable[..., str]) -> Callable[..., str]:
-    """The same words, which no line ends between."""
+    """`function`, with spaces that do not break a line."""
     return lambda *values: function(*values).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _sheet(pictures: np.ndarray) -> np.ndarray:
-    """Pictures N×S×S×3 as a square grid, the page showing between them (H×W×4); one picture H×W×3 as it is."""
+    """Pictures N×S×S×3 as a square grid H×W×4 with transparent gaps; a single picture H×W×3 unchanged."""
     if pictures.ndim == 3:
         return pictures
     columns, gap = math.ceil(math.sqrt(len(pictures))), max(1, pictures.shape[1] // 32)
-    there = images.grid(list(np.full_like(pictures, 255)), columns, gap, colour=0)
-    return np.concatenate([images.grid(list(pictures), columns, gap), there[..., :1]], axis=2)
+    opaque = images.grid(list(np.full_like(pictures, 255)), columns, gap, colour=0)
+    return np.concatenate([images.grid(list(pictures), columns, gap), opaque[..., :1]], axis=2)
 
 
 def _row(pictures: np.ndarray) -> np.ndarray:
@@ -171,12 +199,12 @@ def _row(pictures: np.ndarray) -> np.ndarray:
 
 
 def _data_url(picture: np.ndarray, least: int) -> str:
-    """A picture as an address that holds it, its pixels as squares large enough for a longer side of about `least`."""
+    """A picture as a data URL of a PNG file, enlarged by a whole factor so that its longer side is about `least` pixels."""
     factor = max(1, round(least / max(picture.shape[:2])))
     file = images.png(picture.repeat(factor, 0).repeat(factor, 1))
     return "data:image/png;base64," + base64.b64encode(file).decode()
 
 
 def _fifths(value: int, row: Sequence[int]) -> int:
-    """How much of its row a cell holds, in fifths: 0 to 5."""
+    """The share of a row that is in one of its cells, in fifths: 0 to 5."""
     return round(5 * value / max(1, sum(row)))

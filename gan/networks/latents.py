@@ -1,14 +1,11 @@
-"""Seeds → noise, truncation, and paths between two noise vectors. Everything here runs on the CPU, whatever draws later."""
+"""Seeds → noise, and truncation. Everything here runs on the CPU, so that a seed gives the same noise on every device."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +14,6 @@ from gan.utils import validation
 
 MAX_SEED = 2**32 - 1
 MIN_TRUNCATION, MAX_TRUNCATION, DEFAULT_TRUNCATION = 0.01, 3.0, 1.5
-DEFAULT_PATH = "spherical"
 
 
 def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
@@ -69,79 +65,3 @@ def default_truncation(scores: Mapping[str, Any]) -> float:
         return check_truncation(scores.get("truncation"))
     except UserError:  # never judged, or a file by somebody else
         return DEFAULT_TRUNCATION
-
-
-MAX_SHIFT = 100.0  # far beyond any picture: a coordinate of noise, or of a style, is a few units at most
-
-
-def write_shift(shift: Tensor) -> str:
-    """W numbers, steps away from a flower in its latent space, as text for an address: 4 bytes of scale and a byte each.
-
-    Rounded to 1/127 of the largest; `read_shift` gives back exactly what is drawn. No step at all is the empty text.
-    """
-    most = float(shift.abs().max())
-    if not most:
-        return ""
-    scale = np.float32(most / 127)
-    steps = (shift.double() / float(scale)).round().clamp(-127, 127).to(torch.int8).numpy()
-    return base64.urlsafe_b64encode(scale.tobytes() + steps.tobytes()).decode().rstrip("=")
-
-
-def read_shift(text: Any, width: int) -> Tensor:
-    """What `write_shift` wrote, float32 `width`; zeros for the empty text. Raises UserError for any other text."""
-    if text == "":
-        return torch.zeros(width)
-    try:
-        text = str(text)[: 8 + 2 * width]
-        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        scale = float(np.frombuffer(content[:4], "<f4")[0])
-    except (binascii.Error, ValueError, IndexError):
-        content, scale = b"", math.nan
-    if len(content) != 4 + width or not 0 < scale <= MAX_SHIFT / 127:
-        raise UserError("the shift of the flower is not one of this model; send it again from where it was made.")
-    return torch.from_numpy(np.frombuffer(content[4:], np.int8).copy()).float() * scale
-
-
-def positions(steps: int, loop: bool) -> list[float]:
-    """Where the `steps` pictures of a path stand, from 0 to 1; `steps` is 2 or more.
-
-    A loop goes there and back and leaves out its last picture. Both ends, exactly 0.0 and 1.0, are always among them; a
-    loop of an odd length takes one step more for the way back.
-    """
-    if not loop:
-        return [i / (steps - 1) for i in range(steps)]
-    there = steps // 2
-    back = steps - there
-    return [i / there for i in range(there + 1)] + [i / back for i in range(back - 1, 0, -1)]
-
-
-def straight(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """The point t ∈ [0, 1] of the straight line between two noise vectors (slides, "interpolation in latent space")."""
-    return start + (end - start) * t if t < 1 else end.clone()
-
-
-def spherical(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """The point t ∈ [0, 1] of the arc between two noise vectors; its norm runs linearly from one's to the other's.
-
-    The straight line passes near the origin, where no training noise ever was (White 2016, section 2.1). Vectors of
-    (nearly) the same or opposite direction, or of zero norm, have no arc of their own: there it is the straight line.
-    """
-    if t <= 0 or t >= 1:
-        return (end if t >= 1 else start).clone()
-    a, b = start.double(), end.double()
-    length_a, length_b = a.norm(), b.norm()
-    if length_a == 0 or length_b == 0:
-        return straight(start, end, t)
-    angle = torch.arccos(torch.clamp(a @ b / (length_a * length_b), -1, 1))
-    if torch.sin(angle) < 1e-6:
-        return straight(start, end, t)
-    direction = (torch.sin((1 - t) * angle) * a / length_a + torch.sin(t * angle) * b / length_b) / torch.sin(angle)
-    return (direction * ((1 - t) * length_a + t * length_b)).float()
-
-
-PATHS = {"spherical": spherical, "straight": straight}  # by the names visitors choose them by
-
-
-def check_path(name: Any) -> str:
-    """`name` if it is one of PATHS. Raises UserError."""
-    return validation.choice("path", name, PATHS)

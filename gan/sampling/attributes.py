@@ -1,7 +1,7 @@
-"""What a flower looks like, in plain numbers: how bright it is, how large its head is, where it stands.
+"""Attributes of a flower's picture as numbers: its brightness, the size and place of the flower head, and others.
 
-Rough measures that need no network and no class: they are for comparing a flower with itself, changed a little. The head is
-whatever differs most from the colour of the picture's frame, the ground is the rest.
+They are rough, and need no network. They are for comparing a flower with itself after a small change. The head is what differs
+most from the color of the picture's frame; the ground is the rest.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-SIDE = 32  # pixels a side of what is measured, except for sharpness
-FRAME = 4  # pixels from the edge whose median is the colour of the ground
+SIDE = 32  # pixels; pictures are reduced to this side for all attributes but sharpness
+FRAME = 4  # pixels: the width of the frame whose median is the color of the ground
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 
 
 def measure(pictures: np.ndarray) -> dict[str, Tensor]:
-    """Pictures uint8 N×S×S×3 → a value N of each attribute, float32, larger where there is more of what it is called by.
+    """Pictures uint8 N×S×S×3 → name → values N, float32, in no common unit.
 
-    `brightness`, `contrast`, `colour` (saturation), `sharpness` are of the whole picture; `head_light`, `head_red` (from yellow
-    to red), `head_size` of the head; `ground_light`, `ground_green` of the ground; `right` and `up` say where the head is,
-    `dark_middle` how much darker the middle of the picture is than what is around it.
+    | attributes | larger means |
+    | --- | --- |
+    | `brightness`, `contrast`, `colour`, `sharpness` | the picture is brighter, richer in contrast and color, sharper |
+    | `head_light`, `head_red`, `head_size` | the head is brighter, more red than yellow, larger |
+    | `ground_light`, `ground_green` | the ground is brighter, greener |
+    | `right`, `up` | the head is farther to the right, higher |
+    | `dark_middle` | the middle of the picture is darker than the ring around it |
     """
     full = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     small = interpolate(full, size=(SIDE, SIDE), mode="area")
@@ -50,7 +54,7 @@ def _light(pictures: Tensor) -> Tensor:
 
 
 def _head(small: Tensor) -> Tensor:
-    """1 where a picture N×3×H×W is at least half as far from its frame's colour as its farthest pixels are, else 0: N×H×W."""
+    """Masks N×H×W of pictures N×3×H×W: 1 where a pixel differs from the frame's color by over half of the 95th percentile."""
     frame = torch.ones(SIDE, SIDE, dtype=torch.bool)
     frame[FRAME:-FRAME, FRAME:-FRAME] = False
     ground = small[:, :, frame].median(2).values
@@ -60,12 +64,12 @@ def _head(small: Tensor) -> Tensor:
 
 
 def _mean(small: Tensor, where: Tensor) -> Tensor:
-    """Mean colour N×3 of the part of each picture where `where` is 1."""
+    """Mean color N×3 of the pixels where the mask `where` N×H×W is 1."""
     return (small * where[:, None]).sum((2, 3)) / where.sum((1, 2)).clamp_min(1)[:, None]
 
 
 def _place(head: Tensor) -> tuple[Tensor, Tensor]:
-    """The middle of the head: from 0 at the left to 1 at the right, and from 0 at the foot to 1 at the top."""
+    """The center of a mask: from 0 at the left to 1 at the right, and from 0 at the bottom to 1 at the top."""
     along = torch.linspace(0, 1, SIDE)
     area = head.sum((1, 2)).clamp_min(1)
     return (head * along).sum((1, 2)) / area, (head * along.flip(0)[:, None]).sum((1, 2)) / area
@@ -79,7 +83,7 @@ def _dark_middle(light: Tensor) -> Tensor:
 
 
 def _sharpness(full: Tensor) -> Tensor:
-    """How much a pixel differs from its neighbours, in standard deviations of the picture."""
+    """The mean absolute Laplacian of the brightness, in standard deviations of the brightness."""
     light = _light(full)
     inner = light[:, 1:-1, 1:-1]
     around = light[:, :-2, 1:-1] + light[:, 2:, 1:-1] + light[:, 1:-1, :-2] + light[:, 1:-1, 2:]

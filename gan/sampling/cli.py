@@ -1,4 +1,4 @@
-"""`python -m gan sample MODEL --out FOLDER`: flowers as PNG files, the same as the app's."""
+"""The command `python -m gan sample MODEL --out FOLDER`: flowers as PNG files, the same as the app's."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _sample(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.networks.latents import default_truncation
-    from gan.sampling import sample_files, settings
-    from gan.sampling.sampler import grid_flowers
+    from gan.sampling import sample_files
+    from gan.sampling.flower import check_label, every, grid_flowers
     from gan.utils import validation
 
     model = loader.load(args.model)
     config = model.generator.config
-    label = settings.check_label(config.classes, args.label if args.label is not None else settings.every(config.classes))
+    label = check_label(config.classes, args.label if args.label is not None else every(config.classes))
     truncation = default_truncation(config.scores) if args.truncation is None else _level(args.truncation)
     count = validation.whole("count", args.count, 1, sample_files.MOST)
     flowers = [flower.resolve(len(config.classes)) for flower in grid_flowers(label, args.seed, truncation, count)]
@@ -42,10 +42,10 @@ def _sample(args: argparse.Namespace, command: str) -> int:
 
 
 def _level(text: str) -> float | None:
-    """A truncation as the app's address has it. Raises UserError."""
-    from gan.sampling import settings
+    """A truncation, written as in the app's address: a number, or "off". Raises UserError."""
+    from gan.sampling.flower import read_level
 
     try:
-        return settings.read_level(text)
+        return read_level(text)
     except ValueError:
         raise UserError(f"the truncation is '{text}'; use a number from 0.01 to 3, or off.") from None

@@ -1,4 +1,4 @@
-"""Several flowers as one value: checked as they come from a browser, and as one short text for the page's address."""
+"""A list of flowers: checked input of a browser, and one short text for the page's address."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan.errors import UserError
-from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower, described, extras, level_text
 from gan.utils import validation
 
-MOST = 100  # flowers of a bunch that is sent
+MOST = 100  # flowers of a list
 
 
 def checked(classes: Sequence[str], values: Any, most: int = MOST) -> list[Flower]:
-    """The flowers that a list of what `settings.describe` says stands for, 0 to `most`.
+    """The 0 to `most` flowers of a list of values that `flower.describe` returned.
 
-    Raises UserError for anything else, and for a change that is none of these classes': a flower without it is another one.
+    Raises UserError for anything else, and for extras that these classes cannot have: without them it is another flower.
     """
     if not isinstance(values, list):
         raise UserError(f"the list of flowers is {validation.show(values)}; send it from the page.")
@@ -27,26 +26,26 @@ def checked(classes: Sequence[str], values: Any, most: int = MOST) -> list[Flowe
 
 
 def _checked(classes: Sequence[str], about: Any) -> Flower:
-    flower = settings.described(classes, about)
-    if about.get("extras") and not settings.extras(flower):
+    flower = described(classes, about)
+    if about.get("extras") and not extras(flower):
         raise UserError(f"what was changed in the flower of seed {flower.seed} cannot be read; keep that one again.")
     return flower
 
 
-# An address has them as pairs of truncation and flower, `1.5*0.7*off*2.33~m…`; no other text that may stand there has a star.
+# In an address, flowers are pairs of a truncation and a text, `1.5*0.7*off*2.33~m…`. No such text has a star in it.
 
 
 def write(flowers: Sequence[Flower]) -> str:
-    """The flowers (each with a class of its own) as text for the address; empty for none."""
-    return "*".join(f"{settings.level_text(flower.truncation)}*{_name(flower)}" for flower in flowers)
+    """Resolved flowers as text for the address; empty for none."""
+    return "*".join(f"{level_text(flower.truncation)}*{_name(flower)}" for flower in flowers)
 
 
 def _name(flower: Flower) -> str:
-    return settings.extras(flower) or f"{flower.label}.{flower.seed}"
+    return extras(flower) or f"{flower.label}.{flower.seed}"
 
 
 def read(text: Any, classes: Sequence[str], most: int = MOST) -> tuple[Flower, ...]:
-    """The flowers that `write` wrote; none for any other text. Never raises."""
+    """The flowers that `write` wrote. An empty tuple for any other text; nothing raises."""
     parts = text.split("*") if isinstance(text, str) else []
     if len(parts) % 2 or not 2 <= len(parts) <= 2 * most:
         return ()
@@ -60,9 +59,8 @@ def _read(level: str, name: str, classes: Sequence[str]) -> Flower:
     found = re.match(r"(\d{1,3})\.(\d{1,10})(?=~|$)", name, re.ASCII)
     if not found:
         raise ValueError(name)
-    truncation = None if level == "off" else float(level)
     label = int(found[1])
     if label >= len(classes):
         raise ValueError(name)
-    extras = name if "~" in name else ""
-    return _checked(classes, {"class": classes[label], "seed": int(found[2]), "truncation": truncation, "extras": extras})
+    truncation, more = None if level == "off" else float(level), name if "~" in name else ""
+    return _checked(classes, {"class": classes[label], "seed": int(found[2]), "truncation": truncation, "extras": more})

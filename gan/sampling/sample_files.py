@@ -1,4 +1,4 @@
-"""Flowers as files: what a PNG file says of its flower, what it is called, and a folder of them."""
+"""Flowers as PNG files: their names, the text in them, and a folder of them."""
 
 from __future__ import annotations
 
@@ -13,53 +13,52 @@ from typing import Any
 
 from gan.errors import UserError
 from gan.hub.loader import Model
-from gan.sampling import settings
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower, describe, extras, main_class
+from gan.sampling.sampler import Sampler
 from gan.utils import images
 from gan.utils.files import check_writable, write_atomic
 from gan.utils.names import file_stem
 
-AT_ONCE = 64  # flowers drawn before they are written: memory stays that of a few, however many are asked for
+BATCH = 64  # flowers drawn before they are written, which bounds the memory
 MOST, MOST_IN_GRID = 1_000_000, 1024
 
 
 def stem(flower: Flower, classes: Sequence[str]) -> str:
-    """File name of a flower (with a class of its own), without its ending: another flower of the model has another name."""
-    # Every digit of it, so that two pictures do not share a name.
+    """The file name of a resolved flower, without ending. Two flowers of a model never have the same name."""
+    # With every digit of the truncation, so that two pictures do not share a name.
     level = "full" if flower.truncation is None else f"t{float(flower.truncation)!r}"
-    name, more = classes[settings.main_class(flower)], settings.extras(flower)
-    told = [name] if name in _alike(tuple(classes)) else []
-    changed = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8] for text in (*told, more) if text]
-    return file_stem(name, flower.seed, level, *changed)
+    name, more = classes[main_class(flower)], extras(flower)
+    unclear = [name] if name in _alike(tuple(classes)) else []
+    digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8] for text in (*unclear, more) if text]
+    return file_stem(name, flower.seed, level, *digests)
 
 
 @lru_cache
 def _alike(classes: tuple[str, ...]) -> frozenset[str]:
-    """Those of `classes` that a file name alone does not tell from another one of them, on every system."""
+    """Those of `classes` whose file names are the same as another one's on some system."""
     names = {name: same_name(file_stem(name)) for name in classes}
     counts = Counter(names.values())
     return frozenset(name for name, short in names.items() if counts[short] > 1)
 
 
 def same_name(name: str) -> str:
-    """What is equal for two names that are one file on some system: many know no case, and no way of writing an accent."""
+    """A form of `name` that is equal for names of one file: many systems ignore case and the composition of accents."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def about(model: Model, flower: Flower | None = None) -> dict[str, Any]:
-    """What a PNG file says about where it comes from."""
+    """The text chunk of a PNG file: `model`, `revision`, and the fields of `flower.describe`."""
     made = {"model": model.title, "revision": model.revision}
-    return made if flower is None else {**made, **settings.describe(flower, model.generator.config.classes)}
+    return made if flower is None else {**made, **describe(flower, model.generator.config.classes)}
 
 
 def write(
     folder: Path, model: Model, flowers: Sequence[Flower], *, grid: Path | None = None, force: bool = False
 ) -> Iterator[Path]:
-    """Draw `flowers` (each with a class of its own) into `folder`, a PNG file each, and all of them into the PNG file `grid`.
+    """Draw resolved flowers into PNG files in `folder`, and all of them into the PNG file `grid`, if given.
 
-    Gives the path of each file once it is written. The files are those that the app gives for the same flowers, to the byte.
-    Raises UserError at once, before anything is drawn: for two flowers of one name, and for a file that is there already,
-    unless `force` lets it be replaced.
+    Yields the path of each file once it is written. The files have the same bytes as those of the app. Raises UserError before
+    anything is drawn: for a flower that is asked for twice, and for a file that exists, unless `force` replaces it.
     """
     paths = [folder / f"{stem(flower, model.generator.config.classes)}.png" for flower in flowers]
     for place in (folder, *([grid.parent] if grid else [])):
@@ -73,7 +72,7 @@ def write(
 
 
 def _check_names(paths: Sequence[Path], grid: Path | None) -> None:
-    """Raise UserError where one file would be written over another, or the grid cannot be what it is called."""
+    """Raise UserError where two files would have the same name, and for a grid that is too large or no PNG file."""
     names = Counter(same_name(path.name) for path in paths)
     if len(names) < len(paths):
         twice = next(path for path in paths if names[same_name(path.name)] > 1)
@@ -93,16 +92,16 @@ def _check_names(paths: Sequence[Path], grid: Path | None) -> None:
 def _written(model: Model, flowers: Sequence[Flower], paths: Sequence[Path], grid: Path | None) -> Iterator[Path]:
     sampler, drawn = Sampler(model.generator), []
     try:
-        for first in range(0, len(flowers), AT_ONCE):
-            part = flowers[first : first + AT_ONCE]
+        for first in range(0, len(flowers), BATCH):
+            part = flowers[first : first + BATCH]
             pictures = sampler.draw(part)
-            for flower, picture, path in zip(part, pictures, paths[first : first + AT_ONCE], strict=True):
+            for flower, picture, path in zip(part, pictures, paths[first : first + BATCH], strict=True):
                 write_atomic(path, images.png(picture, about(model, flower)))
                 yield path
             drawn += list(pictures) if grid else []
     finally:
         sampler.close()
     if grid:
-        said = {**about(model), "flowers": [settings.describe(flower, model.generator.config.classes) for flower in flowers]}
+        said = {**about(model), "flowers": [describe(flower, model.generator.config.classes) for flower in flowers]}
         write_atomic(grid, images.png(images.grid(drawn, math.isqrt(len(drawn) - 1) + 1), said))
         yield grid

@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from gan.networks import latents
 from gan.sampling import settings
+from gan.sampling.interpolation import DEFAULT_PATH
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, report_errors
 from gan.studio.session import Studio, save_to_cache
 
@@ -36,7 +36,7 @@ def add_api(studio: Studio) -> None:
 
     def interpolate(
         from_label: str = first, from_seed: int = 0, to_label: str = last, to_seed: int = 1,
-        truncation: float | None = studio.truncation, path: str = latents.DEFAULT_PATH,
+        truncation: float | None = studio.truncation, path: str = DEFAULT_PATH,
         steps: int = settings.DEFAULT_STEPS, loop: bool = False,
     ) -> dict:  # fmt: skip
         """Turn one flower into another in `steps` pictures (2 to 60), along a `spherical` or `straight` path.

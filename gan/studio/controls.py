@@ -9,7 +9,7 @@ import gradio as gr
 
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.handlers import NO_API
 from gan.studio.i18n import TEXT, class_names, t
 from gan.studio.session import Studio

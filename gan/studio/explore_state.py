@@ -10,7 +10,7 @@ from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.directions import COUNT, REACH, Directions
-from gan.sampling.sampler import Flower, StyleMix
+from gan.sampling.flower import Flower, StyleMix
 from gan.utils import validation
 
 NO_SHIFT = (0.0,) * COUNT

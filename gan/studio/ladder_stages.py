@@ -11,7 +11,8 @@ from gan.evaluation.artifacts import mean_spectrum
 from gan.hub import loader
 from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
-from gan.sampling.sampler import Flower, Sampler, grid_flowers
+from gan.sampling.flower import Flower, grid_flowers
+from gan.sampling.sampler import Sampler
 
 STAGES = tuple(name for name, preset in PRESETS.items() if " of the paper" in preset.stage)
 SPECTRUM_FLOWERS = 64  # flowers that a spectrum averages over

@@ -10,7 +10,7 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.api import add_api
 from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors
 from gan.studio.i18n import marker

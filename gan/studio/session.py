@@ -18,7 +18,8 @@ from gan.evaluation.scores import headline
 from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import sample_files, settings
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower
+from gan.sampling.sampler import Sampler
 from gan.studio.host_photos import PhotoFolder
 from gan.studio.i18n import say
 from gan.utils import images

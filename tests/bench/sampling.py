@@ -24,7 +24,8 @@ import torch  # noqa: E402
 
 from gan.hub import loader  # noqa: E402
 from gan.sampling import sampler  # noqa: E402
-from gan.sampling.sampler import Sampler, grid_flowers  # noqa: E402
+from gan.sampling.flower import grid_flowers  # noqa: E402
+from gan.sampling.sampler import Sampler  # noqa: E402
 from gan.utils.device import describe  # noqa: E402
 
 COUNTS, TURNS = (1, 16, 49), 15

@@ -6,7 +6,8 @@ import pytest
 import gan
 from gan.errors import UserError
 from gan.evaluation import artifacts
-from gan.sampling.sampler import Sampler, grid_flowers
+from gan.sampling.flower import grid_flowers
+from gan.sampling.sampler import Sampler
 
 WHITE_NOISE = np.random.default_rng(0).integers(0, 256, (80, 64, 64, 3), np.uint8)
 

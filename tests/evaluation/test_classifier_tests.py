@@ -57,7 +57,7 @@ def test_all_that_is_more_numerous_is_used(monkeypatch):
 
 
 def test_sides_are_capped(monkeypatch):
-    monkeypatch.setattr(classifier_tests, "MOST", 12)
+    monkeypatch.setattr(classifier_tests, "MAX_PICTURES", 12)
     sizes = []
     monkeypatch.setattr(classifier_tests, "_auc", lambda a, b, seed: sizes.append((len(a), len(b))) or 0.5)
     two_sample_auc(normal(30, 2, 0), normal(40, 2, 1), 0)

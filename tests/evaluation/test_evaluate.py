@@ -294,15 +294,15 @@ def test_a_class_too_many_in_the_photos_is_left_out(tmp_path, network):
 
 
 def test_the_best_truncation_is_one_at_which_flowers_pass_for_photos():
-    from gan.evaluation.evaluate import _best
+    from gan.evaluation.truncation_curve import best_truncation
 
     curve = [
         {"truncation": 0.25, "kid": 0.1, "precision": 0.0},
         {"truncation": 1.0, "kid": 0.3, "precision": 0.2},
         {"truncation": 2.0, "kid": 0.2, "precision": 0.1},
     ]
-    assert _best(curve) == 2.0
-    assert _best([{**row, "precision": 0.0} for row in curve]) == 1.5
+    assert best_truncation(curve) == 2.0
+    assert best_truncation([{**row, "precision": 0.0} for row in curve]) == 1.5
 
 
 def test_a_rare_class_is_refused_before_anything_is_drawn(tmp_path, network, capsys):

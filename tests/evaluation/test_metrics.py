@@ -26,7 +26,7 @@ def naive_kid(a: Tensor, b: Tensor) -> float:
     return own - 2 * sum(kernel(a[i], b[j]) for i, j in pairs) / n**2
 
 
-def naive_neighbours(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
+def naive_neighbors(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
     def radii(points: Tensor) -> list[float]:
         return [sorted(math.dist(p, q) for q in points.tolist())[k] for p in points.tolist()]
 
@@ -146,7 +146,7 @@ def test_kid_repeats_its_bits_and_leaves_chance_alone():
 def test_neighbours_by_hand():
     """Photos at 0, 1, 3 reach 1, 1, 2; fakes at 1.5, 9, 9.5 reach 7.5, 0.5, 0.5 (k = 1)."""
     real, fake = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[1.5], [9.0], [9.5]])
-    found = metrics.neighbours(real, fake, 1)
+    found = metrics.neighbors(real, fake, 1)
     assert found == pytest.approx({"precision": 1 / 3, "recall": 1.0, "density": 2 / 3, "coverage": 2 / 3})
 
 
@@ -155,20 +155,20 @@ def test_neighbours_by_hand():
 def test_neighbours_are_those_of_a_naive_loop(k, rows, monkeypatch):
     monkeypatch.setattr(metrics, "ROWS", rows)
     real, fake = normal(40, 3, 0), normal(31, 3, 1, 0.7)
-    assert metrics.neighbours(real, fake, k) == pytest.approx(naive_neighbours(real, fake, k))
+    assert metrics.neighbors(real, fake, k) == pytest.approx(naive_neighbors(real, fake, k))
 
 
 def test_neighbours_of_copies():
     """All photos returned, far from the origin in many dimensions: ties and distances of 0 must be seen as such."""
     real = normal(60, 500, 0, 3.0)
-    found = metrics.neighbours(real, real.flip(0), 3)
+    found = metrics.neighbors(real, real.flip(0), 3)
     assert found == pytest.approx({"precision": 1.0, "recall": 1.0, "density": 4 / 3, "coverage": 1.0})
     table = torch.cdist(real.double(), real.double(), compute_mode="donot_use_mm_for_euclid_dist")
     inside = table[:10] <= table.sort(1).values[:, 3]
-    assert metrics.neighbours(real, real[:10], 3)["density"] == pytest.approx(inside.sum().item() / 30)
+    assert metrics.neighbors(real, real[:10], 3)["density"] == pytest.approx(inside.sum().item() / 30)
     alike = real[:1].expand(60, -1)
-    assert metrics.neighbours(alike, alike.clone(), 3)["precision"] == 1
-    assert metrics.neighbours(real, alike, 3) == pytest.approx(
+    assert metrics.neighbors(alike, alike.clone(), 3)["precision"] == 1
+    assert metrics.neighbors(real, alike, 3) == pytest.approx(
         {"precision": 1.0, "recall": 1 / 60, "density": _balls(real, 0, 3) / 3, "coverage": _balls(real, 0, 3) / 60}
     )
 
@@ -177,7 +177,7 @@ def test_neighbours_of_copies():
 def test_neighbours_do_not_hang_on_the_unit_of_the_features(unit):
     """What a distance of 0 rounds to grows with them, and so does what is forgiven for it."""
     real = normal(60, 500, 0, 3.0) * unit
-    assert metrics.neighbours(real, real.flip(0), 3) == pytest.approx(
+    assert metrics.neighbors(real, real.flip(0), 3) == pytest.approx(
         {"precision": 1.0, "recall": 1.0, "density": 4 / 3, "coverage": 1.0}
     )
 
@@ -189,7 +189,7 @@ def _balls(points: Tensor, number: int, k: int) -> int:
 
 
 def test_neighbours_far_away():
-    assert set(metrics.neighbours(normal(20, 4, 0), normal(20, 4, 1, 100.0), 3).values()) == {0.0}
+    assert set(metrics.neighbors(normal(20, 4, 0), normal(20, 4, 1, 100.0), 3).values()) == {0.0}
 
 
 # ---------------------------------------------------------------------------------------------------- standard errors
@@ -250,7 +250,7 @@ def test_one_seed_gives_the_same_numbers():
     real, fake = normal(60, 8, 0), normal(40, 8, 1)
 
     def statistic(a: Tensor, b: Tensor) -> dict[str, float]:
-        return {"kid": metrics.kid(a, b, 0), **metrics.neighbours(a, b, 3)}
+        return {"kid": metrics.kid(a, b, 0), **metrics.neighbors(a, b, 3)}
 
     assert metrics.jackknife(statistic, [real, fake], seed=4) == metrics.jackknife(statistic, [real, fake], seed=4)
     assert metrics.halves(real, statistic, 3, 4) == metrics.halves(real, statistic, 3, 4)
@@ -261,7 +261,7 @@ def test_the_fewest_pictures_are_enough():
     real, fake = normal(4, 3, 0), normal(4, 3, 1)
     assert metrics.kid(real[:2], fake[:2], 0) == pytest.approx(naive_kid(real[:2], fake[:2]))
     assert metrics.frechet(real[:2], fake[:2]) > 0
-    assert metrics.neighbours(real, fake, 3) == pytest.approx(naive_neighbours(real, fake, 3))
+    assert metrics.neighbors(real, fake, 3) == pytest.approx(naive_neighbors(real, fake, 3))
     assert metrics.jackknife(lambda x: x.mean().item(), [real], groups=4)[1] > 0
     assert metrics.halves(real, metrics.frechet, 2, 0)[0] > 0
 
@@ -271,8 +271,8 @@ def test_the_fewest_pictures_are_enough():
     [
         lambda few, many: metrics.frechet(few[:1], many),
         lambda few, many: metrics.kid(many, few[:1], 0),
-        lambda few, many: metrics.neighbours(few, many, 3),
-        lambda few, many: metrics.neighbours(many, few, 3),
+        lambda few, many: metrics.neighbors(few, many, 3),
+        lambda few, many: metrics.neighbors(many, few, 3),
         lambda few, many: metrics.jackknife(metrics.frechet, [many, few]),
         lambda few, many: metrics.halves(few, metrics.frechet, 3, 0),
     ],

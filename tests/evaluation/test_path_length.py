@@ -16,7 +16,7 @@ from gan.errors import UserError
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.path_length import path_length, trimmed_mean
 from gan.generator import ConvGenerator
-from gan.networks import latents
+from gan.sampling import interpolation
 
 CPU = torch.device("cpu")
 
@@ -86,8 +86,8 @@ def test_arcs_join_truncated_noise_and_are_measured_anywhere_along_them(monkeypa
         at.append(t)
         return arc(start, end, t)
 
-    arc = latents.spherical
-    monkeypatch.setattr(latents, "spherical", spherical)
+    arc = interpolation.spherical
+    monkeypatch.setattr("gan.evaluation.path_length.spherical", spherical)
     path_length(Same(16), network(), 400, truncation=0.5, epsilon=0.1)
     assert torch.stack(ends).abs().max() <= 0.5 and len({tuple(end.tolist()) for end in ends}) == 800
     begun = [t for t in at if t + 0.1 in at]

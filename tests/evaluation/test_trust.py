@@ -95,7 +95,7 @@ def figures(reference: Tensor, fake: Tensor) -> dict[str, float]:
     return {
         "kid": metrics.kid(reference, fake, 0),
         "frechet": metrics.frechet(reference, fake),
-        **metrics.neighbours(reference, fake, 3),
+        **metrics.neighbors(reference, fake, 3),
         "auc": classifier_tests.two_sample_auc(reference, fake, 0)[0],
     }
 
@@ -220,7 +220,7 @@ def test_figures_are_those_of_other_libraries(photos):
     radii = [NearestNeighbors(n_neighbors=k + 1).fit(x).kneighbors(x)[0][:, k] for x in (real, fake)]
     table = np.linalg.norm(fake.numpy()[:, None] - real.numpy()[None], axis=2)
     inside = table <= radii[0]
-    assert metrics.neighbours(real, fake, k) == pytest.approx(
+    assert metrics.neighbors(real, fake, k) == pytest.approx(
         {
             "precision": inside.any(1).mean(),
             "recall": (table <= radii[1][:, None]).any(0).mean(),

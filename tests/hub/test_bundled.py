@@ -12,7 +12,8 @@ from gan.evaluation.scores import headline
 from gan.hub import loader, sample_history
 from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
-from gan.sampling.sampler import Flower, Sampler, grid_flowers
+from gan.sampling.flower import Flower, grid_flowers
+from gan.sampling.sampler import Sampler
 from gan.utils.images import grid
 
 

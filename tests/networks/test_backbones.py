@@ -15,7 +15,8 @@ from gan.errors import UserError
 from gan.evaluation import features
 from gan.networks import backbones
 from gan.networks.backbones import ARCHITECTURES, Backbone
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower
+from gan.sampling.sampler import Sampler
 from gan.utils.safe_load import load_pickle
 
 # One row an inverted residual, written out by hand from the papers' tables: expansion, channels, stride, kernel.

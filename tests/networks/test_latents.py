@@ -12,6 +12,7 @@ from scipy import stats
 
 from gan.errors import UserError
 from gan.networks import latents
+from gan.sampling import flower, interpolation
 from gan.utils import validation
 
 SEEDS = range(1000, 1400)
@@ -44,7 +45,7 @@ def test_a_seed_keeps_its_signs_while_the_truncation_moves():
     assert torch.equal(low.sign(), high.sign()) and (low.abs() <= high.abs()).all()
 
 
-@pytest.mark.parametrize("way", [latents.spherical, latents.straight])
+@pytest.mark.parametrize("way", [interpolation.spherical, interpolation.straight])
 def test_the_ends_of_a_path_are_exact(way):
     start, end = latents.noise([1, 2], 64, 1.5)
     assert torch.equal(way(start, end, 0.0), start) and torch.equal(way(start, end, 1.0), end)
@@ -55,7 +56,7 @@ def test_the_arc_has_a_linear_norm_and_an_even_angle():
     end = end * 2
     whole = _angle(start, end)
     for t in (0.1, 0.25, 0.5, 0.9):
-        point = latents.spherical(start, end, t).double()
+        point = interpolation.spherical(start, end, t).double()
         assert math.isclose(point.norm(), (1 - t) * start.norm() + t * end.norm(), rel_tol=1e-5)
         assert math.isclose(_angle(start, point), t * whole, rel_tol=1e-4)
 
@@ -68,14 +69,14 @@ def _angle(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_without_an_arc_the_path_is_straight(end):
     start, end = torch.tensor([1.0, 0.0]), torch.tensor(end)
     for a, b in ((start, end), (end, start)):
-        assert torch.allclose(latents.spherical(a, b, 0.25), 0.75 * a + 0.25 * b)
+        assert torch.allclose(interpolation.spherical(a, b, 0.25), 0.75 * a + 0.25 * b)
 
 
 def test_neither_has_a_vector_an_arc_to_a_multiple_of_itself():
     """Whatever their lengths round to: of some the cosine comes out above 1 or below −1."""
     for start in latents.noise(SEEDS, 64, None):
         for factor in (2.0, -2.0):  # exact, so that nothing but the cosine rounds
-            assert torch.allclose(latents.spherical(start, factor * start, 0.25), (0.75 + 0.25 * factor) * start)
+            assert torch.allclose(interpolation.spherical(start, factor * start, 0.25), (0.75 + 0.25 * factor) * start)
 
 
 def test_the_two_numbers_without_an_inverse_are_noise_too(monkeypatch):
@@ -85,17 +86,17 @@ def test_the_two_numbers_without_an_inverse_are_noise_too(monkeypatch):
 
 
 def test_positions_of_a_path_and_of_a_loop():
-    assert latents.positions(2, False) == [0, 1]
-    assert latents.positions(5, False) == [0, 0.25, 0.5, 0.75, 1]
-    assert latents.positions(4, True) == [0, 0.5, 1, 0.5]
-    assert latents.positions(2, True) == [0, 1]
-    assert latents.positions(3, True) == [0, 1, 0.5]
-    assert latents.positions(5, True) == [0, 0.5, 1, 2 / 3, 1 / 3]
+    assert interpolation.positions(2, False) == [0, 1]
+    assert interpolation.positions(5, False) == [0, 0.25, 0.5, 0.75, 1]
+    assert interpolation.positions(4, True) == [0, 0.5, 1, 0.5]
+    assert interpolation.positions(2, True) == [0, 1]
+    assert interpolation.positions(3, True) == [0, 1, 0.5]
+    assert interpolation.positions(5, True) == [0, 0.5, 1, 2 / 3, 1 / 3]
 
 
 @pytest.mark.parametrize("steps", range(2, 61))
 def test_a_loop_of_any_length_holds_both_ends_once(steps):
-    at = latents.positions(steps, True)
+    at = interpolation.positions(steps, True)
     assert len(at) == steps and at.count(0) == at.count(1) == 1
     top = at.index(1)
     assert at[0] == 0 and at[:top] == sorted(at[:top]) and at[top:] == sorted(at[top:], reverse=True)
@@ -115,42 +116,42 @@ def text_of(scale: float, steps: list[int]) -> str:
 def test_a_shift_is_its_scale_and_a_byte_a_step(steps):
     """At every number of letters that base64 pads in another way."""
     shift = torch.tensor(steps) * 0.25
-    text = latents.write_shift(shift)
-    assert text == text_of(0.25, steps) and torch.equal(latents.read_shift(text, len(steps)), shift)
+    text = flower.write_shift(shift)
+    assert text == text_of(0.25, steps) and torch.equal(flower.read_shift(text, len(steps)), shift)
 
 
 def test_a_shift_between_two_steps_goes_to_the_nearer_one():
-    assert latents.write_shift(torch.tensor([127.0, 0.4, 0.6, -0.6]) / 4) == text_of(0.25, [127, 0, 1, -1])
+    assert flower.write_shift(torch.tensor([127.0, 0.4, 0.6, -0.6]) / 4) == text_of(0.25, [127, 0, 1, -1])
 
 
 def test_no_shift_is_the_empty_text():
-    assert latents.write_shift(torch.zeros(5)) == "" and torch.equal(latents.read_shift("", 5), torch.zeros(5))
+    assert flower.write_shift(torch.zeros(5)) == "" and torch.equal(flower.read_shift("", 5), torch.zeros(5))
 
 
 def test_the_farthest_shift_is_read_and_none_beyond_it():
-    far = torch.tensor([latents.MAX_SHIFT, 0.0])
-    assert torch.allclose(latents.read_shift(latents.write_shift(far), 2), far)
+    far = torch.tensor([flower.MAX_SHIFT, 0.0])
+    assert torch.allclose(flower.read_shift(flower.write_shift(far), 2), far)
     with pytest.raises(UserError, match="shift"):
-        latents.read_shift(latents.write_shift(far * 1.001), 2)
+        flower.read_shift(flower.write_shift(far * 1.001), 2)
 
 
 @pytest.mark.parametrize("scale", [0.0, -0.25, math.nan, math.inf, 1.0])
 def test_a_shift_of_an_impossible_scale_is_refused(scale):
-    assert latents.read_shift(text_of(0.25, [1, 2]), 2).tolist() == [0.25, 0.5]
+    assert flower.read_shift(text_of(0.25, [1, 2]), 2).tolist() == [0.25, 0.5]
     with pytest.raises(UserError, match="shift"):
-        latents.read_shift(text_of(scale, [1, 2]), 2)
+        flower.read_shift(text_of(scale, [1, 2]), 2)
 
 
 @pytest.mark.parametrize("width", [1, 3, 4])
 def test_a_shift_of_another_width_is_refused(width):
     with pytest.raises(UserError, match="shift"):
-        latents.read_shift(text_of(0.25, [1, 2]), width)
+        flower.read_shift(text_of(0.25, [1, 2]), width)
 
 
 def test_letters_that_are_no_part_of_a_shift_are_not_passed_over():
     text = text_of(0.25, [1, 2])
     with pytest.raises(UserError, match="shift"):
-        latents.read_shift(f"{text[:4]}!{text[4:]}", 2)
+        flower.read_shift(f"{text[:4]}!{text[4:]}", 2)
 
 
 # ------------------------------------------------------------------------------------------------------- what is refused

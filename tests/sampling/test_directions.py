@@ -15,10 +15,10 @@ from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import make_generator
 from gan.hub import loader
-from gan.networks import latents
 from gan.sampling import attributes, directions, settings
-from gan.sampling.directions import COUNT, Directions, Search
-from gan.sampling.sampler import Flower, Sampler, StyleMix
+from gan.sampling.directions import COUNT, Directions, DirectionSearch
+from gan.sampling.flower import Flower, StyleMix, write_shift
+from gan.sampling.sampler import Sampler
 from gan.studio import explore_state
 from gan.studio.explore_state import NO_SHIFT, Explore
 from gan.studio.session import Studio
@@ -41,7 +41,7 @@ def styled() -> object:
 def found(request) -> SimpleNamespace:
     sampler = Sampler(request.param(), 1)
     yield SimpleNamespace(
-        make=request.param, sampler=sampler, directions=Search(sampler).finish(), classes=sampler.config.classes
+        make=request.param, sampler=sampler, directions=DirectionSearch(sampler).finish(), classes=sampler.config.classes
     )
     sampler.close()
 
@@ -51,16 +51,16 @@ def found(request) -> SimpleNamespace:
 
 def test_directions_are_the_same_each_time_and_in_however_many_threads(found):
     other = Sampler(found.make(), 2)
-    again = Search(other).finish()
+    again = DirectionSearch(other).finish()
     assert torch.equal(again.steps, found.directions.steps) and again.names == found.directions.names
     assert again.steps.shape[0] == len(again.names) == COUNT
     other.close()
 
 
 def test_directions_are_one_standard_deviation_long_and_uncorrelated(found):
-    flowers = directions._flowers(found.sampler, directions.FIRST_SEED, directions.CLOUD)
+    flowers = directions._flowers(found.sampler, directions.FIRST_SEED, directions.FLOWERS)
     own, _ = found.sampler.latents(flowers)
-    own = directions._centred(own, torch.tensor([flower.label for flower in flowers])).double()
+    own = directions._centered(own, torch.tensor([flower.label for flower in flowers])).double()
     spread = torch.linalg.pinv(own.T @ own / (len(own) - 1), rcond=1e-9)
     steps = found.directions.steps.double()
     assert torch.allclose(steps @ spread @ steps.T, torch.eye(COUNT, dtype=torch.float64), atol=0.02)
@@ -70,7 +70,7 @@ def test_a_direction_changes_pictures_more_than_a_random_one_of_the_same_length(
     own, of_class = found.sampler.latents(directions._flowers(found.sampler, 0, 12))
 
     def effect(step: torch.Tensor) -> float:
-        ends = [directions._look(found.sampler.draw_latents(own + sign * step, of_class)) for sign in (-2, 2)]
+        ends = [directions._small_pictures(found.sampler.draw_latents(own + sign * step, of_class)) for sign in (-2, 2)]
         return float((ends[1] - ends[0]).mean(0).square().mean())
 
     units = directions._units(own - own.mean(0), 8).float()
@@ -81,7 +81,7 @@ def test_a_direction_changes_pictures_more_than_a_random_one_of_the_same_length(
 
 
 def test_the_search_goes_in_steps_that_never_go_back_and_whoever_comes_later_has_it_at_once(found):
-    search = Search(found.sampler)
+    search = DirectionSearch(found.sampler)
     shares = []
     while not search.found:
         shares.append(search.step())
@@ -90,7 +90,7 @@ def test_the_search_goes_in_steps_that_never_go_back_and_whoever_comes_later_has
 
 
 def test_a_search_that_failed_begins_anew(found):
-    search, draws = Search(found.sampler), found.sampler.draw_latents
+    search, draws = DirectionSearch(found.sampler), found.sampler.draw_latents
     search.step()
     search._sampler = SimpleNamespace(latents=found.sampler.latents, config=found.sampler.config, draw_latents=None)
     search._work = directions._find(search._sampler)
@@ -161,7 +161,7 @@ def start(found, label: int = 0, **more) -> Flower:
 
 def test_with_all_at_zero_it_is_the_flower_itself_with_whatever_it_came_with(found):
     width = found.sampler.latents([start(found)])[0].shape[1]
-    shift = latents.write_shift(torch.linspace(-1, 1, width))
+    shift = write_shift(torch.linspace(-1, 1, width))
     weights = tuple(float(i + 1) for i in range(len(found.classes)))
     for flower in (start(found), start(found, shift=shift), replace(start(found, shift=shift), label=weights)):
         assert Explore(flower).flower(found.classes, found.directions) == flower
@@ -287,20 +287,20 @@ def tab(model_folder):
 
 def held(tab, wanted: Explore) -> list:
     """What the controls hold when they show `wanted`."""
-    return [value.value if isinstance(value, gr.Slider) else value for value in tab.to_controls(wanted)]
+    return [value.value if isinstance(value, gr.Slider) else value for value in tab.values(wanted)]
 
 
 def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flower_s_own(tab):
-    wanted = tab.from_address(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
+    wanted = tab.find(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
     plain = tab.studio.items([wanted.start])[0]
-    waiting = tab.draw(wanted)
+    waiting = tab.show(wanted)
     assert waiting["waiting"] and [item["src"] for item in waiting["items"]] == [plain["src"]]
-    assert tab.draw(wanted.with_sliders((1.0, *NO_SHIFT[1:])))["items"] == []  # it has to wait
+    assert tab.show(wanted.at((1.0, *NO_SHIFT[1:])))["items"] == []  # it has to wait
     *shares, last = list(tab._find())
     progress = [value["progress"] for value, *_ in shares]
     assert progress == sorted(progress) and progress[-1] == 1 and last[0] == {"found": True}
     assert len({update.label for update in last[1:]}) == COUNT
-    shown = tab.draw(wanted)
+    shown = tab.show(wanted)
     sources = [item["src"] for item in shown["items"]]
     assert len(set(sources)) == 9 and sources[4] == plain["src"]
     for number, item in enumerate(shown["items"]):
@@ -312,17 +312,17 @@ def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flow
 def test_a_forged_move_is_refused(tab, letter):
     event = None if letter == "none" else gr.EventData(None, letter)
     with pytest.raises(UserError):
-        tab._move(event, *held(tab, tab.from_address(settings.Address("", lambda: 4))))
+        tab._move(event, *held(tab, tab.find(settings.Address("", lambda: 4))))
 
 
 def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_left_out(tab):
-    now = tab.from_address(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
-    sent = tab.from_address(settings.Address("explore-seed=5", lambda: 4)).start
-    shift = latents.write_shift(torch.ones(8))
-    taken = tab.receive(replace(sent, shift=shift), "to", *held(tab, now))
+    now = tab.find(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
+    sent = tab.find(settings.Address("explore-seed=5", lambda: 4)).start
+    shift = write_shift(torch.ones(8))
+    taken = tab.take(replace(sent, shift=shift), "to", *held(tab, now))
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, NO_SHIFT, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):
-        found = tab.from_address(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
+        found = tab.find(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
         assert found.start == replace(sent, label=0)
 
 
@@ -346,22 +346,22 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
     studio = Studio(loader.Model("many", "path", "0123", tiny_generator(of(300).classes), None))
     with gr.Blocks(), gr.Tabs():
         room = ExploreTab(studio)
-    assert not room.offered and list(room._find())[-1][0] == gr.skip()
+    assert not room.has_directions and list(room._find())[-1][0] == gr.skip()
     query = "?explore-class=species 3&explore-seed=5&explore-second=species 250&explore-degree=40&explore-at=1_0_0_0_0_0"
-    wanted = room.from_address(settings.Address(query, lambda: 1))
-    shown = room.stage_value(wanted)
+    wanted = room.find(settings.Address(query, lambda: 1))
+    shown = room.value(wanted)
     assert wanted.sliders == NO_SHIFT and shown["items"][0]["extras"] == "3.5~m3-60:250-40"
-    values = [value if not hasattr(value, "value") else value.value for value in room.to_controls(wanted)]
+    values = [value if not hasattr(value, "value") else value.value for value in room.values(wanted)]
     values[len(room.start.controls)] = 2.0  # a forged slider
-    assert room.from_controls(*values).sliders == NO_SHIFT
+    assert room.read(*values).sliders == NO_SHIFT
 
 
 def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
     generator = tiny_generator(of(120).classes)
     sampler = Sampler(generator, 1)
-    found = Search(sampler).finish()
+    found = DirectionSearch(sampler).finish()
     wanted = Explore(Flower(3, 5), second=110, degree=40)
-    flowers = [wanted.with_sliders(place).flower(generator.config.classes, found) for place in wanted.neighbors()]
+    flowers = [wanted.at(place).flower(generator.config.classes, found) for place in wanted.neighbors()]
     assert all(isinstance(flower.label, tuple) for flower in flowers)
     assert len({picture.tobytes() for picture in sampler.draw(flowers)}) == 9
     sampler.close()

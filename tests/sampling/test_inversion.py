@@ -11,9 +11,9 @@ from conftest import tiny_generator
 
 from gan.config import ModelConfig
 from gan.generator import make_generator
-from gan.networks import latents
+from gan.sampling.flower import Flower, read_shift
 from gan.sampling.inversion import Inverter
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.sampler import Sampler
 
 
 def styled_generator():
@@ -59,7 +59,7 @@ def test_what_is_found_is_what_everybody_draws(house):
     found = nearest(inverter, sampler.draw([Flower(1, 77, None)])[0], 1, steps=8)[-1]
     assert found.flower.label == 1 and found.flower.truncation == 1.5 and found.flower.shift
     assert np.array_equal(found.picture, sampler.draw([found.flower])[0])
-    assert latents.read_shift(found.flower.shift, sampler.latents([found.flower])[0].shape[1]).abs().max() > 0
+    assert read_shift(found.flower.shift, sampler.latents([found.flower])[0].shape[1]).abs().max() > 0
 
 
 def test_the_same_photo_gives_the_same_flower_and_another_inverter_finds_it_too(house):
@@ -74,7 +74,7 @@ def test_the_same_photo_gives_the_same_flower_and_another_inverter_finds_it_too(
 def test_it_stays_where_flowers_live(house):
     _, sampler, inverter = house
     found = nearest(inverter, np.zeros((256, 256, 3), np.uint8), 0)[-1]
-    place = inverter.space(0).place(sampler.latents([found.flower])[0][0])
+    place = inverter.coordinates(0).of_latents(sampler.latents([found.flower])[0][0])
     assert place.square().mean() < 3**2
 
 
@@ -89,9 +89,9 @@ def test_two_flowers_at_random_are_a_distance_of_one_apart(house):
     nearest(inverter, np.zeros((16, 16, 3), np.uint8), steps=1)
     pictures = torch.from_numpy(sampler.draw([Flower(n % 2, 6000 + n, 1.5) for n in range(60)]))
     seen = inverter._gaze(pictures.permute(0, 3, 1, 2) / 127.5 - 1)
-    distances = inverter._crowd.distances([part[:30] for part in seen], [part[30:] for part in seen]).sqrt()
+    distances = inverter._candidates.distances([part[:30] for part in seen], [part[30:] for part in seen]).sqrt()
     assert 0.7 < float(distances.median()) < 1.4
-    assert float(inverter._crowd.distances(seen, seen).max()) == 0
+    assert float(inverter._candidates.distances(seen, seen).max()) == 0
 
 
 def test_nothing_that_is_shared_changes(house, two_threads):

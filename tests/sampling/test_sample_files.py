@@ -14,7 +14,7 @@ from gan.errors import UserError
 from gan.hub import loader
 from gan.hub.checkpoint import save_model
 from gan.sampling import sample_files, settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.session import Studio
 from gan.utils.images import read_settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import replace
 
@@ -14,7 +15,9 @@ from gan.errors import UserError
 from gan.generator import ConvGenerator, make_generator
 from gan.networks import latents
 from gan.presets import PRESETS, from_preset
-from gan.sampling.sampler import Flower, Sampler, StyleMix, grid_flowers
+from gan.sampling import interpolation
+from gan.sampling.flower import Flower, StyleMix, grid_flowers, read_shift, write_shift
+from gan.sampling.sampler import Sampler
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_the_truncation_changes_the_picture(sampler):
     assert not np.array_equal(pictures[2], pictures[3])
 
 
-@pytest.mark.parametrize("way", latents.PATHS)
+@pytest.mark.parametrize("way", interpolation.PATHS)
 def test_the_ends_of_a_path_are_the_flowers_themselves(sampler, way):
     start, end = Flower(0, 10), Flower(None, 11)
     frames = sampler.path(start, end, 7, way)
@@ -80,7 +83,7 @@ def test_the_ends_of_a_path_are_the_flowers_themselves(sampler, way):
     assert np.array_equal(loop[1], loop[5]) and np.array_equal(loop[2], loop[4])
 
 
-@pytest.mark.parametrize("way", latents.PATHS)
+@pytest.mark.parametrize("way", interpolation.PATHS)
 @pytest.mark.parametrize("steps", [2, 3, 4, 5, 7, 8])
 def test_a_loop_of_any_length_holds_both_flowers(sampler, way, steps):
     start, end = Flower(0, 10), Flower(1, 11)
@@ -90,7 +93,7 @@ def test_a_loop_of_any_length_holds_both_flowers(sampler, way, steps):
 
 
 def test_the_two_ways_differ_between_the_ends(sampler):
-    frames = [sampler.path(Flower(0, 1, None), Flower(1, 2, None), 3, way)[1] for way in latents.PATHS]
+    frames = [sampler.path(Flower(0, 1, None), Flower(1, 2, None), 3, way)[1] for way in interpolation.PATHS]
     assert not np.array_equal(*frames)
 
 
@@ -241,7 +244,7 @@ def test_truncation_draws_styles_together(styled):
     assert spread(0.01) < 1 < spread(0.5) < spread(1.5) < spread(None)
 
 
-@pytest.mark.parametrize("way", latents.PATHS)
+@pytest.mark.parametrize("way", interpolation.PATHS)
 def test_a_path_between_styles_ends_in_the_flowers_and_is_smooth(styled, way):
     start, end = Flower(0, 10), Flower(2, 11)
     path = styled.path(start, end, 30, way)
@@ -293,12 +296,12 @@ def test_what_cannot_be_crossed(sampler, styled):
 def test_a_shift_moves_a_flower_and_its_text_brings_it_back(request, which):
     drawer = request.getfixturevalue(which)
     own, of_class = drawer.latents([Flower(0, 1)])
-    code = latents.write_shift(torch.linspace(-1, 1, own.shape[1]))
+    code = write_shift(torch.linspace(-1, 1, own.shape[1]))
     moved = Flower(0, 1, shift=code)
     there, _ = drawer.latents([moved])
     assert torch.allclose(there - own, torch.linspace(-1, 1, own.shape[1]).expand_as(own), atol=0.006)
     assert not np.array_equal(drawer.draw([moved]), drawer.draw([Flower(0, 1)]))
-    back = replace(moved, shift=latents.write_shift(latents.read_shift(code, own.shape[1])))
+    back = replace(moved, shift=write_shift(read_shift(code, own.shape[1])))
     assert np.array_equal(drawer.draw([back]), drawer.draw([moved])), "writing what was read changes nothing"
     assert drawer.draw([replace(moved, shift="")]).tobytes() == drawer.draw([Flower(0, 1)]).tobytes()
 
@@ -313,3 +316,19 @@ def test_a_path_runs_between_a_crossed_flower_and_a_plain_one(styled):
 def test_a_shift_that_is_none_is_refused(sampler, text):
     with pytest.raises(UserError, match="shift of the flower"):
         sampler.draw([replace(Flower(0, 1), shift=text or "!")])
+
+
+def test_a_flower_by_name_is_drawn_at_the_models_own_truncation(tiny):
+    judged = copy.deepcopy(tiny)
+    judged.config = replace(tiny.config, scores={"truncation": 0.75})
+    for generator, level in ((judged, 0.75), (tiny, 1.5)):
+        sampler = Sampler(generator, workers=1)
+        try:
+            assert sampler.truncation == level
+            assert sampler.flower(1, 7) == sampler.flower(tiny.config.classes[1], 7) == Flower(1, 7, level)
+            assert sampler.flower(None, 7) == Flower(None, 7, level).resolve(len(tiny.config.classes))
+            for label, seed in ((2, 7), ("rose", 7), (None, -1)):
+                with pytest.raises(UserError):
+                    sampler.flower(label, seed)
+        finally:
+            sampler.close()

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from gan.errors import UserError
-from gan.networks import latents
 from gan.sampling import collection, settings
-from gan.sampling.sampler import Flower, StyleMix
+from gan.sampling.flower import Flower, StyleMix, write_shift
 from gan.utils.names import file_stem
 
 CLASSES = ("dandelion", "marigold")
@@ -235,7 +234,7 @@ def test_a_mix_that_is_none_is_left_out(mix):
 
 @pytest.mark.parametrize("width", [16, 512, 1047, 4096])
 def test_a_shift_of_however_wide_a_style_travels_as_text(width):
-    moved = Flower(1, 7, 1.5, latents.write_shift(torch.linspace(-1, 1, width)))
+    moved = Flower(1, 7, 1.5, write_shift(torch.linspace(-1, 1, width)))
     assert settings.described(CLASSES, settings.describe(moved, CLASSES)) == moved
     query = urlencode({"x-extras": settings.extras(moved), "padding": "x" * 20_000, "y-extras": settings.extras(moved)})
     assert settings.Address(query, _never).text("y-extras") == settings.extras(moved)

@@ -22,7 +22,8 @@ from stranger import JSON, MULTIPART, UPLOAD, ask
 
 from gan.hub import loader
 from gan.sampling import settings
-from gan.sampling.sampler import Flower, Sampler
+from gan.sampling.flower import Flower
+from gan.sampling.sampler import Sampler
 from gan.studio.i18n import LANGUAGES, TEXT, t
 from gan.utils import images
 

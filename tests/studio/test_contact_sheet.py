@@ -15,9 +15,9 @@ from conftest import CLASSES, tiny_generator
 from PIL import Image
 
 from gan.errors import UserError
-from gan.networks import latents
 from gan.sampling import collection, settings
-from gan.sampling.sampler import Flower, Sampler, StyleMix
+from gan.sampling.flower import Flower, StyleMix
+from gan.sampling.sampler import Sampler
 from gan.studio import contact_sheet
 from gan.utils import images
 
@@ -25,7 +25,7 @@ FLOWERS = [
     Flower(0, 7, 1.5),
     Flower(1, 2**32 - 1, None),
     Flower((0.4, 0.6), 12, 0.1 + 0.2),
-    replace(Flower(1, 3, 1.0), shift=latents.write_shift(torch.linspace(-1, 1, 8)), fine=StyleMix(0, 5, 3)),
+    replace(Flower(1, 3, 1.0), shift=write_shift(torch.linspace(-1, 1, 8)), fine=StyleMix(0, 5, 3)),
 ]
 
 

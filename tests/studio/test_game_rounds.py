@@ -14,7 +14,7 @@ from PIL import Image
 
 from gan.errors import UserError
 from gan.hub import loader
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.game_rounds import RoundDealer, RoundRequest
 from gan.studio.i18n import TEXT
 from gan.studio.session import Studio

@@ -16,7 +16,7 @@ from PIL import Image
 from gan.errors import UserError
 from gan.hub import loader
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio import theme
 from gan.studio.controls import class_selector
 from gan.studio.i18n import TEXT, class_titles, language_of, t

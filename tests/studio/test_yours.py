@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 
 from gan.hub import loader
 from gan.sampling import inversion, settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.i18n import TEXT
 from gan.studio.middleware import MAX_BODY, AllowList, RequestLanguage
 from gan.studio.page import build

@@ -57,7 +57,7 @@ for name in sys.argv[2].split(","):
 import train
 from gan.sampling import inversion
 from gan.__main__ import main
-inversion._modest()
+inversion._lower_priority()
 assert train.main(sys.argv[4:]) == 0
 assert main(["sample", sys.argv[3], "--out", sys.argv[3] + "/flowers"]) == 0
 """

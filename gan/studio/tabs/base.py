@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors
 from gan.studio.i18n import t
 from gan.studio.session import Studio, save_to_cache

@@ -15,7 +15,7 @@ from gan.evaluation import photo_index
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.photo_index import PhotoIndex
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t

@@ -10,8 +10,8 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.sampling import settings
-from gan.sampling.directions import COUNT, REACH, Search, can_be_found
-from gan.sampling.sampler import Flower
+from gan.sampling.directions import COUNT, REACH, DirectionSearch, can_be_found
+from gan.sampling.flower import Flower
 from gan.studio import explore_state
 from gan.studio.controls import FlowerControls, class_selector, seed_number, slider
 from gan.studio.explore_state import NO_SHIFT, Explore
@@ -33,7 +33,7 @@ class ExploreTab(Tab):
     stage_class = "walk"
 
     def __init__(self, studio: Studio) -> None:
-        self.search = Search(studio.sampler)
+        self.search = DirectionSearch(studio.sampler)
         self.has_directions = can_be_found(studio.config)
         self.scales = studio.sampler.scales
         super().__init__(studio)

@@ -12,7 +12,7 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.sampling import collection, settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio import contact_sheet
 from gan.studio.controls import hidden_text
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors, request_language

@@ -10,7 +10,7 @@ import numpy as np
 from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.controls import class_selector, hidden_text, truncation_controls, truncation_values
 from gan.studio.game_rounds import PICTURES, Round, RoundDealer, RoundRequest
 from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors, request_language

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.controls import class_selector, seed_slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
 from gan.studio.tabs.base import Tab, connect_download

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan.hub import sample_history
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.controls import slider
 from gan.studio.i18n import t
 from gan.studio.session import data_url

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
+from gan.sampling.interpolation import DEFAULT_PATH, PATHS
 from gan.studio.controls import class_selector, hidden_text, seed_number, slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
 from gan.studio.session import data_url
@@ -38,8 +38,8 @@ class InterpolateTab(Tab):
         self.to_label = class_selector(studio.classes, "to")
         self.to_seed = seed_number("to_seed", under_class=several)
         self.level, self.off = truncation_controls(studio.truncation)
-        paths = [(t(f"path_{path}"), path) for path in latents.PATHS]
-        self.path = gr.Radio(paths, value=latents.DEFAULT_PATH, label=t("path"), elem_classes="chips")
+        paths = [(t(f"path_{path}"), path) for path in PATHS]
+        self.path = gr.Radio(paths, value=DEFAULT_PATH, label=t("path"), elem_classes="chips")
         self.steps = slider("steps", settings.MIN_STEPS, settings.MAX_STEPS, settings.DEFAULT_STEPS, 1)
         self.loop = gr.Checkbox(False, label=t("loop"), container=False, elem_classes="switch")
         ends = [self.from_label, self.from_seed, self.to_label, self.to_seed]

@@ -12,7 +12,7 @@ from gan.errors import UserError
 from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio import ladder_stages
 from gan.studio.controls import class_selector, seed_number, truncation_controls, truncation_values
 from gan.studio.handlers import request_language

@@ -11,7 +11,7 @@ import gradio as gr
 from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import settings
-from gan.sampling.sampler import Flower
+from gan.sampling.flower import Flower
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t

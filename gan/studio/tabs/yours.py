@@ -15,8 +15,8 @@ from gradio.data_classes import GradioRootModel
 from gan.errors import UserError
 from gan.networks.backbones import find_backbone
 from gan.sampling import settings
+from gan.sampling.flower import Flower
 from gan.sampling.inversion import Inverter, Nearest
-from gan.sampling.sampler import Flower
 from gan.studio import upload
 from gan.studio.controls import class_selector, hidden_text
 from gan.studio.handlers import NO_API, reporting_errors, request_language

@@ -1,4 +1,4 @@
-"""One call from the name of a model and a folder of photos to its figures: `gan.evaluate`."""
+"""`gan.evaluate`: the name of a model and a folder of photos → its figures, in one call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from gan.data.manifest import manifest_filter
 from gan.data.sources import photo_folder
 from gan.errors import UserError
-from gan.evaluation.evaluate import Evaluation, Settings, called, evaluate
+from gan.evaluation.evaluate import Evaluation, Settings, display_name, evaluate
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.reference import load_reference
 from gan.hub import loader
@@ -35,17 +35,28 @@ def evaluate_model(
     thorough: bool = True,
     command: str = "",
 ) -> Evaluation:
-    """Measure how good the flowers of `model` (path, bundled name, Hub name, or what `gan.load` returned) are.
+    """Measure how good the flowers of a model are. The figures are in `.result`, a dictionary of plain values.
 
-    `photos` are those it was trained on; `reference` is a folder of others, by default what the training held out. `n` flowers
-    are drawn from `seed` on, at `truncation` (None: the one with the best KID of eight). Side of the pictures: `resolution`,
-    by default the model's. `thorough=False` leaves out what `compare` does not show. The figures are in `.result`, a dictionary
-    of plain values; report.py makes pages of it. Raises UserError.
+    | argument | what it is |
+    | --- | --- |
+    | `model` | a path, a bundled name, a Hub name, or what `gan.load` returned |
+    | `photos` | the photos it was trained on |
+    | `n`, `seed` | how many flowers, 100 to 50,000, and the seed of the first |
+    | `truncation` | 0.01 to 3; None: the one of eight with the best KID |
+    | `network`, `device` | the feature network (features.find_network), and where it computes |
+    | `reference` | a folder of photos the model never saw; by default those that its training held out |
+    | `classes` | the classes to judge; by default all |
+    | `resolution` | side of the compared pictures in pixels; by default the model's |
+    | `manifest` | the manifest.csv that was given to the training, if any |
+    | `thorough` | False leaves out the search for a truncation, the smoothness and the cost |
+    | `command` | the command line, for the report |
+
+    Raises UserError, with a sentence that says what to do.
     """
     model = model if isinstance(model, loader.Model) else loader.load(os.fspath(model))
     settings = Settings(n, seed, truncation, command).validate()
     network = find_judging_network(network, device) if isinstance(network, str) else network
-    show = terminal.progress(called(model))
+    show = terminal.progress(display_name(model))
     folder = photo_folder(os.fspath(photos), lambda done, total: show("preparing photos", done, total))
     keep: Any = manifest_filter(manifest, folder) if manifest else None
     read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731
@@ -55,7 +66,7 @@ def evaluate_model(
 
 
 def find_judging_network(name: str, device: str = "auto") -> FeatureNetwork:
-    """The feature network called `name`. Raises UserError where it, or a package that judging needs, is not installed."""
+    """The feature network called `name`, on `device`. Raises UserError where it or a package that judging needs is missing."""
     if not (find_spec("torchmetrics") and find_spec("sklearn")):
         raise UserError("judging needs torchmetrics and scikit-learn; run pip install -r requirements-dev.txt.")
     return find_network(name, pick_device(device))
