@@ -295,7 +295,7 @@ def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flow
     plain = tab.studio.items([wanted.start])[0]
     waiting = tab.show(wanted)
     assert waiting["waiting"] and [item["src"] for item in waiting["items"]] == [plain["src"]]
-    assert tab.show(wanted.at((1.0, *NO_SHIFT[1:])))["items"] == []  # it has to wait
+    assert tab.draw(wanted.with_sliders((1.0, *NO_SHIFT[1:])))["items"] == []  # it has to wait
     *shares, last = list(tab._find())
     progress = [value["progress"] for value, *_ in shares]
     assert progress == sorted(progress) and progress[-1] == 1 and last[0] == {"found": True}
@@ -361,7 +361,7 @@ def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
     sampler = Sampler(generator, 1)
     found = DirectionSearch(sampler).finish()
     wanted = Explore(Flower(3, 5), second=110, degree=40)
-    flowers = [wanted.at(place).flower(generator.config.classes, found) for place in wanted.neighbors()]
+    flowers = [wanted.with_sliders(place).flower(generator.config.classes, found) for place in wanted.neighbors()]
     assert all(isinstance(flower.label, tuple) for flower in flowers)
     assert len({picture.tobytes() for picture in sampler.draw(flowers)}) == 9
     sampler.close()

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gan.errors import UserError
 from gan.sampling import collection, settings
-from gan.sampling.flower import Flower, StyleMix
+from gan.sampling.flower import Flower, StyleMix, write_shift
 from gan.sampling.sampler import Sampler
 from gan.studio import contact_sheet
 from gan.utils import images
