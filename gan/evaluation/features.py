@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -193,7 +194,9 @@ def _scripted(name: str, device: torch.device) -> FeatureNetwork:
             f"there is no feature network '{name}'; use {', '.join(NAMES)}, or the path of a TorchScript file."
         ) from None
     try:
-        module = torch.jit.load(io.BytesIO(content), map_location=device).eval()
+        with warnings.catch_warnings():  # PyTorch's makers would rather have another format
+            warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated")
+            module = torch.jit.load(io.BytesIO(content), map_location=device).eval()
     except Exception:  # torch.jit.load raises nearly anything for other files
         raise UserError(f"{path} is not a whole TorchScript file; write one with torch.jit.save, or use {DEFAULT}.") from None
 

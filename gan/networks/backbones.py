@@ -145,10 +145,10 @@ def _load(layers: nn.Sequential, state: Mapping[str, Tensor]) -> None:
     """
     given = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIERS)}
     places = layers.state_dict()
-    wrong = next((key for key, place in zip_longest(given, places) if _part(key) != _part(place)), None)
+    wrong = [f"'{key}' in the place of '{place}'" for key, place in zip_longest(given, places) if _part(key) != _part(place)]
     try:
-        if len(given) != len(places) or wrong:
-            raise RuntimeError(f"'{wrong}' is not in its place")
+        if wrong:
+            raise RuntimeError(wrong[0])
         layers.load_state_dict(dict(zip(places, given.values())), assign=True)
     except RuntimeError as error:
         said = str(error).strip().splitlines()[-1].strip().rstrip(".")

@@ -187,7 +187,7 @@ def test_sheets_of_all_and_of_the_chosen(visit):  # noqa: F811
     page.get_by_role("checkbox", name="Choose Marigold, seed 61").check()
     name, file = visitor.download(lambda: page.locator("#gallery-sheet-pdf").click())
     assert name == "flowers-tiny-1.pdf" and file.startswith(b"%PDF-1.") and file.endswith(b"%%EOF\n")
-    assert file.count(b"/Type /Page ") == 1 and file.count(b"/Subtype /Image") == 1
+    assert file.count(b"/Type /Page\n") == 1 and file.count(b"/Subtype /Image") == 1
     assert page.locator("#gallery-progress .progress").is_hidden()
 
 

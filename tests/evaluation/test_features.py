@@ -23,7 +23,7 @@ from gan.utils.images import to_uint8
 
 CPU = torch.device("cpu")
 PICTURES = np.random.default_rng(0).integers(0, 256, (MICRO_BATCH + 5, 24, 24, 3), np.uint8)
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit")
 
 
 @pytest.fixture(scope="module")
