@@ -124,8 +124,7 @@ def jackknife(
     parts: list[Sequence[Tensor]] = [torch.randperm(len(sample), generator=rng).tensor_split(groups) for sample in samples]
 
     def without(group: int) -> Figures:
-        kept = [torch.cat([*dealt[:group], *dealt[group + 1 :]]) for dealt in parts]
-        return statistic(*(sample[rows] for sample, rows in zip(samples, kept)))
+        return statistic(*(sample[_without(part, group)] for sample, part in zip(samples, parts)))
 
     # pstdev² is Σ_j (θ_j − θ̄)²/g.
     error = _each([without(group) for group in range(groups)], lambda values: math.sqrt(groups - 1) * statistics.pstdev(values))
@@ -146,6 +145,11 @@ def halves(
         order = torch.randperm(len(real), generator=rng)
         values.append(statistic(real[order[:half]], real[order[half : 2 * half]]))
     return _each(values, statistics.fmean), _each(values, statistics.stdev)
+
+
+def _without(groups: Sequence[Tensor], left_out: int) -> Tensor:
+    """The indices of all groups but one."""
+    return torch.cat([*groups[:left_out], *groups[left_out + 1 :]])
 
 
 def _rng(seed: int) -> torch.Generator:
