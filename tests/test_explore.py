@@ -346,7 +346,7 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
     studio = Studio(loader.Model("many", "path", "0123", tiny_generator(of(300).classes), None))
     with gr.Blocks(), gr.Tabs():
         room = ExploreTab(studio)
-    assert not room.offered and list(room._find())[-1][0] == gr.skip()
+    assert not room.has_directions and list(room._find())[-1][0] == gr.skip()
     query = "?explore-class=species 3&explore-seed=5&explore-second=species 250&explore-degree=40&explore-at=1_0_0_0_0_0"
     wanted = room.from_address(settings.Address(query, lambda: 1))
     shown = room.stage_value(wanted)
