@@ -134,10 +134,10 @@ def test_distances_have_words_up_to_the_farthest(tab):
         (9.0, "yours_far"),
     ):
         news = inversion.Nearest(1, np.zeros((16, 16, 3), np.uint8), distance, Flower(0, 1))
-        sentence = tab._end(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"]
+        sentence = tab._result(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"]
         assert sentence == TEXT["en"][key].format(percent=round(100 * distance))
     tab.inverter.pixels_only = True
-    assert tab._end(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"] == f"{sentence} {TEXT['en']['yours_pixels']}"
+    assert tab._result(yours.Yours(None, Flower(0, 1)), news, "en")["sentence"] == f"{sentence} {TEXT['en']['yours_pixels']}"
 
 
 # ---------------------------------------------------------------------------------------------------------- the server
