@@ -287,20 +287,20 @@ def tab(model_folder):
 
 def held(tab, wanted: Explore) -> list:
     """What the controls hold when they show `wanted`."""
-    return [value.value if isinstance(value, gr.Slider) else value for value in tab.values(wanted)]
+    return [value.value if isinstance(value, gr.Slider) else value for value in tab.to_controls(wanted)]
 
 
 def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flower_s_own(tab):
-    wanted = tab.find(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
+    wanted = tab.from_address(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
     plain = tab.studio.items([wanted.start])[0]
-    waiting = tab.show(wanted)
+    waiting = tab.draw(wanted)
     assert waiting["waiting"] and [item["src"] for item in waiting["items"]] == [plain["src"]]
     assert tab.draw(wanted.with_sliders((1.0, *NO_SHIFT[1:])))["items"] == []  # it has to wait
     *shares, last = list(tab._find())
     progress = [value["progress"] for value, *_ in shares]
     assert progress == sorted(progress) and progress[-1] == 1 and last[0] == {"found": True}
     assert len({update.label for update in last[1:]}) == COUNT
-    shown = tab.show(wanted)
+    shown = tab.draw(wanted)
     sources = [item["src"] for item in shown["items"]]
     assert len(set(sources)) == 9 and sources[4] == plain["src"]
     for number, item in enumerate(shown["items"]):
@@ -312,17 +312,17 @@ def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flow
 def test_a_forged_move_is_refused(tab, letter):
     event = None if letter == "none" else gr.EventData(None, letter)
     with pytest.raises(UserError):
-        tab._move(event, *held(tab, tab.find(settings.Address("", lambda: 4))))
+        tab._move(event, *held(tab, tab.from_address(settings.Address("", lambda: 4))))
 
 
 def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_left_out(tab):
-    now = tab.find(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
-    sent = tab.find(settings.Address("explore-seed=5", lambda: 4)).start
+    now = tab.from_address(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
+    sent = tab.from_address(settings.Address("explore-seed=5", lambda: 4)).start
     shift = write_shift(torch.ones(8))
-    taken = tab.take(replace(sent, shift=shift), "to", *held(tab, now))
+    taken = tab.receive(replace(sent, shift=shift), "to", *held(tab, now))
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, NO_SHIFT, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):
-        found = tab.find(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
+        found = tab.from_address(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
         assert found.start == replace(sent, label=0)
 
 
