@@ -1,5 +1,5 @@
-# make demo: the app on port 7860 with bundled weights.  make test: every test.  make test-lowest: those of the app, on the lowest
-# Gradio allowed.  make mutate: are the tests strict enough? (takes hours)
+# make demo: the app on port 7860 with bundled weights.  make check: style, docstrings, types.  make test: every test.
+# make test-lowest: those of the app, on the lowest Gradio allowed.  make mutate: are the tests strict enough? (takes hours)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,10 +7,16 @@ LOWEST := build/lowest
 # Two processes, each on one core; one file's tests stay together, in the order of their names, for they share what they have built.
 PYTEST := -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo test test-lowest mutate clean
+.PHONY: demo check test test-lowest mutate clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py
+
+# Style, docstrings and types.
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) tests

@@ -156,6 +156,7 @@ class Scale(nn.Module):
         self.rgb_weight, self.rgb_bias = nn.Parameter(torch.empty(3, channels)), nn.Parameter(torch.zeros(3))
 
     def init_weights(self) -> None:
+        """Draw all weights anew from torch's global generator."""
         self.first.init_weights()
         self.second.init_weights()
         nn.init.normal_(self.rgb.weight, 0, 1 / math.sqrt(self.rgb.in_features))
@@ -165,6 +166,7 @@ class Scale(nn.Module):
         nn.init.zeros_(self.rgb_bias)
 
     def forward(self, x: Tensor, picture: Tensor | None, style: Tensor, enlarge: bool) -> tuple[Tensor, Tensor]:
+        """Maps N×C×H×W, the coarser picture or None, and styles N×W → maps N×C'×S×S and picture N×3×S×S; S is H, or 2H."""
         x = self.second(self.first(x, style, enlarge), style, False)
         kernels = (self.rgb(style)[:, :, None] * self.rgb_weight.T).to(x.dtype)  # N×C×3: cheaper than scaling x
         n, channels, side, _ = x.shape
@@ -187,6 +189,7 @@ class Modulated(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.empty(channels, before, 3, 3)), nn.Parameter(torch.zeros(channels))
 
     def init_weights(self) -> None:
+        """Draw all weights anew from torch's global generator."""
         nn.init.normal_(self.affine.weight, 0, 1 / math.sqrt(self.affine.in_features))
         nn.init.ones_(self.affine.bias)
         nn.init.normal_(self.weight, 0, 1 / math.sqrt(9 * self.weight.shape[1]))
