@@ -1,4 +1,4 @@
-"""Seeds → noise, truncation, and paths between two noise vectors. Everything here runs on the CPU, whatever draws later."""
+"""Noise from seeds, truncation, shifts, and paths between two noise vectors. All of it runs on the CPU."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DEFAULT_PATH = "spherical"
 
 
 def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
-    """Noise N×z_dim in float32, row i from `seeds[i]` alone, so that one flower equals that flower in any batch.
+    """Noise N×z_dim in float32. Row i depends on `seeds[i]` only, so that a flower is the same in every batch.
 
-    `truncation` t gives the normal distribution cut to [−t, t] (paper, fig. 20), None the whole one. Instead of redrawing
-    until |z| ≤ t, one uniform number a coordinate goes through the inverse distribution function: the same distribution,
-    but a seed keeps its flower while t moves. Raises UserError for a seed or a truncation out of range.
+    With a `truncation` t the distribution is the normal one limited to [−t, t] (paper, fig. 20), with None the whole one. z is
+    the inverse distribution function of a uniform number, not a redraw until |z| ≤ t: so a seed keeps its flower while t
+    changes. Raises UserError for a seed or a truncation out of range.
     """
-    uniform = torch.stack([_uniform(check_seed(seed), z_dim) for seed in seeds])
+    uniform = torch.stack([_uniform_numbers(check_seed(seed), z_dim) for seed in seeds])
     if truncation is None:
         return torch.special.ndtri(uniform).float()
     truncation = check_truncation(truncation)
@@ -36,7 +36,7 @@ def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
 
 
 def spread(truncation: float | None) -> float:
-    """The share of its standard deviation that `noise` keeps at this truncation: 0.74 at 1.5, 0.99 at 3, 1 for None.
+    """The standard deviation of `noise` at this truncation: 0.74 at 1.5, 0.99 at 3, 1 for None.
 
     Raises UserError for a truncation out of range.
     """
@@ -47,37 +47,39 @@ def spread(truncation: float | None) -> float:
     return math.sqrt(1 - 2 * bound * density / tail)
 
 
-def _uniform(seed: int, z_dim: int) -> Tensor:
+def _uniform_numbers(seed: int, z_dim: int) -> Tensor:
+    """z_dim numbers from the open interval (0, 1), float64."""
     generator = torch.Generator().manual_seed(seed)
-    # The open interval: ndtri of 0 or 1 is infinite.
+    # ndtri of 0 or 1 would be infinite.
     return torch.rand(z_dim, dtype=torch.float64, generator=generator).clamp(1e-12, 1 - 1e-12)
 
 
 def check_seed(seed: Any) -> int:
-    """`seed` as a whole number from 0 to 2³²−1. Raises UserError."""
+    """`seed` as an int from 0 to MAX_SEED. Raises UserError."""
     return validation.whole("seed", seed, 0, MAX_SEED)
 
 
 def check_truncation(truncation: Any) -> float:
-    """`truncation` as a number from 0.01 to 3. Raises UserError, for None too."""
+    """`truncation` as a float from MIN_TRUNCATION to MAX_TRUNCATION. Raises UserError, for None too."""
     return validation.number("truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION, ", or switch it off")
 
 
 def default_truncation(scores: Mapping[str, Any]) -> float:
-    """The truncation to show a model at: the one with its best KID, if `scores` (of its config.json) has one."""
+    """The truncation to show a model at: that of the best KID in `scores` (of config.json), else DEFAULT_TRUNCATION."""
     try:
         return check_truncation(scores.get("truncation"))
-    except UserError:  # never judged, or a file by somebody else
+    except UserError:  # not evaluated, or a file of another program
         return DEFAULT_TRUNCATION
 
 
-MAX_SHIFT = 100.0  # far beyond any picture: a coordinate of noise, or of a style, is a few units at most
+MAX_SHIFT = 100.0  # limit of a coordinate; those of noise and styles are a few units
 
 
 def write_shift(shift: Tensor) -> str:
-    """W numbers, steps away from a flower in its latent space, as text for an address: 4 bytes of scale and a byte each.
+    """A shift (W numbers, a vector in the latent space) as text for an address: base64 of a scale (4 bytes) and W bytes.
 
-    Rounded to 1/127 of the largest; `read_shift` gives back exactly what is drawn. No step at all is the empty text.
+    Numbers are rounded to 1/127 of the largest; what is drawn is the rounded shift, which `read_shift` returns exactly. The
+    empty text stands for a shift of zeros.
     """
     most = float(shift.abs().max())
     if not most:
@@ -88,7 +90,7 @@ def write_shift(shift: Tensor) -> str:
 
 
 def read_shift(text: Any, width: int) -> Tensor:
-    """What `write_shift` wrote, float32 `width`; zeros for the empty text. Raises UserError for any other text."""
+    """The shift in a text of `write_shift`: float32 `width`; zeros for the empty text. Raises UserError for other texts."""
     if text == "":
         return torch.zeros(width)
     try:
@@ -98,15 +100,15 @@ def read_shift(text: Any, width: int) -> Tensor:
     except (binascii.Error, ValueError, IndexError):
         content, scale = b"", math.nan
     if len(content) != 4 + width or not 0 < scale <= MAX_SHIFT / 127:
-        raise UserError("the shift of the flower is not one of this model; send it again from where it was made.")
+        raise UserError("the shift of the flower does not fit this model; copy the address again from where it was made.")
     return torch.from_numpy(np.frombuffer(content[4:], np.int8).copy()).float() * scale
 
 
 def positions(steps: int, loop: bool) -> list[float]:
-    """Where the `steps` pictures of a path stand, from 0 to 1; `steps` is 2 or more.
+    """The positions, from 0 to 1, of the `steps` pictures of a path; `steps` is 2 or more.
 
-    A loop goes there and back and leaves out its last picture. Both ends, exactly 0.0 and 1.0, are always among them; a
-    loop of an odd length takes one step more for the way back.
+    A loop goes to 1 and back, and leaves out its last picture, which equals the first. 0.0 and 1.0 are always included. A loop
+    with an odd number of steps has one step more on the way back.
     """
     if not loop:
         return [i / (steps - 1) for i in range(steps)]
@@ -116,15 +118,15 @@ def positions(steps: int, loop: bool) -> list[float]:
 
 
 def straight(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """The point t ∈ [0, 1] of the straight line between two noise vectors (slides, "interpolation in latent space")."""
+    """The point at t ∈ [0, 1] of the straight line between two vectors (slides, "interpolation in latent space")."""
     return start + (end - start) * t if t < 1 else end.clone()
 
 
 def spherical(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """The point t ∈ [0, 1] of the arc between two noise vectors; its norm runs linearly from one's to the other's.
+    """The point at t ∈ [0, 1] of the arc between two vectors. Its norm changes linearly from the first to the second norm.
 
-    The straight line passes near the origin, where no training noise ever was (White 2016, section 2.1). Vectors of
-    (nearly) the same or opposite direction, or of zero norm, have no arc of their own: there it is the straight line.
+    The straight line would pass near the origin, where training has no noise (White 2016, section 2.1). It is used for vectors
+    of (nearly) the same or opposite direction, or of norm 0, which have no single arc.
     """
     if t <= 0 or t >= 1:
         return (end if t >= 1 else start).clone()
@@ -139,7 +141,7 @@ def spherical(start: Tensor, end: Tensor, t: float) -> Tensor:
     return (direction * ((1 - t) * length_a + t * length_b)).float()
 
 
-PATHS = {"spherical": spherical, "straight": straight}  # by the names visitors choose them by
+PATHS = {"spherical": spherical, "straight": straight}  # by the names that users choose
 
 
 def check_path(name: Any) -> str:
