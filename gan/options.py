@@ -1,6 +1,7 @@
-"""Every option of a training, declared once: name, default, range and help.
+"""All options of a training, each declared once: name, default, range and help.
 
-The flags of train.py, its help, the arguments of `gan.train`, the checks and docs/options.md are made from these two classes.
+The flags of train.py, its help, the arguments of `gan.train`, the checks and docs/options.md are made from TrainConfig and
+RunOptions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from gan.config import MAX_CHANNELS, MAX_RESOLUTION, parse_projected
 from gan.errors import UserError
 
-# Objective → the options that only some objectives use; losses.OBJECTIVES has the functions.
+# Objective → those of its options that not every objective has. losses.OBJECTIVES has the functions.
 OBJECTIVES: dict[str, tuple[str, ...]] = {
     "wgan-gp": ("penalty_weight", "penalty_every"),
     "wgan-clip": ("clip",),
@@ -25,7 +26,7 @@ OBJECTIVES: dict[str, tuple[str, ...]] = {
 NORMS = ("none", "ln", "bn")
 AUTO = "auto"
 _SIDE = re.compile(r"(\d{1,5})(?::(\d{1,10}(?:\.\d+)?)(%)?)?")
-# Heading → what stands below it in the help, in this order.
+# Group → the note below its heading in the help; in the order of the help.
 GROUPS = {
     "everyday": "",
     "run": "",
@@ -39,10 +40,13 @@ def option(
     default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = (),
     metavar: str = "", flag: str = "", shown: str = "", bare: Any = None,
 ) -> Any:  # fmt: skip
-    """A dataclass field that is an option. `low` and `high` are the range of a number, or of what it has several of.
+    """A dataclass field that is an option of the group `group` (a key of GROUPS).
 
-    `flag` is the name on the command line where it is another one, `shown` what the help says of a default that does not speak
-    for itself, and `bare` the value of a flag that is given without one.
+    - `low`, `high`: the range of a number, both included; None for no limit.
+    - `choices`: the allowed values. `metavar`: the name of the value in the help.
+    - `flag`: the name on the command line, where it differs from the field's.
+    - `shown`: the default as the help shows it, where the value itself would not be clear.
+    - `bare`: the value of the flag when it is given without one.
     """
     return field(default=default, metadata={
         "help": help, "group": group, "low": low, "high": high, "choices": choices, "metavar": metavar, "flag": flag,
@@ -52,13 +56,13 @@ def option(
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a generator is trained. Counts are in photos shown to the critic (`images`), never in epochs.
+    """How a generator is trained. Lengths are in photos shown to the critic (`images`), never in epochs.
 
-    Defaults are those of the paper's ladder: WGAN-GP with weight 10 and target norm 1, five critic steps for each generator
-    step, Adam 2e-4 with betas (0.5, 0.999) (an inference where the paper is silent). Presets may have others.
+    The defaults are those of the paper's ladder: WGAN-GP with weight 10 and target norm 1, five critic steps for each generator
+    step, Adam with 2e-4 and betas (0.5, 0.999). The paper does not give all of them. Presets may have other defaults.
     """
 
-    critic: tuple[str, ...]  # the layers (config.py); not an option, the preset has it
+    critic: tuple[str, ...]  # layer strings (config.py); not an option, because it follows from the preset
     images: int = option(500_000, "stop after N photos were shown to the critic", "everyday", low=1, high=10**10)
     holdout: float = option(0.0, "share of each class's photos kept away from training", "everyday", low=0, high=0.9)
     start_from: str = option(
@@ -72,17 +76,17 @@ class TrainConfig:
     )  # fmt: skip
     batch: int = option(64, "photos in a batch", "learning", low=1, high=4096)
     lr: float = option(2e-4, "Adam's learning rate", "learning", low=1e-8, high=1)
-    # Another rate makes two time scales (Heusel et al. 2017).
+    # Different rates are the two time scales of Heusel et al. 2017.
     critic_lr: float = option(0.0, "the critic's learning rate", "learning", low=0, high=1, shown="the generator's")
     beta1: float = option(0.5, "Adam's first beta", "learning", low=0, high=0.9999)
     beta2: float = option(0.999, "Adam's second beta", "learning", low=0, high=0.999999)
     critic_steps: int = option(5, "critic steps for each generator step", "learning", low=1, high=100)
-    # A new critic misleads a generator that was trained before.
+    # A new critic would first damage a generator that was trained before.
     critic_warm_up: int = option(0, "images at the start that only the critic learns from", "learning", low=0, high=10**9)
     objective: str = option("wgan-gp", "which losses", "learning", choices=tuple(OBJECTIVES))
-    # λ of Gulrajani et al. 2017, equation 3; γ of Mescheder et al. 2018, equation 9, where the objective is relativistic.
+    # λ of Gulrajani et al. 2017, equation 3; for "relativistic" γ of Mescheder et al. 2018, equation 9.
     penalty_weight: float = option(10.0, "weight of the gradient penalty", "learning", low=0, high=1e4)
-    # Each then weighs as much more (Karras et al. 2020, section 3.1).
+    # The weight of each penalty is multiplied by this number (Karras et al. 2020, section 3.1).
     penalty_every: int = option(1, "critic steps from one penalty to the next", "learning", low=1, high=1000)
     clip: float = option(0.01, "bound on the critic's weights", "learning", low=1e-6, high=10)
     label_smoothing: float = option(0.0, "distance of the critic's targets from 0 and 1", "learning", low=0, high=0.9)
@@ -92,7 +96,7 @@ class TrainConfig:
     )
     spectrum_weight: float = option(0.0, "weight of the distance of mean log spectra", "learning", low=0, high=1e6)
     ema_images: int = option(10_000, "half-life of the weight average, in images", "learning", low=0, high=10**9)
-    # Autocast in bf16: sums of a penalty, and all of a penalty through norms or heads, stay in float32.
+    # bf16 is autocast. Sums of a penalty, and a penalty through norms or heads, stay in float32.
     precision: str = option(
         "fp32", "of the convolutions", "learning", choices=("fp32", "bf16"), shown="bf16 where the processor has it"
     )
@@ -105,24 +109,26 @@ class TrainConfig:
     rotate: bool = option(True, "turn by any angle", "augmentation")
 
     def validate(self) -> TrainConfig:
-        """Return self, or raise UserError for a run that cannot be started."""
+        """Return self. Raises UserError for values with which no run can start."""
         check(self)
         projected = parse_projected(self.critic)
         if projected and not 1 <= projected.width <= MAX_CHANNELS:
             raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
         if self.matching_weight and not projected:
-            raise UserError("matching compares what a frozen network sees; use it with a projected critic, as flagship has.")
+            raise UserError(
+                "--matching-weight compares features of a frozen network; use it with a projected critic, as the preset flagship has."
+            )
         parse_sides(self.sides, self.images)
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Its form in a snapshot and, with more about the run, in `config.json`."""
+        """The settings as JSON values, for a snapshot and for `config.json`."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a training reads and writes, where it runs, and the choices from which a preset makes the two configurations."""
+    """What a training reads and writes, where it runs, and the choices for `presets.from_preset`."""
 
     preset: str = option(AUTO, "which model; auto: that of --from, or chosen by photos and device", "everyday", metavar="NAME")
     resolution: int | None = option(
@@ -161,13 +167,13 @@ class RunOptions:
     unconditional: bool = option(False, "one class for all photos", "model")
 
     def validate(self) -> RunOptions:
-        """Return self, or raise UserError for a value out of range."""
+        """Return self. Raises UserError for a value out of range."""
         check(self)
         return self
 
 
 def options_of(cls: type) -> Iterator[Field[Any]]:
-    """The fields of a dataclass that are options."""
+    """The fields of TrainConfig or RunOptions that are options."""
     return (item for item in fields(cls) if "group" in item.metadata)
 
 
@@ -182,7 +188,7 @@ def kind_of(item: Field[Any]) -> str:
 
 
 def check(options: Any) -> None:
-    """Raise UserError for the first option that is out of its range, or none of its choices."""
+    """Raise UserError for the first option that is out of its range or not one of its choices. None is always allowed."""
     for item in options_of(type(options)):
         value, about = getattr(options, item.name), item.metadata
         if value is None:
@@ -194,6 +200,7 @@ def check(options: Any) -> None:
 
 
 def _check_number(item: Field[Any], value: Any) -> None:
+    """Raise UserError for a number of the wrong type or out of range."""
     low, high = item.metadata["low"], item.metadata["high"]
     whole = kind_of(item) == "int"
     fits = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
@@ -204,10 +211,10 @@ def _check_number(item: Field[Any], value: Any) -> None:
 
 
 def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:
-    """A schedule of sides → each side in pixels, and after how many images of the run the next one takes over.
+    """A schedule of sides → (side in pixels, images of the run after which it ends) for each.
 
-    Every entry but the last says for how long: `64:100000` images, or `64:30%` of a run of `images`; the last one, `256`, is
-    drawn until the end, and its number is `images`. Raises UserError where the schedule cannot be read or does not grow.
+    An entry is `64:100000` (for 100,000 images) or `64:30%` (for 30 % of the run's `images`). The last entry is a side alone,
+    such as `256`; it is drawn until `images`. Raises UserError where the schedule cannot be read or the sides do not grow.
     """
     result: list[tuple[int, int]] = []
     reached = 0

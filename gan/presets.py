@@ -1,5 +1,7 @@
-"""The named models: the paper's ladder, and the lecture slides' DCGAN. Layers are as in `config.py`, with two words more:
-channels may be multiples of the hidden width (`2h`), and `norm` stands for the run's choice of critic norm.
+"""The named models: the paper's ladder, the lecture slides' DCGAN, and the flagship.
+
+Layers are written as in `config.py`, with two additions: channels may be multiples of the hidden width (`2h`), and `norm`
+stands for the critic norm that the run chooses.
 """
 
 from __future__ import annotations
@@ -13,16 +15,16 @@ from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.options import NORMS, OBJECTIVES, TrainConfig, parse_sides
 
-EVERY = "all"  # the class of a plain model, and the name of the figures over every class
+EVERY = "all"  # the class of a model without classes, and the name of the figures over all classes
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named model and the settings it is trained with by default."""
+    """A named model and the default settings of its training."""
 
-    stage: str  # where it comes from, for help texts and cards
+    stage: str  # where it comes from, for help texts and model cards
     resolution: int
-    generator: tuple[str, ...]  # with styles: up to RESOLUTIONS[-1], the finest scales are left out
+    generator: tuple[str, ...]  # with styles: for RESOLUTIONS[-1]; lower resolutions leave out the finest scales
     critic: tuple[str, ...]
     conditional: bool = True
     width: int = 64  # the hidden width h
@@ -38,11 +40,11 @@ def _blocks(text: str, tail: str) -> tuple[str, ...]:
 
 _RELU = "bn relu"
 _LRELU = "bn lrelu"
-# `norm` stands for the run's choice of critic norm. Its default is none: the penalty bounds the critic's slope at each
-# sample, and batch norm makes a score depend on the rest of the batch (Gulrajani et al. 2017, section 4), so `bn` is kept
-# only as the paper's variant; a per-sample norm (`ln`) is sound too, but the penalty alone has been enough, and is cheaper.
-# Padding lets the critic see every pixel: without it (28→13→5→1) the last six rows and columns never reach the score,
-# and the generator leaves them grey.
+# The default of `norm` is none. The penalty bounds the critic's gradient at each sample, and batch norm makes a score depend on
+# the rest of the batch (Gulrajani et al. 2017, section 4), so `bn` is only there as the paper's variant. A norm for each sample
+# (`ln`) is correct too, but the penalty alone is enough and faster.
+# Padding lets the critic see every pixel: without it (28→13→5→1) the last six rows and columns do not change the score, and the
+# generator leaves them grey.
 _CRITIC_28 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C7,1,0>1")
 _CRITIC_64 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C4,2,1>4h norm lrelu", "C4,2,1>8h norm lrelu", "C4,1,0>1")
 _CRITIC_128 = _CRITIC_64[:4] + ("C4,2,1>8h norm lrelu", "C4,1,0>1")
@@ -77,7 +79,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "flagship": Preset(
         "styles, a projected critic and matched sets", 128,
-        # Maps of up to 16 pixels are enlarged by repeating pixels, which learns sooner; that grid is too coarse to be seen.
+        # Up to 16 pixels, maps are enlarged by repeating pixels: this learns faster, and its grid is too coarse to be seen.
         ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h smooth", "S>h smooth", "S>32 smooth", "S>16 smooth"),
         ("projected efficientnet-lite0>h",), z_dim=128,
         training={
@@ -90,11 +92,11 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-RESOLUTIONS = (32, 64, 128, 256)  # of a generator with styles
+RESOLUTIONS = (32, 64, 128, 256)  # pixels a side of a generator with styles
 
 
 def resolve(layers: tuple[str, ...], width: int, norm: str = "none") -> tuple[str, ...]:
-    """Turn a preset's layers into plain ones: `2h` becomes a number, `norm` the chosen norm or nothing."""
+    """A preset's layers → layer strings of `config.py`: `2h` becomes 2 × `width`, and `norm` the chosen norm or nothing."""
     result = []
     for text in layers:
         text = re.sub(r">(\d*)h\b", lambda found: f">{int(found[1] or 1) * width}", text)
@@ -103,7 +105,7 @@ def resolve(layers: tuple[str, ...], width: int, norm: str = "none") -> tuple[st
 
 
 def find_preset(name: str) -> Preset:
-    """The preset called `name`. Raises UserError that lists the names there are."""
+    """The preset called `name`. Raises UserError with all names."""
     if name not in PRESETS:
         raise UserError(f"there is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
     return PRESETS[name]
@@ -122,17 +124,21 @@ def from_preset(
     kept: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> tuple[ModelConfig, TrainConfig]:
-    """Model and training run of a preset, for these classes.
+    """The configurations of model and training for the preset `name` and these classes.
 
-    `resolution` is the side of the pictures, for a preset with styles one of RESOLUTIONS. `width` overrides the generator's
-    hidden width h, `critic_width` the critic's (by default the same), `training` any field of TrainConfig. `kept` are fields of
-    TrainConfig that a run which goes on began with: they stand where `training` says nothing, and are not checked against the
-    preset. `sides` is a schedule in place of the preset's (config.parse_sides); its last side is the default of `resolution`.
-    `begun` is the model whose weights the run begins with: scales are enlarged as there. Classes are merged into one where the
-    preset is unconditional. Raises UserError, also for a setting that the preset cannot honour.
+    - `resolution`: pixels a side; for a preset with styles one of RESOLUTIONS. Default: the last of `sides`, else the preset's.
+    - `width`, `critic_width`: the hidden width h of the generator and of the critic (default: the generator's), 1 to 256.
+    - `critic_norm`: one of NORMS (default "none").
+    - `sides`: a schedule (options.parse_sides) in place of the preset's.
+    - `begun`: the model whose weights the run begins with; scales are enlarged in the same way as there.
+    - `kept`: fields of TrainConfig from a run that is continued. They hold where `training` has no value, and are not checked
+      against the objective.
+    - `training`: any other field of TrainConfig.
+
+    A preset without classes merges all classes into one. Raises UserError, also for a setting that the preset does not use.
     """
     preset = find_preset(name)
-    critic_norm = _norm(name, preset, critic_norm)
+    critic_norm = _check_critic_norm(name, preset, critic_norm)
     width = preset.width if width is None else width
     critic_width = width if critic_width is None else critic_width
     for flag, value in (("--width", width), ("--critic-width", critic_width)):
@@ -141,11 +147,13 @@ def from_preset(
     if not preset.conditional:
         classes = merged(classes)
     if EVERY in classes and len(classes) > 1:
-        raise UserError(f"a class is called '{EVERY}', as the figures over every class are; rename its folder, then train.")
+        raise UserError(
+            f"a class is called '{EVERY}', the name of the figures over all classes; rename its folder, then train."
+        )
     if sides and resolution is None:
         resolution = parse_sides(sides, 1)[-1][0]
     side = preset.resolution if resolution is None else resolution
-    layers = _keep_enlarging(resolve(_at(preset, side), width), begun)
+    layers = _keep_enlarging(resolve(_layers_for(preset, side), width), begun)
     critic = resolve(preset.critic, critic_width, critic_norm)
     model = ModelConfig(name, side, classes, layers, preset.z_dim).validate()
     train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
@@ -154,11 +162,11 @@ def from_preset(
         raise UserError(
             f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that has styles, as flagship."
         )
-    return model, replace(train, sides=sides or _up_to(side, preset.training.get("sides", ()))).validate()
+    return model, replace(train, sides=sides or _sides_up_to(side, preset.training.get("sides", ()))).validate()
 
 
-def _norm(name: str, preset: Preset, norm: str | None) -> str:
-    """The critic norm of a run. Raises UserError for one that the preset's critic has no place for."""
+def _check_critic_norm(name: str, preset: Preset, norm: str | None) -> str:
+    """The critic norm of a run (None: "none"). Raises UserError for an unknown one, and where the critic has no `norm`."""
     if norm is None:
         return "none"
     if norm not in NORMS:
@@ -173,7 +181,7 @@ def _norm(name: str, preset: Preset, norm: str | None) -> str:
 
 
 def _check_objective(objective: str, given: Mapping[str, Any]) -> None:
-    """Raise UserError for a setting, given by hand, that the objective does not use."""
+    """Raise UserError for a setting in `given` that the objective does not use."""
     limited = {name for names in OBJECTIVES.values() for name in names}
     for name in sorted(limited & given.keys()):
         objectives = [other for other, names in OBJECTIVES.items() if name in names]
@@ -184,24 +192,24 @@ def _check_objective(objective: str, given: Mapping[str, Any]) -> None:
             )
 
 
-def _up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:
-    """A preset's schedule of sides for pictures of `side` pixels: the coarser sides as they are, then that one."""
+def _sides_up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:
+    """A preset's schedule for pictures of `side` pixels: its smaller sides, then `side`; empty without smaller sides."""
     coarser = tuple(text for text in sides if int(text.split(":")[0]) < side)
     return (*coarser, str(side)) if coarser else ()
 
 
 def _keep_enlarging(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple[str, ...]:
-    """`layers` with each scale enlarged as in the model `begun`, where that has a scale of the same width in the same place.
+    """`layers`, each scale with or without `smooth` as in the model `begun`, where that has the same scale in the same place.
 
-    Weights learnt with one way of enlarging draw nothing with the other.
+    Weights that were trained with one way of enlarging do not work with the other.
     """
     old = begun.generator if begun else ()
     same = [a.removesuffix(" smooth") == b.removesuffix(" smooth") for a, b in zip(old, layers)]
     return tuple(old[number] if number < len(same) and same[number] else layer for number, layer in enumerate(layers))
 
 
-def _at(preset: Preset, side: int) -> tuple[str, ...]:
-    """The generator's layers for pictures of `side` pixels. Raises UserError for a side it does not come in."""
+def _layers_for(preset: Preset, side: int) -> tuple[str, ...]:
+    """The generator's layers for pictures of `side` pixels. Raises UserError for a side that the preset does not have."""
     scales = [layer for layer in preset.generator if layer.startswith("S>")]
     sides = RESOLUTIONS if scales else (preset.resolution,)
     if side not in sides:
@@ -212,5 +220,5 @@ def _at(preset: Preset, side: int) -> tuple[str, ...]:
 
 
 def merged(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The single class of a plain model trained on photos of all of `classes`."""
+    """The single class of a model without classes, trained on photos of `classes`: the only name there is, else EVERY."""
     return classes if len(classes) == 1 else (EVERY,)

@@ -1,1 +1,1 @@
-"""Photos on a disk, in a zip archive or on the Hugging Face Hub → tensors; the doctor that examines them; augmentation."""
+"""Photos in a folder, a zip archive or on the Hugging Face Hub → tensors; the doctor that examines them; augmentation."""

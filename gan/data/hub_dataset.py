@@ -1,7 +1,7 @@
-"""A dataset of the Hugging Face Hub, pictures with labels in Parquet files → a folder with a sub-folder a class.
+"""A dataset on the Hugging Face Hub (pictures with labels in Parquet files) → a folder with a sub-folder for each class.
 
-The files are read with pyarrow. The library `datasets` would do the same with pandas, aiohttp, dill and multiprocess beside
-pyarrow, and may run code that a dataset brings; nothing of a dataset is run here.
+The files are read with pyarrow. The library `datasets` is not used: it needs pandas, aiohttp, dill and multiprocess too, and
+may run code from a dataset. No code from a dataset is run here.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 PREFIX = "hf://datasets/"
 ADDRESS = "https://huggingface.co/datasets/"
-CONVERTED = "refs/convert/parquet"  # where the Hub itself keeps most public datasets as Parquet
-LABELS = ("label", "labels", "class", "category", "species")  # columns taken for labels where the dataset does not say
-DOWNLOAD_SECONDS = 3600.0  # for one file
+CONVERTED = "refs/convert/parquet"  # the branch in which the Hub keeps most public datasets as Parquet
+LABELS = ("label", "labels", "class", "category", "species")  # columns of labels, where the dataset does not name one
+DOWNLOAD_SECONDS = 3600.0  # limit for one file
 
 _TRAINING = re.compile(r"(^|/)(partial-)?train([-._/]|\d)")
-_ROWS = 16  # pictures of a file that are in memory at once
+_BATCH_ROWS = 16  # rows that are in memory at once
 
 Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Files of one commit on the Hub."""
+    """The files to read of one commit on the Hub."""
 
     repo: str
     commit: str
@@ -45,53 +45,53 @@ class Dataset:
 
     @property
     def key(self) -> str:
-        """What tells its content from any other."""
+        """Text that is different for every other content."""
         return "\n".join([self.repo, self.commit, *self.files])
 
 
 def is_dataset(name: str) -> bool:
-    """Whether `name` means a dataset on the Hub."""
+    """Whether `name` is the address of a dataset on the Hub."""
     return name.startswith((PREFIX, ADDRESS))
 
 
-def title(name: str) -> str:
-    """What the dataset called `name` is called in file names: that of its repository, and of the folder in it."""
-    repo, _, within = _parts(name)
+def short_name(name: str) -> str:
+    """The dataset's name in file names: `repository` or `repository-folder`. Raises UserError for a bad address."""
+    repo, _, within = _parse_address(name)
     return "-".join([repo.split("/")[1], *filter(None, within.split("/"))])
 
 
 def find(name: str) -> Dataset:
-    """Ask the Hub for `hf://datasets/owner/name[@revision][/folder]`: its Parquet files below that folder.
+    """Ask the Hub which Parquet files `hf://datasets/owner/name[@revision][/folder]` has.
 
-    Files of a training split are taken where there are any, else all. Where the commit has no Parquet file, those that the
-    Hub made of it are. Raises UserError; hub_client.Unreachable where a copy may stand in.
+    Files of a training split are chosen where there are any, else all files. Where the commit has no Parquet files, those that
+    the Hub converted it to are chosen. Raises UserError, and hub_client.Unreachable where an earlier copy may be used instead.
     """
     _check_installed()
-    repo, revision, within = _parts(name)
-    commit, files = _listed(repo, revision or "main")
+    repo, revision, within = _parse_address(name)
+    commit, files = _parquet_files(repo, revision or "main")
     if not files and not revision:
         try:
-            commit, files = _listed(repo, CONVERTED)
+            commit, files = _parquet_files(repo, CONVERTED)
         except hub_client.Unreachable:
             raise
         except UserError:  # there is no such branch
             pass
-    chosen = _chosen(files, within, f"{PREFIX}{repo}")
+    chosen = _choose_files(files, within, f"{PREFIX}{repo}")
     total = sum(files[file] for file in chosen)
     if total > MAX_TOTAL:
         raise UserError(
-            f"{repo} has {total >> 30:,} GiB of pictures, and at most {MAX_TOTAL >> 30} are fetched; "
+            f"{repo} has {total >> 30:,} GiB of pictures, and at most {MAX_TOTAL >> 30} GiB are downloaded; "
             f"name a folder in it, as in {PREFIX}{repo}/{chosen[0]}."
         )
     return Dataset(repo, commit, tuple(chosen))
 
 
-def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> None:
-    """Fetch the files into the Hub's own cache and write their pictures below `into`, as CLASS/NUMBER.
+def download(dataset: Dataset, into: Path, progress: Progress | None = None) -> None:
+    """Download the files into the Hub's own cache and write their pictures below `into`, as CLASS/NUMBER.
 
-    Pictures are written as they are and not decoded; a row without one, or without a label, is passed over. `progress` is
-    called with (rows done, rows in all). Raises UserError for files without pictures, with more than MAX_FILES rows or
-    MAX_TOTAL bytes, or MAX_CLASSES labels; OSError when the disk is full.
+    The bytes of a picture are written without decoding. A row without a picture or without a label is skipped. `progress` is
+    called with (rows done, rows in all). Raises UserError for files without pictures, for more than MAX_FILES rows, MAX_TOTAL
+    bytes or MAX_CLASSES labels, and for damaged files; OSError when the disk is full.
     """
     import pyarrow
     import pyarrow.parquet as pq
@@ -104,7 +104,7 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
         )  # fmt: skip
         path = Path(hub_client.bounded(get, DOWNLOAD_SECONDS, f"the download of {file} of {dataset.repo}"))
         try:
-            pq.ParquetFile(path, pre_buffer=False).close()  # what is cut short in the cache lacks its end, and says so
+            pq.ParquetFile(path, pre_buffer=False).close()  # fails for a file that is cut short in the cache
         except (pyarrow.ArrowException, OSError):
             return path if again else fetch(file, again=True)
         return path
@@ -116,7 +116,7 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
         rows = sum(table.metadata.num_rows for table in tables)
         if rows > MAX_FILES:
             raise UserError(f"{dataset.repo} has {rows:,} rows, and at most {MAX_FILES:,} are taken; name a folder in it.")
-        for picture, label in (pair for table in tables for pair in _pairs(table, dataset.repo)):
+        for picture, label in (pair for table in tables for pair in _pictures_and_classes(table, dataset.repo)):
             done += 1
             if progress:
                 progress(done, rows)
@@ -125,22 +125,22 @@ def prepare(dataset: Dataset, into: Path, progress: Progress | None = None) -> N
             written += len(picture)
             if written > MAX_TOTAL:
                 raise UserError(f"{dataset.repo} unpacks to over {MAX_TOTAL >> 30} GiB; name a folder in it.")
-            folder = _folder(into, label, folders, dataset.repo)
+            folder = _class_folder(into, label, folders, dataset.repo)
             (folder / f"{done:06d}").write_bytes(picture)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk is full, say; pyarrow's own have no number
-        said = (str(error).strip().splitlines() or ["no reason given"])[0][:120].rstrip(".")
-        raise UserError(f"a Parquet file of {dataset.repo} cannot be read ({said}); name another dataset.") from None
+            raise  # from the system, for example a full disk; pyarrow's own errors have no number
+        described = (str(error).strip().splitlines() or ["no reason given"])[0][:120].rstrip(".")
+        raise UserError(f"a Parquet file of {dataset.repo} cannot be read ({described}); name another dataset.") from None
     if not written:
-        raise UserError(f"{dataset.repo} holds no picture with a label; name another dataset, or another folder in it.")
+        raise UserError(f"{dataset.repo} has no picture with a label; name another dataset, or another folder in it.")
 
 
 # ------------------------------------------------------------------------------------------------------- on the Hub
 
 
-def _parts(name: str) -> tuple[str, str, str]:
-    """Repository, revision ("" for none) and folder in it. Raises UserError."""
+def _parse_address(name: str) -> tuple[str, str, str]:
+    """An address → repository, revision ("" for none) and folder in it ("" for none). Raises UserError."""
     rest = name.removeprefix(PREFIX).removeprefix(ADDRESS).strip("/")
     owner, _, rest = rest.partition("/")
     first, _, within = rest.partition("/")
@@ -150,14 +150,15 @@ def _parts(name: str) -> tuple[str, str, str]:
 
 
 def _check_installed() -> None:
+    """Raise UserError where pyarrow is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
         raise UserError("datasets of the Hub are read with pyarrow; run pip install -r requirements-dev.txt.") from None
 
 
-def _listed(repo: str, revision: str) -> tuple[str, dict[str, int]]:
-    """The commit that `revision` is at, and its Parquet files with their bytes. Raises UserError."""
+def _parquet_files(repo: str, revision: str) -> tuple[str, dict[str, int]]:
+    """The commit of `revision`, and its Parquet files → their sizes in bytes. Raises UserError."""
     from huggingface_hub import HfApi
 
     def ask() -> Any:
@@ -168,8 +169,8 @@ def _listed(repo: str, revision: str) -> tuple[str, dict[str, int]]:
     return found.sha, files
 
 
-def _chosen(files: Mapping[str, int], within: str, name: str) -> list[str]:
-    """The files to read: those below `within`, of a training split where there is one. Raises UserError."""
+def _choose_files(files: Mapping[str, int], within: str, name: str) -> list[str]:
+    """The files to read: those below the folder `within`, of these the training split where there is one. Raises UserError."""
     inside = sorted(file for file in files if not within or file == within or file.startswith(f"{within}/"))
     if not inside:
         have = "it has none at all" if not files else f"its files are {', '.join(sorted(files)[:5])}"
@@ -187,23 +188,23 @@ def _chosen(files: Mapping[str, int], within: str, name: str) -> list[str]:
 # --------------------------------------------------------------------------------------------------------- in a file
 
 
-def _pairs(table: pq.ParquetFile, repo: str) -> Iterator[tuple[bytes | None, str | None]]:
-    """(picture, class) of each row, None for what is missing; every class is "photos" without a column of labels."""
+def _pictures_and_classes(table: pq.ParquetFile, repo: str) -> Iterator[tuple[bytes | None, str | None]]:
+    """(picture, class) of each row, with None for what is missing. Without a column of labels the class is "photos"."""
     schema = table.schema_arrow
-    said = _features(schema.metadata or {})
-    picture, label = _picture_column(schema, said, repo), _label_column(schema, said)
-    names = said.get(label, {}).get("names") if label else None
+    described = _features(schema.metadata or {})
+    picture, label = _picture_column(schema, described, repo), _label_column(schema, described)
+    names = described.get(label, {}).get("names") if label else None
     columns = [picture] + [label] * bool(label)
-    for batch in table.iter_batches(_ROWS, columns=columns):
+    for batch in table.iter_batches(_BATCH_ROWS, columns=columns):
         values = batch.to_pydict()
         labels = values[label] if label else ["photos"] * len(values[picture])
         for value, of in zip(values[picture], labels):
             content = value.get("bytes") if isinstance(value, dict) else value
-            yield content if isinstance(content, bytes) and content else None, _named(of, names)
+            yield content if isinstance(content, bytes) and content else None, _class_name(of, names)
 
 
 def _features(metadata: Mapping[bytes, bytes]) -> dict[str, dict[str, Any]]:
-    """What the library `datasets` wrote about the columns; empty where another program made the file."""
+    """Column → what the library `datasets` wrote about it. Empty where another program wrote the file."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {name: value for name, value in features.items() if isinstance(value, dict)}
@@ -211,7 +212,8 @@ def _features(metadata: Mapping[bytes, bytes]) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _picture_column(schema: Any, said: Mapping[str, Mapping[str, Any]], repo: str) -> str:
+def _picture_column(schema: Any, described: Mapping[str, Mapping[str, Any]], repo: str) -> str:
+    """The column of pictures: one described as `Image`, else the first with bytes. Raises UserError."""
     import pyarrow.types as types
 
     def holds_bytes(kind: Any) -> bool:
@@ -220,7 +222,7 @@ def _picture_column(schema: Any, said: Mapping[str, Mapping[str, Any]], repo: st
         return types.is_binary(kind) or types.is_large_binary(kind)
 
     able = [field.name for field in schema if holds_bytes(field.type)]
-    columns = [name for name in able if said.get(name, {}).get("_type") == "Image"] or able
+    columns = [name for name in able if described.get(name, {}).get("_type") == "Image"] or able
     if not columns:
         raise UserError(
             f"{repo} has no column of pictures (its columns are {', '.join(schema.names[:8])}); name a dataset that has one."
@@ -228,17 +230,18 @@ def _picture_column(schema: Any, said: Mapping[str, Mapping[str, Any]], repo: st
     return columns[0]
 
 
-def _label_column(schema: Any, said: Mapping[str, Mapping[str, Any]]) -> str | None:
+def _label_column(schema: Any, described: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The column of labels: one described as `ClassLabel`, else one named in LABELS; None where there is none."""
     import pyarrow.types as types
 
-    classes = [name for name in schema.names if said.get(name, {}).get("_type") == "ClassLabel"]
+    classes = [name for name in schema.names if described.get(name, {}).get("_type") == "ClassLabel"]
     kinds = types.is_integer, types.is_string, types.is_large_string
     plain = [field.name for field in schema if field.name in LABELS and any(kind(field.type) for kind in kinds)]
     return min(classes or plain, key=lambda name: LABELS.index(name) if name in LABELS else len(LABELS), default=None)
 
 
-def _named(value: Any, names: Sequence[Any] | None) -> str | None:
-    """The class that a label stands for; None where it says nothing, as −1 does in test splits."""
+def _class_name(value: Any, names: Sequence[Any] | None) -> str | None:
+    """The class of a label; None for a label that means nothing, such as −1 in test splits."""
     if isinstance(value, str):
         return value or None
     if not isinstance(value, int) or value < 0:
@@ -248,12 +251,12 @@ def _named(value: Any, names: Sequence[Any] | None) -> str | None:
     return str(names[value]) if value < len(names) else None
 
 
-def _folder(into: Path, label: str, folders: dict[str, Path], repo: str) -> Path:
-    """The folder of a class, made when first asked for; labels are anybody's text, and folders are not."""
+def _class_folder(into: Path, label: str, folders: dict[str, Path], repo: str) -> Path:
+    """The folder of a class, made at its first use. A label may be any text, so its name is made safe. Raises UserError."""
     label = composed(label)
     if label not in folders:
         if len(folders) == MAX_CLASSES:
-            raise UserError(f"{repo} has over {MAX_CLASSES:,} different labels, which are no classes; name another dataset.")
+            raise UserError(f"{repo} has over {MAX_CLASSES:,} different labels, too many to be classes; name another dataset.")
         name = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", label).strip(". ")
         name = name.encode("utf-8", "replace")[:120].decode("utf-8", "ignore")
         if not name or is_ignored(name) or (into / name).exists():

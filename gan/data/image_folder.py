@@ -1,4 +1,4 @@
-"""A folder of photos, with a sub-folder a class, as tensors; files that cannot be used are listed, never a crash.
+"""A folder of photos with a sub-folder for each class → tensors. A file that cannot be used is listed with the reason.
 
 photos/roses/1.jpg, photos/roses/garden/2.png, photos/tulips/3.webp   ->   classes roses (2) and tulips (1)
 """
@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,23 +20,24 @@ import torch
 from PIL import Image
 
 from gan.data import layout
-from gan.data.decode import cannot_read, prepare, refuse, side_of
+from gan.data.decode import prepare, rejection_reason, shorter_side, unreadable_reason
 from gan.errors import UserError
 from gan.utils.names import composed, is_ignored, printable
 
 MIN_PHOTOS = 8
-# Photos are kept at twice the side of the pictures and halved after the augmentations: rotating by bilinear sampling
-# blurs, and halving afterwards takes most of the blur back.
+# Photos are kept at twice the side of the pictures, and halved after the augmentations: a bilinear rotation blurs, and halving
+# afterwards removes most of the blur.
 OVERSAMPLE = 2
-SHARP = 0.625  # a photo that is enlarged further teaches blur: below 160 pixels it is not shown at 256
+MIN_SCALE = 0.625  # photo side / shown side: a photo below 160 pixels is not shown at 256, because it would teach blur
+MIN_PER_CLASS = 32  # photos of a class that a sample of all photos has, where the class has so many
 
-_NAME_ONE = "name the folder that has a sub-folder of photos for each class"
+_NAME_A_FOLDER = "name the folder that has a sub-folder of photos for each class"
 _LOOP = "a link to a folder it lies in"
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file (or folder) that was not used: its path below the photo folder, and why in a few words."""
+    """A file or folder that was not used: its path below the photo folder, and the reason in a few words."""
 
     path: str
     reason: str
@@ -43,34 +45,34 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Photos:
-    """Prepared photos, in the order of their classes and paths."""
+    """Decoded photos, sorted by class and path."""
 
     images: torch.Tensor  # uint8 N×3×S×S, RGB
     labels: torch.Tensor  # int64 N, index into `classes`
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
-    digest: str  # SHA-256 of pixels, labels and class names: a resumed run can tell that its photos changed
+    digest: str  # SHA-256 of pixels, labels and class names, by which a resumed run notices changed photos
     files: tuple[Path, ...] = ()  # where each photo was read from
-    native: tuple[int, ...] = ()  # the shorter side of each photo in pixels, before it was resized; () where nobody asked
+    native: tuple[int, ...] = ()  # shorter side of each photo in pixels, before it was resized; () if not known
 
     def counts(self) -> dict[str, int]:
-        """Number of photos a class."""
+        """Class → number of photos."""
         return dict(zip(self.classes, torch.bincount(self.labels, minlength=len(self.classes)).tolist(), strict=True))
 
     def merged(self, name: str) -> Photos:
-        """The same photos as the single class `name`, for plain models. Shares the pixels."""
+        """The same photos as the single class `name`, for models without classes. The pixels are shared, not copied."""
         labels = torch.zeros_like(self.labels)
         digest = _digest(self.images, labels, (name,))
         return replace(self, labels=labels, classes=(name,), digest=digest)
 
     def sharp(self, side: int) -> torch.Tensor:
-        """Indices of the photos that are fit to be shown at `side` pixels: those of at least SHARP of it, before resizing.
+        """Indices (int64) of the photos that are sharp at `side` pixels: their own side is at least MIN_SCALE × `side`.
 
-        A class without such a photo keeps all of its photos.
+        A class without such a photo keeps all of its photos. Where the own sides are not known, all photos count.
         """
         if not self.native:
             return torch.arange(len(self.labels))
-        fit = torch.tensor(self.native) >= SHARP * side
+        fit = torch.tensor(self.native) >= MIN_SCALE * side
         left = torch.bincount(self.labels[fit], minlength=len(self.classes))
         return (fit | (left == 0)[self.labels]).nonzero()[:, 0]
 
@@ -78,12 +80,14 @@ class Photos:
 def find_photos(
     folder: str | os.PathLike[str], only: Sequence[str] = (), meant: Sequence[str] = ()
 ) -> dict[str, list[Path]]:  # fmt: skip
-    """Class -> its files, both sorted by name; nothing is decoded, so a file need not be a photo.
+    """Class → its files, both sorted by name. Nothing is decoded, so a file need not be a photo.
 
-    A class is a sub-folder with all that lies below it. Without sub-folders that hold files, the folder itself is the one
-    class. Links are followed. Names are composed (names.py), and two folders of one name are one class. `only` chooses classes
-    by name; `meant` are those of a model. Raises UserError when `folder` is missing, no folder or not readable, has no class of
-    a name in `only`, or has sub-folders that do not look like classes (layout.py) while none is in `only` or `meant`.
+    A class is a sub-folder with all files below it. Where no sub-folder has files, the folder itself is the only class. Links
+    are followed. Names are in Unicode's composed form (names.py), and two folders with the same name are one class.
+
+    `only` chooses classes by name. `meant` are the classes of a model that the photos are for. Raises UserError when `folder`
+    is missing, is not a folder, or cannot be read; when it lacks a class of `only`; and when its sub-folders do not look like
+    classes (layout.py) while none of them is in `only` or `meant`.
     """
     return scan(folder, only, meant)[0]
 
@@ -91,11 +95,11 @@ def find_photos(
 def scan(
     folder: str | os.PathLike[str], only: Sequence[str] = (), meant: Sequence[str] = ()
 ) -> tuple[dict[str, list[Path]], list[Skipped]]:
-    """What `find_photos` gives, and what is known to be unusable in these classes before anything is opened."""
-    found, skipped = _scan(folder)
+    """As `find_photos`, and the files of these classes that are known to be unusable before anything is decoded."""
+    found, skipped = _find_files(folder)
     if not only and not found.keys() & set(map(composed, meant)):
         layout.check(Path(folder), (path for files in found.values() for path in files), command=not meant)
-    chosen = _choose(found, only, folder)
+    chosen = _choose_classes(found, only, folder)
     unwanted = set(found) - set(chosen)
     return chosen, [item for item in skipped if composed(item.path.split(os.sep)[0]) not in unwanted]
 
@@ -110,38 +114,27 @@ def load_photos(
 ) -> Photos:
     """Decode the photos of `folder`, cropped to the central square and resized to `size` pixels a side.
 
-    `only` chooses classes by name, all by default; `select` chooses among the files that `find_photos` gives, without
-    opening them. `progress` is called in this thread with (files done, files in all).
-    Raises UserError when the folder cannot be used, a class has no usable photo, there are fewer than MIN_PHOTOS in all,
-    or they would not fit in memory.
+    `only` chooses classes by name (empty: all). `select` chooses among the files that `find_photos` returns; they are not
+    opened for that. `progress` is called in this thread with (files done, files in all).
+
+    Raises UserError when the folder cannot be used, when a class has no usable photo, when there are fewer than MIN_PHOTOS
+    photos, and when they would not fit into memory.
     """
     found, skipped = scan(folder, only)
     found = select(found) if select else found
     files = [(label, path) for label, paths in enumerate(found.values()) for path in paths]
     _check_memory(len(files), size)
     images = np.empty((len(files), 3, size, size), np.uint8)
-    sides = [0] * len(files)
-
-    def decode(number: int) -> str:
-        reason = prepare(files[number][1], images[number])
-        if not reason:  # a file that is none is never opened: a pipe would be waited for
-            sides[number] = side_of(files[number][1])
-        return reason
-
     kept: list[tuple[int, Path, int]] = []
-    Image.init()  # here, not by several threads at once
-    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
-    try:
-        for number, reason in enumerate(pool.map(decode, range(len(files)))):
+    with closing(_decode_all([path for _, path in files], images)) as decoded:  # Ctrl-C closes it at once
+        for number, (reason, side) in enumerate(decoded):
             if reason:
-                skipped.append(Skipped(_shown(files[number][1], folder), reason))
+                skipped.append(Skipped(_display_path(files[number][1], folder), reason))
             else:
-                images[len(kept)] = images[number]  # close the gaps in place: no second copy of everything
-                kept.append((*files[number], sides[number]))
+                images[len(kept)] = images[number]  # close the gaps in place, without a second copy of all photos
+                kept.append((*files[number], side))
             if progress:
                 progress(number + 1, len(files))
-    finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for what is queued
 
     classes, labels = tuple(found), torch.tensor([label for label, _, _ in kept], dtype=torch.int64)
     pixels = torch.from_numpy(images[: len(kept)])
@@ -151,64 +144,83 @@ def load_photos(
     try:
         _check_counts(photos, found, folder)
     except UserError as error:
-        error.skipped = photos.skipped  # what explains it best
+        error.skipped = photos.skipped  # they explain best what is wrong
         raise
     return photos
 
 
-def sample_classes(labels: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of at most `count` of the photos with these sorted `labels` N, spread evenly over each class.
+def _decode_all(paths: Sequence[Path], images: np.ndarray) -> Generator[tuple[str, int], None, None]:
+    """Decode files into `images` with several threads; for each in order, why it was not read, or "", and its shorter side."""
 
-    A class keeps LEAST photos, where it has so many and there are not more classes than `count`. Larger classes share the rest
-    in proportion to their numbers.
+    def decode(number: int) -> tuple[str, int]:
+        reason = prepare(paths[number], images[number])
+        # A rejected file is not opened again: opening a pipe would block.
+        return reason, 0 if reason else shorter_side(paths[number])
+
+    Image.init()  # once, before several threads decode
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    try:
+        yield from pool.map(decode, range(len(paths)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, queued files are not decoded
+
+
+def sample_classes(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """Indices of at most `count` photos out of those with these sorted `labels` (int64 N), evenly spaced within each class.
+
+    A class keeps MIN_PER_CLASS photos where it has so many and `count` has room. The rest is shared in proportion to what the
+    classes have beyond that. With more classes than `count`, the indices are evenly spaced over all photos.
     """
     sizes = torch.bincount(labels)
     if len(labels) <= count or len(sizes) > count:
         return torch.arange(min(count, len(labels))) * len(labels) // min(count, len(labels))
-    kept = sizes.clamp(max=min(LEAST, count // len(sizes)))
+    kept = sizes.clamp(max=min(MIN_PER_CLASS, count // len(sizes)))
     over = sizes - kept
     kept = kept + over * (count - int(kept.sum())) // int(over.sum())
     starts = sizes.cumsum(0) - sizes
     return torch.cat([start + torch.arange(n) * size // n for start, size, n in zip(starts, sizes, kept.tolist()) if n])
 
 
-LEAST = 32  # photos of a class that a sample of all photos holds, where the class has so many
-
-
 # ------------------------------------------------------------------------------------------------------ finding files
 
 
-def _scan(folder: str | os.PathLike[str]) -> tuple[dict[str, list[Path]], list[Skipped]]:
-    """The files of each class, and what is known to be unusable before anything is decoded."""
+def _find_files(folder: str | os.PathLike[str]) -> tuple[dict[str, list[Path]], list[Skipped]]:
+    """The files of each class, and the files known to be unusable before anything is decoded. Raises UserError."""
     root, skipped = Path(folder), []
     try:
         if not stat.S_ISDIR(os.stat(root).st_mode):
-            raise UserError(f"'{root}' is a file, not a folder; {_NAME_ONE}.")
-        entries = _entries(root)
+            raise UserError(f"'{root}' is a file, not a folder; {_NAME_A_FOLDER}.")
+        entries = _list_folder(root)
     except PermissionError:
-        raise UserError(f"the folder '{root}' may not be read; change its permissions, or name another one.") from None
+        raise UserError(
+            f"there is no permission to read the folder '{root}'; change its permissions, or name another one."
+        ) from None
     except (OSError, ValueError):
-        raise UserError(f"there is no folder '{root}'; {_NAME_ONE}.") from None
+        raise UserError(f"there is no folder '{root}'; {_NAME_A_FOLDER}.") from None
 
     found: dict[str, list[Path]] = {}
     loose: dict[str, Path] = {}
     for path in sorted(entries, key=lambda path: (composed(path.name), path.name)):
         if not os.path.isdir(path):
             loose.setdefault(os.path.realpath(path), path)
-        elif _around(path, root):
-            skipped.append(Skipped(_shown(path, root), _LOOP))
+        elif _is_loop(path, root):
+            skipped.append(Skipped(_display_path(path, root), _LOOP))
         else:
             found.setdefault(composed(printable(path.name)), []).extend(_walk(path, root, skipped))
     if not any(found.values()):
         name = composed(printable(os.path.basename(os.path.abspath(root))))
         return {name or "photos": sorted(loose.values())}, skipped
     for path in loose.values():
-        skipped.append(Skipped(_shown(path, root), refuse(path) or "lies beside the class folders; move it into one of them"))
+        skipped.append(
+            Skipped(
+                _display_path(path, root), rejection_reason(path) or "lies beside the class folders; move it into one of them"
+            )
+        )
     return found, skipped
 
 
-def _choose(found: dict[str, list[Path]], only: Sequence[str], root: str | os.PathLike[str]) -> dict[str, list[Path]]:
-    """The classes of `found` that are named in `only`, or all of them when it is empty."""
+def _choose_classes(found: dict[str, list[Path]], only: Sequence[str], root: str | os.PathLike[str]) -> dict[str, list[Path]]:
+    """The classes of `found` that are named in `only`; all where it is empty. Raises UserError."""
     only = [composed(name) for name in only]
     missing = [name for name in only if name not in found]
     if missing:
@@ -217,7 +229,7 @@ def _choose(found: dict[str, list[Path]], only: Sequence[str], root: str | os.Pa
 
 
 def _walk(top: Path, root: Path, skipped: list[Skipped]) -> list[Path]:
-    """All files below `top`, each real file and folder once, sorted by path."""
+    """All files below `top`, sorted by path; a file or folder that links lead to several times appears once."""
     files: dict[str, Path] = {}
     seen = {os.path.realpath(root)}
     waiting = [top]
@@ -228,39 +240,39 @@ def _walk(top: Path, root: Path, skipped: list[Skipped]) -> list[Path]:
             continue
         seen.add(real)
         try:
-            entries = _entries(folder)
+            entries = _list_folder(folder)
         except OSError as error:
-            skipped.append(Skipped(_shown(folder, root), cannot_read(error)))
+            skipped.append(Skipped(_display_path(folder, root), unreadable_reason(error)))
             continue
         for path in entries:
             if not os.path.isdir(path):
                 files.setdefault(os.path.realpath(path), path)
-            elif _around(path, folder):
-                skipped.append(Skipped(_shown(path, root), _LOOP))
+            elif _is_loop(path, folder):
+                skipped.append(Skipped(_display_path(path, root), _LOOP))
             else:
                 waiting.append(path)
     return sorted(files.values())
 
 
-def _around(path: Path, folder: Path) -> bool:
-    """Whether `path` is a link to `folder` or to one that `folder` lies in: following it would never end."""
+def _is_loop(path: Path, folder: Path) -> bool:
+    """Whether `path` is a link to `folder` or to a folder above it, so that following it would never end."""
     outer = os.path.join(os.path.realpath(path), "")
     return os.path.join(os.path.realpath(folder), "").startswith(outer)
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What lies in `folder`, sorted, without hidden files and what systems leave behind (names.py)."""
+def _list_folder(folder: Path) -> list[Path]:
+    """The entries of `folder`, sorted, without hidden files and the files of operating systems (names.py). Raises OSError."""
     names = sorted(os.listdir(folder))
     return [folder / name for name in names if not is_ignored(name)]
 
 
-def _shown(path: Path, root: str | os.PathLike[str]) -> str:
-    """`path` below `root`, as it can be printed."""
+def _display_path(path: Path, root: str | os.PathLike[str]) -> str:
+    """`path` relative to `root`, in printable characters."""
     return printable(os.path.relpath(path, root))
 
 
 def relative(path: Path, root: str | os.PathLike[str]) -> str:
-    """`path` below `root` with / between, its odd bytes kept: how tables name a photo."""
+    """`path` relative to `root` with / as separator, undecodable bytes kept: how tables name a photo."""
     return Path(os.path.relpath(path, root)).as_posix()
 
 
@@ -278,9 +290,9 @@ def _check_memory(count: int, size: int) -> None:
 
 
 def _available_memory() -> int | None:
-    """Bytes that can be used without swapping; None where the system does not say."""
+    """Bytes of memory that can be used without swapping; None where the system does not say."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # counts the file cache as available, sysconf does not
+        with open("/proc/meminfo", encoding="ascii") as file:  # MemAvailable counts the file cache, sysconf does not
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         pass
@@ -291,7 +303,7 @@ def _available_memory() -> int | None:
 
 
 def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os.PathLike[str]) -> None:
-    """Raise UserError when there is too little to train on."""
+    """Raise UserError when there are too few photos to train on, in all or in a class."""
     total, counts, why = len(photos.labels), photos.counts(), ""
     if photos.skipped:
         first = photos.skipped[0]
@@ -310,7 +322,7 @@ def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os
 
 
 def _digest(images: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> str:
-    """SHA-256 of the prepared contents. Another release of Pillow may round a pixel differently and so change it."""
+    """SHA-256 of pixels, labels and class names. Another release of Pillow may round a pixel differently and so change it."""
     digest = hashlib.sha256(json.dumps([list(images.shape), list(classes)]).encode())
     digest.update(labels.numpy().tobytes())
     digest.update(images.numpy().data)

@@ -1,4 +1,4 @@
-"""Which photos of a folder a training may take: a table that the doctor writes and that people may change by hand.
+"""The manifest: a CSV table of the photos that a training may use. The doctor writes it; people may change it by hand.
 
 file,class,verdict
 roses/1.jpg,roses,kept
@@ -21,8 +21,8 @@ from gan.utils.names import composed, printable
 
 KEPT = "kept"
 COLUMNS = ("file", "class", "verdict")
-# How any other verdict begins: what people write, what the doctor finds, and why a file cannot be used (decode.py,
-# image_folder.py).
+# The beginnings of all other verdicts: what people write, what the doctor finds, and the reasons of decode.py and
+# image_folder.py.
 _LEFT_OUT = (
     "left out", "near-duplicate of", "also in the class", "blurred", "too small", "too large", "empty file", "not a ",
     "broken link", "cannot be read", "heic", "truncated", "damaged", "floating-point", "lies beside", "a link to",
@@ -31,8 +31,8 @@ _LEFT_OUT = (
 Files = dict[str, list[Path]]
 
 
-def table(rows: Iterable[tuple[str, str, str]]) -> bytes:
-    """The file of (file below the photo folder, class, "kept" or why not); names that are not UTF-8 keep their bytes."""
+def csv_bytes(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """The CSV file for rows of (path below the photo folder, class, verdict). Names that are not UTF-8 keep their bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -41,10 +41,11 @@ def table(rows: Iterable[tuple[str, str, str]]) -> bytes:
 
 
 def manifest_filter(path: Path, folder: str | os.PathLike[str]) -> Callable[[Files], Files]:
-    """A function that takes of the files of `data.find_photos(folder)` those the manifest keeps; a class without any goes.
+    """A function that chooses, from what `find_photos(folder)` returns, the files that the manifest at `path` keeps.
 
-    Raises UserError when the manifest cannot be read; the function does when it keeps a file that `folder` lacks or has in
-    another class, or nothing at all. A file that the manifest does not name is not taken.
+    A file that the manifest does not name is left out, and so is a class without kept files. Raises UserError when the manifest
+    cannot be read. The function raises UserError when the manifest keeps nothing, or a file that `folder` does not have or has
+    in another class.
     """
     root = Path(folder)
     kept = _read(path, root)
@@ -58,35 +59,35 @@ def manifest_filter(path: Path, folder: str | os.PathLike[str]) -> Callable[[Fil
                     continue
                 if kept[name][0] != label:
                     raise UserError(
-                        f"{path} says that {printable(name)} is of the class '{kept[name][0]}', and its folder that it is of "
-                        f"'{label}'; move the file, or mend the row."
+                        f"{path} has the class '{kept[name][0]}' for {printable(name)}, which lies in the folder of the class "
+                        f"'{label}'; move the file, or correct the row."
                     )
                 chosen.setdefault(label, []).append(file)
         there = {composed(relative(file, folder)) for paths in chosen.values() for file in paths}
-        # Of the classes that are not asked for, files need only be there.
-        lost = (
+        # Files of classes that were not asked for need only exist.
+        missing = (
             written
             for file, (label, written) in kept.items()
             if file not in there and (label in found or not os.path.exists(root / written))
         )
-        if missing := next(lost, None):
+        if first := next(missing, None):
             raise UserError(
-                f"{path} keeps {printable(missing)}, and '{folder}' has no such file; run the doctor again, "
-                "or name the folder that it was written for."
+                f"{path} keeps {printable(first)}, and '{folder}' has no such file; run the doctor again, "
+                "or name the folder that the manifest was written for."
             )
         if not chosen:
-            raise UserError(f"{path} keeps no photo of {', '.join(found)}; change the verdict of some to '{KEPT}'.")
+            raise UserError(f"{path} keeps no photo of {', '.join(found)}; change the verdict of some photos to '{KEPT}'.")
         return chosen
 
     return select
 
 
 def _read(path: Path, root: Path) -> dict[str, tuple[str, str]]:
-    """The files that are kept, their names composed → their classes, composed too, and their names as written."""
+    """Kept file (name in composed form) → its class (composed too) and its name as written. Raises UserError."""
     try:
         rows = read(path, COLUMNS, root)
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as a manifest ({error}); run python -m gan doctor to write one.") from None
+        raise UserError(f"{path} cannot be read as a manifest ({error}); write one with python -m gan doctor.") from None
     if rows is None:
         raise UserError(f"{path} lacks the columns {', '.join(COLUMNS)}; name a manifest.csv that the doctor wrote.")
     kept = {}
@@ -96,7 +97,7 @@ def _read(path: Path, root: Path) -> dict[str, tuple[str, str]]:
             kept[composed(name)] = composed(row.cells["class"]), name
         elif not verdict.casefold().startswith(_LEFT_OUT):
             raise UserError(
-                f"{path} has in line {row.line}, of {printable(name)}, the verdict '{printable(verdict)[:80]}', which is none; "
+                f"{path}, line {row.line}: {printable(name)} has the unknown verdict '{printable(verdict)[:80]}'; "
                 f"write '{KEPT}' or 'left out'."
             )
     return kept

@@ -1,7 +1,7 @@
-"""What people name as their photos → a folder: a folder, a zip archive, or a dataset on the Hugging Face Hub.
+"""A folder, a zip archive or the address of a dataset on the Hugging Face Hub → a folder of photos.
 
-What is not a folder is prepared once into $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist/photos/KEY/NAME, where KEY
-is a SHA-256 of what went in: the bytes of the archive, or repository, commit and files of the dataset.
+Archives and datasets are unpacked once into $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist/photos/KEY/NAME. KEY is a
+SHA-256: of the bytes of the archive, or of the dataset's repository, commit and files.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from gan.errors import UserError
 from gan.utils import hub_client, lock
 from gan.utils.files import cache_folder, write_atomic
 
-DONE = "prepared.json"  # beside the photos: how many files there are, so that a copy somebody cleaned away in part is made anew
+DONE = "prepared.json"  # beside the photos: their number, so that a copy with deleted files is made anew
 
-_ZIP, _HUB = 2, 1  # versions of how photos are prepared; a new number leaves old copies alone
+_ZIP_VERSION, _HUB_VERSION = 2, 1  # versions of the unpacking, part of KEY: a new number ignores old copies
 
 Progress = Callable[[int, int], object]
 
 
 def photo_folder(name: str, progress: Progress | None = None) -> Path:
-    """The folder with the photos called `name`; a folder is taken as it is, and need not exist.
+    """The folder with the photos that `name` stands for. The path of a folder is returned as it is, and need not exist.
 
-    `progress` is called with (files done, files in all) while a copy is made. Raises UserError.
+    `progress` is called with (files done, files in all) while a copy is made. Raises UserError for an archive or a dataset that
+    cannot be used.
     """
     from gan.data import hub_dataset
 
@@ -47,113 +48,114 @@ def _is_archive(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(4) in (b"PK\3\4", b"PK\5\6") or path.suffix.lower() == ".zip"
     except (OSError, ValueError):
-        return False  # whoever reads the folder says what is wrong
+        return False  # then `find_photos` says what is wrong
 
 
 def _from_archive(path: Path, progress: Progress | None) -> Path:
-    digest = hashlib.sha256(f"{_ZIP} zip\n".encode())
+    digest = hashlib.sha256(f"{_ZIP_VERSION} zip\n".encode())
     try:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); see to that, or name another archive.") from None
+        raise UserError(f"{path} cannot be read ({error.strerror}); correct that, or name another archive.") from None
     name = path.name[:-4] if path.name.lower().endswith(".zip") else path.name
-    return _prepared(digest.hexdigest(), name or "photos", lambda into: zip_archive.unpack(path, into, progress))
+    return _cached_copy(digest.hexdigest(), name or "photos", lambda into: zip_archive.unpack(path, into, progress))
 
 
 def _from_hub(name: str, progress: Progress | None) -> Path:
     from gan.data import hub_dataset
 
-    title = hub_dataset.title(name)
-    latest = _home() / f"{hashlib.sha256(name.encode()).hexdigest()}.json"  # the key that this name stood for last
+    short_name = hub_dataset.short_name(name)
+    latest = _photo_cache() / f"{hashlib.sha256(name.encode()).hexdigest()}.json"  # has the KEY that this name had last
     try:
         found = hub_dataset.find(name)
     except hub_client.Unreachable:
-        kept = _kept(latest, title)
+        kept = _last_copy(latest, short_name)
         if kept is None:
             raise
         return kept
 
     def fill(into: Path) -> Path:
-        hub_dataset.prepare(found, into, progress)
+        hub_dataset.download(found, into, progress)
         return into
 
-    key = hashlib.sha256(f"{_HUB} hub\n{found.key}".encode()).hexdigest()
-    folder = _prepared(key, title, fill)
+    key = hashlib.sha256(f"{_HUB_VERSION} hub\n{found.key}".encode()).hexdigest()
+    folder = _cached_copy(key, short_name, fill)
     write_atomic(latest, json.dumps({"key": key}).encode())
     return folder
 
 
-def _kept(latest: Path, title: str) -> Path | None:
-    """The copy that was made when the Hub last answered, if it is whole."""
+def _last_copy(latest: Path, short_name: str) -> Path | None:
+    """The copy from when the Hub last answered; None where it is missing or not complete."""
     try:
-        folder = _home() / json.loads(latest.read_text(encoding="utf-8"))["key"] / title
+        folder = _photo_cache() / json.loads(latest.read_text(encoding="utf-8"))["key"] / short_name
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return folder if _whole(folder) else None
+    return folder if _is_complete(folder) else None
 
 
 # ------------------------------------------------------------------------------------------------------------- cache
 
 
-def _home() -> Path:
+def _photo_cache() -> Path:
+    """The folder of all copies. Raises UserError for a user without a home."""
     root = cache_folder()
     if root is None:
-        raise UserError("there is no folder to keep photos in; set XDG_CACHE_HOME to one.")
+        raise UserError("there is no cache folder for the photos; set XDG_CACHE_HOME to a folder.")
     return root / "photos"
 
 
-def _prepared(key: str, name: str, fill: Callable[[Path], Path]) -> Path:
-    """The folder `name` of the copy `key`; where there is none, what `fill` makes in an empty folder. Raises UserError."""
-    home = _home()
+def _cached_copy(key: str, name: str, fill: Callable[[Path], Path]) -> Path:
+    """The folder KEY/NAME of the cache. Where it is missing, `fill` makes it in an empty folder. Raises UserError."""
+    home = _photo_cache()
     final = home / key / name
-    if _whole(final):
+    if _is_complete(final):
         return final
     try:
-        with lock.in_turn(home.parent / "locks" / key):  # several processes of one training make one copy
-            return final if _whole(final) else _made(home, final, fill)
+        with lock.exclusive(home.parent / "locks" / key):  # several processes of a training make one copy
+            return final if _is_complete(final) else _make_copy(home, final, fill)
     except OSError as error:
         raise UserError(
-            f"the photos cannot be put into {home} ({error.strerror or error}); make room there, or set XDG_CACHE_HOME."
+            f"the photos cannot be written to {home} ({error.strerror or error}); make room there, or set XDG_CACHE_HOME."
         ) from None
 
 
-def _made(home: Path, final: Path, fill: Callable[[Path], Path]) -> Path:
-    """What `fill` makes in an empty folder, as `final`, which comes to be as a whole. Raises OSError."""
+def _make_copy(home: Path, final: Path, fill: Callable[[Path], Path]) -> Path:
+    """Let `fill` make the photos in an empty folder and rename it to `final`, which is never half done. Raises OSError."""
     home.mkdir(parents=True, exist_ok=True)
-    _sweep(home)
+    _remove_abandoned(home)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=home, ignore_cleanup_errors=True) as new:
         (Path(new) / "in").mkdir()
         photos = fill(Path(new) / "in")
         whole = Path(new) / "whole"
         whole.mkdir()
         photos.rename(whole / final.name)
-        (whole / DONE).write_text(json.dumps({"files": _count(whole / final.name)}), encoding="utf-8")
-        if final.parent.exists() and not _whole(final):
+        (whole / DONE).write_text(json.dumps({"files": _count_files(whole / final.name)}), encoding="utf-8")
+        if final.parent.exists() and not _is_complete(final):
             shutil.rmtree(final.parent)
         try:
             whole.rename(final.parent)
-        except OSError:  # somebody else has made the same meanwhile
-            if not _whole(final):
+        except OSError:  # another process has made the same copy
+            if not _is_complete(final):
                 raise
     return final
 
 
-def _sweep(home: Path) -> None:
-    """Remove what starts that were killed had half made, a day ago or longer."""
+def _remove_abandoned(home: Path) -> None:
+    """Remove the temporary folders of killed processes that are older than a day."""
     for path in home.glob(".new-*"):
         if path.stat().st_mtime < time.time() - 86400:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _whole(folder: Path) -> bool:
-    """Whether a copy is there with all of its files."""
+def _is_complete(folder: Path) -> bool:
+    """Whether a copy exists with all of its files."""
     try:
-        return json.loads((folder.parent / DONE).read_text(encoding="utf-8"))["files"] == _count(folder)
+        return json.loads((folder.parent / DONE).read_text(encoding="utf-8"))["files"] == _count_files(folder)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _count(folder: Path) -> int:
+def _count_files(folder: Path) -> int:
     return sum(len(files) for _, _, files in os.walk(folder))

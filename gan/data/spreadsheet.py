@@ -1,7 +1,7 @@
-"""A table of files in a CSV file, as Excel and LibreOffice save it: rows by column, however they were written.
+"""A table of files in a CSV file, as Excel and LibreOffice save it in different countries.
 
-Separators are commas, semicolons or tabs; the text is UTF-8, UTF-16 (Excel's "Unicode text") or in a code page of Windows.
-Which page, nothing in the file says: the one is taken in which files that it names exist.
+Separators are commas, semicolons or tabs. The text is UTF-8, UTF-16 (Excel's "Unicode text") or in a code page of Windows. The
+file does not say which: the code page is used in which most of the named files exist.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_BYTES = 64 << 20
-_PAGES = ("cp1251", "cp1252", "cp1250", "cp1253", "cp1254", "cp1257", "cp932", "cp936", "cp949", "cp950")
+_CODE_PAGES = ("cp1251", "cp1252", "cp1250", "cp1253", "cp1254", "cp1257", "cp932", "cp936", "cp949", "cp950")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: its cells by column, and the number of its last line in the file."""
+    """A row of a table: its cells by column name (lower case), and the number of its last line in the file."""
 
     line: int
     cells: dict[str, str]
 
 
 def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
-    """The rows of a table that have a cell that is not empty; None for one without all of `columns`, `file` among them.
+    """The rows of the table at `path`, without empty rows; None where it lacks one of `columns`. `file` is one of the columns.
 
-    Files are named below `root`; names that are not UTF-8 keep their bytes, as os.fsdecode has them. Raises OSError, csv.Error,
-    and ValueError for a file of over MAX_BYTES or of letters that cannot be told.
+    The column `file` has paths below `root`. Names that are not UTF-8 keep their bytes, as with os.fsdecode. Raises OSError,
+    csv.Error, and ValueError for a file over MAX_BYTES or in a code page that cannot be found out.
     """
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"it is over {MAX_BYTES >> 20} MiB")
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _rows(content.decode("utf-16"), columns)
+        return _parse(content.decode("utf-16"), columns)
     try:
-        return _rows(content.decode("utf-8-sig"), columns)
+        return _parse(content.decode("utf-8-sig"), columns)
     except UnicodeDecodeError:
         pass
     most, best = 0, None
-    for page in ("utf-8", *_PAGES):
+    for page in ("utf-8", *_CODE_PAGES):
         try:
-            rows = _rows(content.decode(page, "surrogateescape" if page == "utf-8" else "strict"), columns)
+            rows = _parse(content.decode(page, "surrogateescape" if page == "utf-8" else "strict"), columns)
         except UnicodeDecodeError:
             continue
         if rows is None:
@@ -54,15 +54,16 @@ def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
         if there > most or not odd and best is None:
             most, best = there, rows
     if best is None:
-        raise ValueError("its letters are of a code page that cannot be told: save it as CSV UTF-8")
+        raise ValueError("its code page cannot be told: save it as CSV UTF-8")
     return best
 
 
-def _rows(text: str, columns: Sequence[str]) -> list[Row] | None:
-    if text.lower().startswith("sep="):  # a line for Excel
+def _parse(text: str, columns: Sequence[str]) -> list[Row] | None:
+    """The rows of a table; None where no separator gives all of `columns`. Raises csv.Error."""
+    if text.lower().startswith("sep="):  # tells Excel the separator
         text = text.partition("\n")[2]
     if "\n" not in text:
-        text = text.replace("\r", "\n")  # as Excel for the Mac did
+        text = text.replace("\r", "\n")  # line ends of Excel for the Mac
     for separator in ",;\t":
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         head = [cell.strip().lower() for cell in next(reader, [])]

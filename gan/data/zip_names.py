@@ -1,8 +1,8 @@
-"""The names in a zip archive, whose format leaves open how they are written unless they are flagged as UTF-8.
+"""The encoding of the names in a zip archive. The format does not tell it, unless a name has the UTF-8 flag.
 
-macOS writes UTF-8 without the flag, Windows in the code page of its console or of its windows. A code page is told by what
-can be read in it: words of one script and one language's letters, no capital after a small letter, and in Cyrillic the
-letters that are frequent. Several pages may give the same names; where they give different ones, nothing is guessed.
+macOS writes UTF-8 without the flag. Windows writes the code page of its console or of its desktop. A code page is accepted
+where the names, decoded by it, are plausible: words with the letters of one language, no capital after a small letter, and in
+Cyrillic mostly frequent letters. Where plausible code pages give different names, none is chosen.
 """
 
 from __future__ import annotations
@@ -16,54 +16,56 @@ from collections.abc import Iterable, Sequence
 
 _UTF8_FLAG, _UNICODE_PATH = 0x800, 0x7075  # APPNOTE.TXT, 4.4.4 and 4.6.9
 _CYRILLIC = ("cp866", "cp1251", "koi8-u")
-_LATIN = {  # pages of Windows' console and of its windows, west and centre
+_LATIN = {  # code pages of Windows' console and desktop → the part of Europe
     "cp437": "west", "cp850": "west", "cp1252": "west", "cp852": "centre", "cp1250": "centre",
 }  # fmt: skip
 _ALPHABETS = {
     "west": ("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúü", "ãõáàâçéêíóôúü", "àèéìíîòóùú", "åäöæøéü"),
     "centre": ("äöüß", "ąćęłńóśźż", "áčďéěíňóřšťúůýžľĺŕôä", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
 }
-# Letters of Russian and Ukrainian text in a thousand, roughly and of both together.
-_FREQUENT = dict(zip(
+# How often a letter occurs in 1,000 letters of Russian and Ukrainian text, roughly.
+_FREQUENCIES = dict(zip(
     "оаеинтрслвкмдпуяьызбгйчіхжшюцщїєфэґё",
     (100, 82, 74, 70, 67, 60, 47, 47, 41, 46, 36, 31, 31, 28, 28, 22, 18, 14, 18, 17, 16, 12, 15, 28, 10, 9, 7, 7, 5, 4, 3, 3,
      2, 2, 1, 1),
 ))  # fmt: skip
-_LEAST = -5.8  # bits a letter in the mean; names of flowers have −4.3 to −5.7
-_APART = 3.0  # bits in all by which the second best has to be worse
+_MIN_LOG_LIKELIHOOD = -5.8  # mean log2 probability of a letter; names of flowers have −4.3 to −5.7
+_MIN_MARGIN = 3.0  # least difference of the log2 probabilities of the two best code pages
 
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def names(entries: Sequence[zipfile.ZipInfo]) -> list[str | None]:
-    """The name of each entry; None where it is not ASCII and nothing tells how it is written."""
-    written = [_written(entry) for entry in entries]
+    """The name of each entry; None where it is not ASCII and its encoding is unknown."""
+    written = [_raw_name(entry) for entry in entries]
     page = code_page(name for name in written if isinstance(name, bytes))
     return [name if isinstance(name, str) else _decoded(name, page or "ascii") for name in written]
 
 
 def code_page(found: Iterable[bytes]) -> str | None:
-    """The encoding in which all of these names were written, or None where that cannot be known."""
+    """The encoding of these names, which all have the same one; None where it cannot be found out."""
     odd = sorted({part for name in found for part in re.split(rb"[/\\]", name) if not part.isascii()})
     if all(_decoded(name, "utf-8") is not None for name in odd):
         return "utf-8"
-    read: dict[str, str] = {}  # what can be read → the first page in which it can
+    read: dict[str, str] = {}  # decoded names → the first code page that gives them
     for page in (*_CYRILLIC, *_LATIN):
         texts = [_decoded(name, page) for name in odd]
         text = "\n".join(text for text in texts if text is not None)
         if None not in texts and (_is_cyrillic(text) if page in _CYRILLIC else _is_latin(text, _LATIN[page])):
             read.setdefault(text, page)
-    likely = sorted(read, key=_bits, reverse=True)
-    if len(read) > 1 and (_bits(likely[0]) - _bits(likely[1]) < _APART or any(page in _LATIN for page in read.values())):
+    likely = sorted(read, key=_log_likelihood, reverse=True)
+    if len(read) > 1 and (
+        _log_likelihood(likely[0]) - _log_likelihood(likely[1]) < _MIN_MARGIN or any(page in _LATIN for page in read.values())
+    ):
         return None
     return read[likely[0]] if read else None
 
 
-def _written(entry: zipfile.ZipInfo) -> str | bytes:
-    """The name where the archive says it in Unicode, its bytes where not."""
+def _raw_name(entry: zipfile.ZipInfo) -> str | bytes:
+    """The name of an entry as text where the archive has it in Unicode, else as bytes."""
     if entry.flag_bits & _UTF8_FLAG:
         return entry.orig_filename
-    raw = entry.orig_filename.encode("cp437")  # as zipfile has decoded it; all 256 bytes have a letter there
+    raw = entry.orig_filename.encode("cp437")  # undoes zipfile's decoding; cp437 has a letter for each byte
     extra = entry.extra
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
@@ -74,6 +76,7 @@ def _written(entry: zipfile.ZipInfo) -> str | bytes:
 
 
 def _decoded(name: bytes, page: str) -> str | None:
+    """`name` in that code page, or None where it is not valid there."""
     try:
         return name.decode(page)
     except UnicodeDecodeError:
@@ -81,39 +84,50 @@ def _decoded(name: bytes, page: str) -> str | None:
 
 
 def _is_cyrillic(text: str) -> bool:
-    """Whether the words of `text` that are not ASCII can be Russian or Ukrainian ones, and are enough to tell."""
+    """Whether the words of `text` that are not ASCII are plausible Russian or Ukrainian, and long enough to tell."""
     letters = _cyrillic_letters(text)
-    if any(word[0] in "ьъыЬЪЫ" for word in _odd_words(text)):  # no word begins so
+    if any(word[0] in "ьъыЬЪЫ" for word in _odd_words(text)):  # no word begins with these
         return False
-    return len(letters) > 2 and set(letters) <= _FREQUENT.keys() and _is_cased(text) and _bits(text) / len(letters) >= _LEAST
+    return (
+        len(letters) > 2
+        and set(letters) <= _FREQUENCIES.keys()
+        and _has_plausible_case(text)
+        and _log_likelihood(text) / len(letters) >= _MIN_LOG_LIKELIHOOD
+    )
 
 
 def _is_latin(text: str, part: str) -> bool:
-    """Whether the words of `text` that are not ASCII can be of one language of that part of Europe."""
+    """Whether the words of `text` that are not ASCII are plausible in one language of a part of Europe ("west" or "centre")."""
     words = _odd_words(text)
     odd = {letter for letter in "".join(words).lower() if not letter.isascii()}
-    # Bytes of other scripts look like words of accents: of more than three letters half are plain, of capitals most.
-    plain = all(2 * sum(map(str.isascii, word)) - word.isupper() >= len(word) for word in words if len(word) > 3)
+    # Wrongly decoded scripts look like words full of accents. In a real word of over
+    # three letters half of them are ASCII, in upper case more than half.
+    mostly_ascii = all(2 * sum(map(str.isascii, word)) - word.isupper() >= len(word) for word in words if len(word) > 3)
     known = max(map(len, words), default=0) > 1 and any(odd <= set(alphabet) for alphabet in _ALPHABETS[part])
-    return plain and known and _is_cased(text)
+    return mostly_ascii and known and _has_plausible_case(text)
 
 
 def _odd_words(text: str) -> list[str]:
+    """The words of `text` that are not ASCII."""
     return [word for word in _WORD.findall(text) if not word.isascii()]
 
 
-def _is_cased(text: str) -> bool:
-    """Whether all of `text` that is not ASCII is letters, and their capitals stand where they do in names."""
+def _has_plausible_case(text: str) -> bool:
+    """Whether what is not ASCII in `text` is letters, with capitals in plausible places: at the start of a word, or everywhere.
+
+    One word in ten may differ, such as МояРоза.
+    """
     letters = all(letter.isascii() or letter.isalpha() for letter in re.sub(r"(?<!\w)№|[–—]", "", text))
     words = _odd_words(text)
     odd = sum(not word.isupper() and word[1:] != word[1:].lower() for word in words)
-    return letters and 10 * odd <= len(words)  # МояРоза is one, too
+    return letters and 10 * odd <= len(words)
 
 
 def _cyrillic_letters(text: str) -> str:
+    """All letters of the words of `text` that are not ASCII, in lower case."""
     return "".join(_odd_words(text)).lower().replace("i", "і")  # cp866 lacks the Ukrainian і, and Windows writes the Latin one
 
 
-def _bits(text: str) -> float:
-    """How likely the letters of a Cyrillic text are, as a sum of logarithms to base 2."""
-    return sum(math.log2(_FREQUENT.get(letter, 0.1) / 1000) for letter in _cyrillic_letters(text))
+def _log_likelihood(text: str) -> float:
+    """Sum of log2 of the probabilities of the letters of a Cyrillic text."""
+    return sum(math.log2(_FREQUENCIES.get(letter, 0.1) / 1000) for letter in _cyrillic_letters(text))

@@ -17,13 +17,13 @@ MIN_TRUNCATION, MAX_TRUNCATION, DEFAULT_TRUNCATION = 0.01, 3.0, 1.5
 
 
 def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
-    """Noise N×z_dim in float32, row i from `seeds[i]` alone, so that one flower equals that flower in any batch.
+    """Noise N×z_dim in float32. Row i depends on `seeds[i]` only, so that a flower is the same in every batch.
 
-    `truncation` t gives the normal distribution cut to [−t, t] (paper, fig. 20), None the whole one. Instead of redrawing
-    until |z| ≤ t, one uniform number a coordinate goes through the inverse distribution function: the same distribution,
-    but a seed keeps its flower while t moves. Raises UserError for a seed or a truncation out of range.
+    With a `truncation` t the distribution is the normal one limited to [−t, t] (paper, fig. 20), with None the whole one. z is
+    the inverse distribution function of a uniform number, not a redraw until |z| ≤ t: so a seed keeps its flower while t
+    changes. Raises UserError for a seed or a truncation out of range.
     """
-    uniform = torch.stack([_uniform(check_seed(seed), z_dim) for seed in seeds])
+    uniform = torch.stack([_uniform_numbers(check_seed(seed), z_dim) for seed in seeds])
     if truncation is None:
         return torch.special.ndtri(uniform).float()
     truncation = check_truncation(truncation)
@@ -32,7 +32,7 @@ def noise(seeds: Sequence[int], z_dim: int, truncation: float | None) -> Tensor:
 
 
 def spread(truncation: float | None) -> float:
-    """The share of its standard deviation that `noise` keeps at this truncation: 0.74 at 1.5, 0.99 at 3, 1 for None.
+    """The standard deviation of `noise` at this truncation: 0.74 at 1.5, 0.99 at 3, 1 for None.
 
     Raises UserError for a truncation out of range.
     """
@@ -43,25 +43,26 @@ def spread(truncation: float | None) -> float:
     return math.sqrt(1 - 2 * bound * density / tail)
 
 
-def _uniform(seed: int, z_dim: int) -> Tensor:
+def _uniform_numbers(seed: int, z_dim: int) -> Tensor:
+    """z_dim numbers from the open interval (0, 1), float64."""
     generator = torch.Generator().manual_seed(seed)
-    # The open interval: ndtri of 0 or 1 is infinite.
+    # ndtri of 0 or 1 would be infinite.
     return torch.rand(z_dim, dtype=torch.float64, generator=generator).clamp(1e-12, 1 - 1e-12)
 
 
 def check_seed(seed: Any) -> int:
-    """`seed` as a whole number from 0 to 2³²−1. Raises UserError."""
+    """`seed` as an int from 0 to MAX_SEED. Raises UserError."""
     return validation.whole("seed", seed, 0, MAX_SEED)
 
 
 def check_truncation(truncation: Any) -> float:
-    """`truncation` as a number from 0.01 to 3. Raises UserError, for None too."""
+    """`truncation` as a float from MIN_TRUNCATION to MAX_TRUNCATION. Raises UserError, for None too."""
     return validation.number("truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION, ", or switch it off")
 
 
 def default_truncation(scores: Mapping[str, Any]) -> float:
-    """The truncation to show a model at: the one with its best KID, if `scores` (of its config.json) has one."""
+    """The truncation to show a model at: that of the best KID in `scores` (of config.json), else DEFAULT_TRUNCATION."""
     try:
         return check_truncation(scores.get("truncation"))
-    except UserError:  # never judged, or a file by somebody else
+    except UserError:  # not evaluated, or a file of another program
         return DEFAULT_TRUNCATION

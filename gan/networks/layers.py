@@ -1,4 +1,4 @@
-"""Layer strings of `config.py` → torch modules, for both networks."""
+"""Layer strings of `config.py` → torch modules, for generators and critics."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def build(layers: tuple[str, ...], in_channels: int) -> nn.Sequential:
-    """One `Sequential` entry a layer string: an upsampling, or a `Sequential` of convolution, norm and activation.
+    """A network with one entry for each layer string: an upsampling, or a `Sequential` of convolution, norm and activation.
 
-    The nesting gives the key names `<i>.0.weight` (convolution) and `<i>.1.*` (norm) of the paper authors' own files.
+    Its state has the keys `<i>.0.weight` (convolution) and `<i>.1.*` (norm), as in the files of the paper's authors.
     """
     modules, channels = [], in_channels
     for text in layers:
@@ -28,6 +28,7 @@ def build(layers: tuple[str, ...], in_channels: int) -> nn.Sequential:
 
 
 def _block(layer: Layer, in_channels: int) -> nn.Module:
+    """The module of one layer."""
     if layer.op.startswith("up"):
         return nn.Upsample(scale_factor=2, mode="bilinear", align_corners=layer.op == "up-corners")
     conv = nn.Conv2d if layer.op == "C" else nn.ConvTranspose2d
@@ -35,7 +36,7 @@ def _block(layer: Layer, in_channels: int) -> nn.Module:
     if layer.norm == "bn":
         parts.append(nn.BatchNorm2d(layer.channels))
     elif layer.norm == "ln":
-        parts.append(nn.GroupNorm(1, layer.channels))  # one group: every statistic belongs to one sample
+        parts.append(nn.GroupNorm(1, layer.channels))  # one group: statistics of a single sample
     if layer.activation == "relu":
         parts.append(nn.ReLU(inplace=True))
     elif layer.activation == "lrelu":
@@ -46,24 +47,31 @@ def _block(layer: Layer, in_channels: int) -> nn.Module:
 
 
 def folded(network: nn.Sequential) -> nn.Sequential:
-    """A copy of what `build` made, for drawing alone: batch norms go into the convolutions before them.
+    """A copy of a network of `build`, for inference only: batch norms are merged into the convolutions before them.
 
-    A norm in evaluation mode is a scale and a shift of each channel, so values differ by rounding only.
+    A batch norm in evaluation mode is a scale and a shift of each channel, so results differ only by rounding.
     """
-    return nn.Sequential(*(_folded(block) if isinstance(block, nn.Sequential) else block for block in copy.deepcopy(network)))
+    return nn.Sequential(
+        *(_folded_block(block) if isinstance(block, nn.Sequential) else block for block in copy.deepcopy(network))
+    )
 
 
-def _folded(block: nn.Sequential) -> nn.Sequential:
+def _folded_block(block: nn.Sequential) -> nn.Sequential:
+    """A block without its batch norm, and with the faster ReLU."""
     conv, *rest = block
     if rest and isinstance(rest[0], nn.BatchNorm2d):
         conv = fuse_conv_bn_eval(conv, rest.pop(0), isinstance(conv, nn.ConvTranspose2d))  # type: ignore[type-var, arg-type]
-    return nn.Sequential(conv, *(_QuickReLU() if isinstance(part, nn.ReLU) else part for part in rest))
+    return nn.Sequential(conv, *(_FastReLU() if isinstance(part, nn.ReLU) else part for part in rest))
 
 
-class _QuickReLU(nn.Module):
-    """max(x, 0), in place. A negative bfloat16 is negative as an int16, too, and those PyTorch clamps six times as fast."""
+class _FastReLU(nn.Module):
+    """max(x, 0), in place.
+
+    A negative bfloat16 has the bits of a negative int16, and PyTorch clamps int16 six times as fast on the CPU.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` itself, of any shape, with negative values set to 0."""
         if x.dtype != torch.bfloat16:
             return x.clamp_(min=0)
         x.view(torch.int16).clamp_(min=0)
@@ -86,10 +94,10 @@ def init_weights(network: nn.Module, std: float = 0.02) -> None:
 
 
 def channels_last(network: Network, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Network:
-    """`network` itself with its weights in the layout in which convolutions are fastest, on `device` and in `dtype`."""
+    """`network` itself, on `device` and in `dtype`, with weights in the memory layout in which convolutions are fastest."""
     return network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
 
 def parameters(network: nn.Module) -> int:
-    """How many numbers a network learns."""
+    """The number of parameters of a network."""
     return sum(weight.numel() for weight in network.parameters())

@@ -1,4 +1,4 @@
-"""A device whose memory is too small for a batch: whether an error says so, and which batch it has room for."""
+"""A batch that does not fit into memory: telling it from other errors, and finding a batch that fits."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from gan.options import TrainConfig
 from gan.trainer import StepStats, Trainer
 from gan.utils.device import describe
 
-# PyTorch has a type of its own for CUDA only; these are the words of its allocators elsewhere.
-_WORDS = (
+# Parts of the error messages of PyTorch's allocators; only for CUDA there is an exception type.
+_MEMORY_ERRORS = (
     "not enough memory",
     "can't allocate memory",
     "out of memory",
     "could not allocate",
     "bad_alloc",
 )
-# oneDNN says no more than that it could not begin: for lack of memory, or because it cannot do what it was asked.
-_PERHAPS = (
+# Messages of oneDNN that mean a lack of memory, or an operation that is not supported.
+_POSSIBLE_MEMORY_ERRORS = (
     "could not create a primitive",
     "could not execute a primitive",
     "could not create a memory",
@@ -32,22 +32,27 @@ _PERHAPS = (
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Whether `error` means that there was not enough memory."""
+    """Whether `error` certainly means that there was not enough memory."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY_ERRORS)
 
 
 def may_be_exhausted(error: BaseException) -> bool:
-    """Whether `error` means that, or may: only a smaller batch that can be trained tells."""
-    return is_exhausted(error) or isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _PERHAPS)
+    """Whether `error` may mean a lack of memory. It does if a smaller batch can be trained."""
+    return (
+        is_exhausted(error)
+        or isinstance(error, RuntimeError)
+        and any(word in str(error).lower() for word in _POSSIBLE_MEMORY_ERRORS)
+    )
 
 
 def step(trainer: Trainer, begun: Path | None) -> StepStats:
-    """One step of `trainer`. Raises UserError where there is not enough memory for it, with a batch that it is enough for.
+    """One step of `trainer`, and its measurements.
 
-    That batch is found by trying, for which the trainer is used up. `begun` is the folder of a run that has been trained:
-    its batch can no longer be changed. Raises RuntimeError where it may be for another reason, and no batch can be trained.
+    Where memory is not enough, raises UserError with a batch that fits. That batch is found by trials, for which the memory of
+    `trainer` is freed: it cannot be used afterwards. `begun` is the folder of a run whose batch can no longer change, or None.
+    Raises the RuntimeError of the step where no smaller batch can be trained either and the cause may be another one.
     """
     try:
         return trainer.step()
@@ -55,7 +60,7 @@ def step(trainer: Trainer, begun: Path | None) -> StepStats:
         if not may_be_exhausted(error):
             raise
         otherwise = "" if is_exhausted(error) else str(error)
-    # Out of the handler: as long as the error is known, so is all that the step had in memory.
+    # Outside of the handler, because the error keeps all tensors of the step in memory.
     what = f"a batch of {trainer.config.batch} does not fit into the memory of this computer"
     if trainer.device.type != "cpu":
         what = f"a batch of {trainer.config.batch} does not fit into the memory of {describe(trainer.device)}"
@@ -70,15 +75,15 @@ def step(trainer: Trainer, begun: Path | None) -> StepStats:
 
 
 def batch_that_fits(trainer: Trainer) -> int:
-    """The first of half of this process's part of the batch, a quarter, … that can be trained; 0 when not even 1 can.
+    """The largest of 1/2, 1/4, … of this process's part of the batch that can be trained; 0 when not even 1 can.
 
-    `trainer` is used up: its networks make room for the trials.
+    The networks of `trainer` are freed to make room: it cannot be used afterwards.
     """
     model, config, photos, device = trainer.model, trainer.config, trainer.photos, trainer.device
     batch = config.batch // trainer.processes.size // 2
     vars(trainer).clear()
     while batch:
-        _make_room(device)
+        _free_memory(device)
         if _fits(model, replace(config, batch=batch, critic_warm_up=0, penalty_every=1), photos, device):
             break
         batch //= 2
@@ -86,10 +91,11 @@ def batch_that_fits(trainer: Trainer) -> int:
 
 
 def _fits(model: ModelConfig, config: TrainConfig, photos: Photos, device: torch.device) -> bool:
+    """Whether two steps of a new trainer fit into memory."""
     try:
         trainer = Trainer(model, config, photos, device)
-        trainer.images_seen = config.images  # by then the side is the largest
-        for _ in range(2):  # Adam's averages are there from the first one on
+        trainer.images_seen = config.images  # the largest side of its schedule
+        for _ in range(2):  # Adam allocates its averages in the first one
             trainer.step()
     except (MemoryError, RuntimeError) as error:
         if may_be_exhausted(error):
@@ -98,7 +104,8 @@ def _fits(model: ModelConfig, config: TrainConfig, photos: Photos, device: torch
     return True
 
 
-def _make_room(device: torch.device) -> None:
+def _free_memory(device: torch.device) -> None:
+    """Give memory that is no longer used back to the device."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""train.py's command line: flags, help and exit codes. What they ask for is done in training.py."""
+"""The command line of train.py: flags, help and exit codes. training.py does the work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gan.errors import UserError
 from gan.options import AUTO, GROUPS, RunOptions, TrainConfig, flag_of, kind_of, options_of
 from gan.presets import PRESETS
 from gan.runs.request import Request
-from gan.utils.terminal import unbreakable
+from gan.utils.terminal import safe_output
 
 _DESCRIPTION = "Train a GAN on your photos and write a model folder."
 _PHOTOS = "folder with a sub-folder of photos for each class, a .zip of one, or hf://datasets/owner/name[/folder]"
@@ -27,7 +27,7 @@ _EPILOG = (
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser, made from the declarations in options.py."""
+    """The argument parser, made from the declarations in options.py."""
     parser = argparse.ArgumentParser(
         prog="train.py", usage="python train.py PHOTOS [options]", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False
     )
@@ -40,12 +40,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def options_in(group: str) -> Iterator[Field[Any]]:
-    """The options below one heading."""
+    """The options of one group (a key of options.GROUPS)."""
     return (item for part in (RunOptions, TrainConfig) for item in options_of(part) if item.metadata["group"] == group)
 
 
 def _argument(item: Field[Any]) -> dict[str, Any]:
-    """What argparse is told of one option. None stands for what is not given: a run that goes on keeps it as it is."""
+    """The arguments of `add_argument` for one option. The default None means "not given": a resumed run keeps its value."""
     about, kind = item.metadata, kind_of(item)
     argument: dict[str, Any] = {"dest": item.name, "help": help_of(item).replace("%", "%%"), "default": None}
     if kind == "bool":
@@ -63,7 +63,7 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
 
 
 def help_of(item: Field[Any]) -> str:
-    """The help of an option with its choices and its default, that of each preset where they differ."""
+    """The help of an option with its choices and its default, also of presets whose default differs."""
     about = item.metadata
     choices = f": {', '.join(about['choices'])}" if about["choices"] and in_training(item) else ""
     default = default_of(item)
@@ -71,22 +71,23 @@ def help_of(item: Field[Any]) -> str:
 
 
 def default_of(item: Field[Any]) -> str:
-    """The default that will be used: "64; flagship: 32". Empty for an option that does nothing where it is not given."""
+    """The default as text, for example "64; flagship: 32". Empty for an option that has no effect unless it is given."""
     usual = item.default
     if not in_training(item):
-        return "" if isinstance(usual, bool) else _said(item, usual)
+        return "" if isinstance(usual, bool) else _default_text(item, usual)
     assert usual is not MISSING
     others = {name: preset.training.get(item.name, usual) for name, preset in PRESETS.items()}
-    own = [f"{name}: {_said(item, value)}" for name, value in others.items() if value != usual]
-    return "; ".join([_said(item, usual), *own])
+    own = [f"{name}: {_default_text(item, value)}" for name, value in others.items() if value != usual]
+    return "; ".join([_default_text(item, usual), *own])
 
 
 def in_training(item: Field[Any]) -> bool:
-    """Whether an option is one of TrainConfig, for which presets have defaults of their own."""
+    """Whether an option belongs to TrainConfig, for which presets may have other defaults."""
     return item.name in TrainConfig.__dataclass_fields__
 
 
-def _said(item: Field[Any], value: Any) -> str:
+def _default_text(item: Field[Any], value: Any) -> str:
+    """A default value as the help shows it."""
     if value == item.default and (item.metadata["shown"] or value in (None, "", ())):
         return item.metadata["shown"]
     if isinstance(value, bool):
@@ -97,25 +98,25 @@ def _said(item: Field[Any], value: Any) -> str:
 
 
 def parse(argv: list[str] | None = None) -> Request:
-    """Read the command line. argparse itself exits with 2 and a sentence where it cannot; raises UserError for bad values."""
+    """Read the command line (None: sys.argv). Raises UserError for bad values; argparse exits with 2 for unknown flags."""
     words = sys.argv[1:] if argv is None else argv
     args = vars(build_parser().parse_args(words))
     return Request.of(args.pop("photos"), args, shlex.join(["python", "train.py", *_without_note(words)]))
 
 
 def _without_note(words: list[str]) -> list[str]:
-    """The words of a command without its note, which the card has beside the command."""
+    """The words of a command without --note, because the model card shows the note itself."""
     pairs = zip(["", *words], words)
     return [word for before, word in pairs if "--note" not in (word, before) and not word.startswith("--note=")]
 
 
-@unbreakable()
+@safe_output()
 def main(argv: list[str] | None = None) -> int:
-    """Train; the exit code: 0 finished, 2 something the user can mend, 128 and its number after a signal (and saved)."""
-    # Large pages for tensors, set before torch is imported: on a virtual machine the small ones took half of a training step.
+    """Train and return the exit code: 0 finished, 2 an error that the user can correct, 128 + n after signal n (and saved)."""
+    # Large memory pages for tensors, set before torch is imported: small ones doubled the time of a step in a virtual machine.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
-        request = parse(argv)  # before torch is imported, which takes over a second
+        request = parse(argv)  # before torch is imported, which takes a second
         from gan.runs.training import start
 
         outcome = start(request)
@@ -123,23 +124,23 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         for file in error.skipped:
             print(f"skipped {file.path}: {file.reason}")
-        return _refuse(str(error))
-    except KeyboardInterrupt:  # before or after the training itself, which catches it and saves
+        return _print_error(str(error))
+    except KeyboardInterrupt:  # outside of the training, which catches it and saves
         print("stopped", file=sys.stderr)
         return 130
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        return _refuse(f"{error.strerror or error}{where}; see to that, and try again.")
-    except (MemoryError, RuntimeError) as error:  # outside of a step, where a smaller batch is no help
+        return _print_error(f"{error.strerror or error}{where}; correct that, and try again.")
+    except (MemoryError, RuntimeError) as error:  # not in a step, so a smaller batch would not help
         from gan.runs.batch_size import is_exhausted
 
         if not is_exhausted(error):
             raise
-        return _refuse("there is not enough memory; use a smaller --resolution or --width, or fewer photos.")
+        return _print_error("there is not enough memory; use a smaller --resolution or --width, or fewer photos.")
 
 
-def _refuse(sentence: str) -> int:
-    """Say what the user can mend, and which of several processes says so; the exit code."""
+def _print_error(sentence: str) -> int:
+    """Print an error, with the process where there are several; returns the exit code 2."""
     number, size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     speaker = f"process {number + 1} of {size} on {socket.gethostname()}: " if size > 1 else ""
     print(f"error: {speaker}{sentence}", file=sys.stderr)

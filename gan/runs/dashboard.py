@@ -1,4 +1,4 @@
-"""A page in the run folder that shows a training as it goes: `learning.html`, one file that loads nothing."""
+"""The page of a training in its run folder, `learning.html`: one HTML file that loads no other file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from gan.data.image_folder import Photos
-from gan.data.split import judged_by
+from gan.data.split import judging_photos
 from gan.evaluation import memorization
 from gan.evaluation.features import features
 from gan.evaluation.reference import pictures
@@ -30,34 +30,34 @@ from gan.utils.images import to_uint8
 
 FILE = "learning.html"
 TEMPLATES = Path(__file__).parent / "templates"
-MOMENTS = 10  # of the fixed grid that are shown, evenly through the training
-ACROSS = sample_history.SIDE  # flowers of each
-POINTS = 160  # of a curve: each is the median of what it stands for
-TRUNCATIONS = (0.01, DEFAULT_TRUNCATION, None)  # the paper's, fig. 20
+MOMENTS = 10  # moments of the training whose grids are shown, evenly spaced
+ACROSS = sample_history.SIDE  # pictures of each moment
+POINTS = 160  # points of a curve; each is the median of its neighbours
+TRUNCATIONS = (0.01, DEFAULT_TRUNCATION, None)  # as in the paper, fig. 20
 LOSSES, GRADIENTS, SLOPE = "Losses", "Gradients of the weights", "Slope of the critic"
-WORDS = {  # below the curve of this name
-    LOSSES: "What each network is trained to make small. What one wins the other loses, so neither has to fall.",
-    GRADIENTS: "How strongly the loss pulls at all the weights of a network: at nothing it learns no more, and where it only "
-    "climbs the run is about to break.",
-    SLOPE: "How steeply the critic's score changes with the picture it looks at, which its penalty holds down.",
+WORDS = {  # name of a curve → the text below it
+    LOSSES: "What each network is trained to make small. The networks work against each other, so neither loss has to fall.",
+    GRADIENTS: "The norm of the gradient over all weights of a network. At zero the network learns no more; when it only "
+    "grows, the run is about to diverge.",
+    SLOPE: "How fast the critic's score changes with its input picture. The gradient penalty keeps it small.",
 }
-REFRESH = 60  # seconds after which a browser asks for the page anew
+REFRESH = 60  # seconds after which a browser loads the page again
 
 
 @dataclass(frozen=True)
 class Learning:
-    """All that the page shows; pictures are uint8 H×W×3, rows of them N×H×W×3."""
+    """All that the page shows. A picture is uint8 H×W×3, a row of pictures N×H×W×3."""
 
     name: str
     images: int  # shown to the critic so far
     planned: int
     seconds: float
-    settings: Mapping[str, str]  # in words
-    photos: Mapping[str, int]  # class → count
-    rows: Sequence[Mapping[str, Any]]  # of the journal
-    moments: Sequence[tuple[int, np.ndarray]] = ()  # images seen, the first ACROSS flowers of the fixed grid then
-    truncations: Sequence[tuple[str, np.ndarray]] = ()  # what the truncation is called, the same flowers at it
-    pairs: Sequence[tuple[np.ndarray, np.ndarray, float]] = ()  # a flower, the photo nearest to it, how far it is
+    settings: Mapping[str, str]  # name → value as text
+    photos: Mapping[str, int]  # class → number
+    rows: Sequence[Mapping[str, Any]]  # of history.py
+    moments: Sequence[tuple[int, np.ndarray]] = ()  # (images seen, the first ACROSS pictures of the fixed grid at that time)
+    truncations: Sequence[tuple[str, np.ndarray]] = ()  # (name of the truncation, the same pictures with it)
+    pairs: Sequence[tuple[np.ndarray, np.ndarray, float]] = ()  # (picture, the nearest photo, their distance)
     reals: np.ndarray | None = None  # photos as the critic sees them
     kid_name: str = "KID"
     kid_to: str = "the photos"
@@ -66,13 +66,13 @@ class Learning:
 def page(found: Learning) -> str:
     """The page as HTML."""
     share, drawn = found.images / max(1, found.planned), curves(found.rows, found.kid_name)
-    nearer = f"How far the flowers are from {found.kid_to}, taken as a crowd: the lower, the nearer."
+    nearer = f"The distance between the distributions of the flowers and of {found.kid_to}. Lower is better."
     words = {**WORDS, found.kid_name: nearer}
     return template("dashboard.html", TEMPLATES).render(found=found, curves=drawn, words=words, refresh=REFRESH, share=share)
 
 
 def curves(rows: Sequence[Mapping[str, Any]], kid_name: str = "KID") -> list[tuple[str, Markup]]:
-    """What was measured over the images seen, each where there are two points or more: (name, drawing)."""
+    """(name, plot) of each measurement over the images seen; one with fewer than two points is left out."""
     wanted = {
         LOSSES: (("critic", "model", "critic_loss"), ("generator", "real", "generator_loss")),
         GRADIENTS: (("critic", "model", "critic_gradient"), ("generator", "real", "generator_gradient")),
@@ -84,10 +84,11 @@ def curves(rows: Sequence[Mapping[str, Any]], kid_name: str = "KID") -> list[tup
 
 
 def _curve(name: str, parts: Sequence[tuple[str, str, str]], rows: Sequence[Mapping[str, Any]]) -> Markup | None:
+    """The plot of `parts`, each a (label, style, key of a row); None where there are too few points."""
     series = []
     for words, kind, key in parts:
         points = [(row["images"], row[key]) for row in rows if known(row.get(key))]
-        # A penalty that is taken at every fourth step is 0 at the others; a logarithm has no 0.
+        # A penalty at every fourth step is 0 at the others, and a logarithmic axis has no 0.
         points = [(images, value) for images, value in points if name not in (SLOPE, GRADIENTS) or value]
         if len(points) > 1:
             series.append(svg_plots.Series(words, kind, _thinned(points), dots=key == "kid"))
@@ -99,21 +100,23 @@ def _curve(name: str, parts: Sequence[tuple[str, str, str]], rows: Sequence[Mapp
 
 
 def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-    """At most POINTS points, each the median of its neighbours."""
+    """At most POINTS points; each is the median of some neighbours."""
     step = -(-len(points) // POINTS)
     parts = [points[start : start + step] for start in range(0, len(points), step)]
     return [(median(images for images, _ in part), median(value for _, value in part)) for part in parts]
 
 
-def observe(trainer: Trainer, judge: object, folder: Path, name: str, seconds: float, settings: Mapping[str, str]) -> Learning:
-    """What there is to show of a training now, from its run folder and its networks. Draws a few dozen flowers.
+def observe(
+    trainer: Trainer, validator: object, folder: Path, name: str, seconds: float, settings: Mapping[str, str]
+) -> Learning:
+    """Collect what the page shows of a training now, from its run folder and its networks. Generates a few dozen pictures.
 
-    Changes neither the trainer nor any global state. Raises OSError.
+    `validator` is any validator of the run, or None. Changes neither the trainer nor any global state. Raises OSError.
     """
     side, classes = trainer.model.resolution, len(trainer.model.classes)
     seeds, labels = range(ACROSS), torch.arange(ACROSS) % classes
     rows = {level: to_uint8(trainer.draw(seeds, labels, level)) for level in TRUNCATIONS}
-    known = judge if isinstance(judge, Validator) else None  # a run may have any judge
+    known = validator if isinstance(validator, Validator) else None  # only this class has features of the photos
     return Learning(
         name=name,
         images=trainer.images_seen,
@@ -127,18 +130,19 @@ def observe(trainer: Trainer, judge: object, folder: Path, name: str, seconds: f
         pairs=_pairs(trainer.photos, known, rows[DEFAULT_TRUNCATION]) if known else (),
         reals=_picture(folder / "reals.png"),
         kid_name=known.network.kid_name if known else "KID",
-        kid_to=judged_by(known.held_out) if known else "the photos",
+        kid_to=judging_photos(known.held_out) if known else "the photos",
     )
 
 
-def _pairs(photos: Photos, judge: Validator, flowers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """`flowers`, and the photos nearest to them as the judge sees both."""
-    distances, which = memorization.nearest(features(judge.network, flowers), judge.real)
+def _pairs(photos: Photos, validator: Validator, flowers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """(flower, nearest photo trained on, distance) of `flowers`, in the validator's features."""
+    distances, which = memorization.nearest(features(validator.network, flowers), validator.real)
     nearest = pictures(replace(photos, images=photos.images[which], labels=photos.labels[which])).pixels
     return list(zip(flowers, nearest, distances.tolist()))
 
 
 def _picture(path: Path) -> np.ndarray | None:
+    """The picture in a file, or None where it cannot be read."""
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
@@ -147,9 +151,9 @@ def _picture(path: Path) -> np.ndarray | None:
 
 
 def moments(grids: Path, side: int) -> list[tuple[int, np.ndarray]]:
-    """The first row of the grids in a folder (`000012800.png`), MOMENTS of them at most, evenly, the last one among them.
+    """(images seen, first row of the grid, uint8 ACROSS×side×side×3) of the grids in a folder, such as `000012800.png`.
 
-    (images seen, uint8 ACROSS×side×side×3). Files that cannot be read are passed over.
+    At most MOMENTS grids, evenly spaced, with the last one. Files that cannot be read are skipped.
     """
     rows = []
     for path in sample_history.evenly(sample_history.in_order(grids), MOMENTS):

@@ -1,4 +1,4 @@
-"""Show the page of a training (dashboard.py) in a browser of this computer while it runs."""
+"""Serves the page of a training (dashboard.py) to browsers on this computer while the training runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ WAITING = (
 
 @contextmanager
 def preview(run: Path, port: int = PORT) -> Iterator[str]:
-    """Serve the page of a run folder on loopback alone, at `port` (0: any free one), as long as the block lasts: its address.
+    """Serve the page of a run folder on the loopback address at `port` (0: a free one) within the block; yields its URL.
 
-    Nothing else in the folder is served. Raises UserError when the port is taken.
+    Nothing else in the folder is served. Raises UserError when the port cannot be used.
     """
 
     class Handler(BaseHTTPRequestHandler):
+        """Answers / with the page, or with WAITING before it exists."""
+
         def do_GET(self) -> None:
+            """Send the page; 404 for any other path."""
             if self.path.split("?")[0] != "/":
                 self.send_error(404)
                 return
@@ -39,7 +42,7 @@ def preview(run: Path, port: int = PORT) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the progress bar has the terminal."""
+            """Print nothing, because the progress bar uses the terminal."""
 
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), Handler)

@@ -1,4 +1,4 @@
-"""`--dry-run`: what a training would cost, measured on a few steps of a trainer that is thrown away."""
+"""`--dry-run`: estimates the time of a training from a few steps of a temporary trainer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMED_STEPS = 3
 
 
 def print_estimate(run: Run) -> None:
-    """Time a few steps at each side that is left, and print what the rest of the run would take."""
+    """Print how long the rest of the run would take, from a few timed steps at each remaining side of its schedule."""
     train = run.trainer.config
     trainer = Trainer(
         run.trainer.model, replace(train, critic_warm_up=0), run.trainer.photos, run.trainer.device, run.processes
@@ -30,20 +30,20 @@ def print_estimate(run: Run) -> None:
         total, seconds, each = total + steps, seconds + steps * step, [*each, f"{step:.2f} s"]
     if total:
         count = f"{total:,} step{'s' if total > 1 else ''}"
-        print(f"cost:   about {clock(seconds)} for {count} of {' and '.join(each)}, measured on a throwaway copy")
+        print(f"cost:   about {clock(seconds)} for {count} of {' and '.join(each)}, measured on a temporary copy")
     else:
-        print("cost:   nothing, for it has seen all its images")
+        print("cost:   nothing, the run has seen all its images")
     print(f"size:   generator {parameters(trainer.generator):,} parameters, critic {parameters(trainer.critic):,}")
     print("dry run: nothing was trained or written")
 
 
 def count_steps(left: int, images: int) -> int:
-    """How many steps of `images` each it takes to show `left` images; the last step is a whole one."""
+    """How many steps of `images` images it takes to show `left` images, rounded up."""
     return max(0, -(-left // images))
 
 
 def _step_seconds(trainer: Trainer, begun: Path | None) -> float:
-    """The median of TIMED_STEPS steps, after one that warms up; `begun` is the folder of a run that has been trained."""
+    """Median seconds of TIMED_STEPS steps after one to warm up. `begun` is the folder of a resumed run, else None."""
     batch_size.step(trainer, begun)
     seconds = []
     for _ in range(TIMED_STEPS):

@@ -1,4 +1,4 @@
-"""What a training measured on its way, as lines of JSON in the run folder, for what shows it (dashboard.py, loggers.py).
+"""The measurements of a training, as lines of JSON in the run folder. dashboard.py and loggers.py read them.
 
 {"images": 3200, "seconds": 61.2, "critic_loss": 2.61, "generator_loss": 3.7, "gradient_norm": 0.4, "critic_gradient": 2.1, …}
 {"images": 8000, "kid": 0.41}
@@ -14,11 +14,11 @@ from typing import Any
 from gan.utils.files import write_atomic
 
 FILE = "progress.jsonl"
-MOST = 20_000  # lines that are read: beyond that every other one is left out, again and again
+MAX_ROWS = 20_000  # rows that are returned at most; of more, every second one is dropped, repeatedly
 
 
 class History:
-    """Adds lines to the journal of a run folder. What an interrupted run wrote beyond `images_seen` is dropped first."""
+    """Adds rows to the file. Rows beyond `images_seen`, written after the last snapshot, are dropped first."""
 
     def __init__(self, folder: Path, images_seen: int) -> None:
         self._path = folder / FILE
@@ -26,16 +26,16 @@ class History:
         write_atomic(self._path, "".join(map(_line, kept)).encode())
 
     def add(self, images: int, **values: float) -> None:
-        """Write what was measured after so many images; what is no finite number is left out. Raises OSError."""
+        """Write the values measured after `images` images; values that are not finite are left out. Raises OSError."""
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line({"images": images, **finite}))
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run folder's journal in order, at most MOST of them, evenly; empty where there is none.
+    """The rows of a run folder in order, at most MAX_ROWS, evenly spaced; empty where there is no file.
 
-    A last line that was cut short, and whatever else is no line of a journal, is passed over. Raises OSError.
+    Lines that are not rows are skipped, for example a last line that was cut off. Raises OSError.
     """
     path, found = folder / FILE, []
     if not path.is_file():
@@ -45,12 +45,13 @@ def read(folder: Path) -> list[dict[str, Any]]:
             row = _parsed(text)
             if row:
                 found.append(row)
-    while len(found) > MOST:
+    while len(found) > MAX_ROWS:
         found = found[::2]
     return found
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
+    """The row of a line, or None where the line is not a row."""
     try:
         row = json.loads(text)
     except ValueError:
@@ -59,4 +60,5 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _line(row: dict[str, Any]) -> str:
+    """The line of a row, with numbers rounded to six decimals."""
     return json.dumps({name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}) + "\n"

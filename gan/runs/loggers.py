@@ -1,7 +1,7 @@
-"""What a run is logged to beside its own folder: TensorBoard where it is installed, Weights & Biases where it was asked for.
+"""Loggers of a run: TensorBoard where it is installed, Weights & Biases (W&B) where it is asked for. Files in the run folder:
 
 logs/                                                      TensorBoard: scalars and pictures
-wandb/  wandb-id                                           W&B: what it sends, or is to send, and the id of the run there
+wandb/  wandb-id                                           W&B: data that is sent or kept, and the id of the run there
 """
 
 from __future__ import annotations
@@ -23,65 +23,70 @@ if TYPE_CHECKING:
 
 LOGS = "logs"
 WANDB_ID = "wandb-id"
-WANDB_PROJECT = "this-flower-does-not-exist"  # where none is named
-SECONDS = 60.0  # that W&B may take to begin, and at the end to send what is left
+WANDB_PROJECT = "this-flower-does-not-exist"  # the project where the user names none
+TIMEOUT_SECONDS = 60.0  # limit for W&B to start, and at the end to send what is left
 
 
 class Logger(Protocol):
-    """Takes figures and pictures, each after so many images."""
+    """Receives numbers and pictures. `images` is always the number of images that the critic has seen."""
 
-    leaves_home: bool  # whether others may see what it is given
+    leaves_home: bool  # whether data is sent to another computer; photos never are
 
-    def add_scalars(self, values: Mapping[str, float], images: int) -> None: ...
+    def add_scalars(self, values: Mapping[str, float], images: int) -> None:
+        """Log numbers by name."""
 
     def add_image(self, name: str, picture: np.ndarray, images: int) -> None:
-        """`picture` is uint8 H×W×3."""
+        """Log a picture uint8 H×W×3."""
 
     def rewind(self, images: int) -> None:
-        """Go on from `images`, after more of them."""
+        """Go back to `images`, after more had been logged."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Write or send what is left."""
 
 
 class Loggers:
-    """All boards of a run, as one that goes on from `images`."""
+    """All loggers of a run as one."""
 
     def __init__(
         self, folder: Path, images: int, project: str | None, settings: Mapping[str, Any], say: Callable[[str], object]
     ) -> None:
-        """With a `project` of Weights & Biases there too, under `settings`; what becomes of it is told to `say`."""
+        """Start at `images`. `project` is one of W&B or None, `settings` are shown there, `say` gets messages."""
         self._all: list[Logger] = []
         try:
             self._all.append(TensorBoard(folder, images))
-        except ImportError:  # an extra: training goes on without it
+        except ImportError:  # it is optional
             pass
         if project:
             self._all.append(WeightsAndBiases(folder, project, settings, say))
 
     def add_scalars(self, values: Mapping[str, float], images: int) -> None:
-        for board in self._all:
-            board.add_scalars(values, images)
+        """Log numbers by name, after `images` images."""
+        for logger in self._all:
+            logger.add_scalars(values, images)
 
     def add_image(self, name: str, picture: np.ndarray, images: int, *, photos: bool = False) -> None:
-        """A picture, or `photos`, which stay at home."""
-        for board in self._all:
-            if not (photos and board.leaves_home):
-                board.add_image(name, picture, images)
+        """Log a picture uint8 H×W×3. One with `photos` stays on this computer."""
+        for logger in self._all:
+            if not (photos and logger.leaves_home):
+                logger.add_image(name, picture, images)
 
     def rewind(self, images: int) -> None:
-        for board in self._all:
-            board.rewind(images)
+        """Go back to `images`, after more had been logged."""
+        for logger in self._all:
+            logger.rewind(images)
 
     def close(self) -> None:
-        for board in self._all:
-            board.close()
+        """Close all loggers. Raises OSError."""
+        for logger in self._all:
+            logger.close()
 
 
 # --------------------------------------------------------------------------------------------------------- TensorBoard
 
 
 class TensorBoard:
-    """A log that drops what an interrupted run had logged beyond `images`. Raises OSError when it cannot be written."""
+    """A log in TensorBoard's format. What an interrupted run logged beyond `images` is hidden. Methods raise OSError."""
 
     leaves_home = False
 
@@ -92,23 +97,27 @@ class TensorBoard:
         self._writer = self._open(images)
 
     def add_scalars(self, values: Mapping[str, float], images: int) -> None:
+        """Log numbers by name."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, images)
 
     def add_image(self, name: str, picture: np.ndarray, images: int) -> None:
+        """Log a picture uint8 H×W×3."""
         self._writer.add_image(name, picture, images, dataformats="HWC")
 
     def rewind(self, images: int) -> None:
+        """Go back to `images`: what was logged beyond is hidden."""
         self.close()
         self._writer = self._open(images)
 
     def close(self) -> None:
+        """Write what is left."""
         self._writer.close()
 
 
 @contextmanager
 def quiet_threads() -> Iterator[None]:
-    """No traceback when TensorBoard's thread cannot write: the next call of its writer raises the same error here."""
+    """Hide an OSError of TensorBoard's thread: the next call of its writer raises the same error in this thread."""
     before = threading.excepthook
     threading.excepthook = lambda args: None if issubclass(args.exc_type, OSError) else before(args)
     try:
@@ -120,95 +129,100 @@ def quiet_threads() -> Iterator[None]:
 # --------------------------------------------------------------------------------------------------- Weights & Biases
 
 
-_NAMES = {"kid": "KID"}  # of what has another one in the journal
+_LOGGED_NAMES = {"kid": "KID"}  # name in history.py → name in the loggers
 
 
 class WeightsAndBiases:
-    """A run there, under the id that is in the run folder. Whatever fails is said once, and harms nothing.
+    """A run on W&B, with the id from the run folder. An error is reported once and ends the logging, not the training.
 
-    It gets settings, figures and drawn pictures, and of the computer the versions of Python and of the operating system. Its
-    steps only grow: figures of a stretch that is trained again are passed over there until the run is beyond them. Who
-    presses Stop on its page interrupts the training, as Ctrl-C does.
+    W&B gets the settings, numbers, generated pictures, and the versions of Python and the operating system. Its steps only
+    grow: values of images that are trained again after a rollback are ignored there. Stop on its page interrupts the training,
+    as Ctrl-C does.
     """
 
     leaves_home = True
 
     def __init__(self, folder: Path, project: str, settings: Mapping[str, Any], say: Callable[[str], object]) -> None:
         self._folder, self._say, self._run, self._teardown = folder, say, None, None
-        self._attempt(lambda: self._begin(project, dict(settings)))
+        self._try(lambda: self._begin(project, dict(settings)))
 
     def _begin(self, project: str, settings: dict[str, Any]) -> None:
+        """Start or resume the run. Raises whatever wandb raises."""
         wandb, asked = _wandb()
         self._teardown = wandb.teardown
         if asked.mode == "disabled":
             return
         offline = _is_offline(asked)
         run = wandb.init(
-            project=project, id=_id(self._folder), name=self._folder.resolve().name, dir=str(self._folder), config=settings,
-            resume=None if offline else "allow", reinit="create_new", settings=_silent(wandb),
+            project=project, id=_run_id(self._folder), name=self._folder.resolve().name, dir=str(self._folder), config=settings,
+            resume=None if offline else "allow", reinit="create_new", settings=_private_settings(wandb),
         )  # fmt: skip
-        # What a killed process had not passed on is made up for; W&B passes over what it has. Of parts that were logged
-        # offline the last one is enough so, where `wandb sync` puts one in the place of the other.
+        # Log everything again: a killed process may not have sent all of it, and W&B ignores what it has. So the last offline
+        # part is complete, although `wandb sync` replaces one part by the next.
         for row in history.read(self._folder):
-            values = {_NAMES.get(name, name): value for name, value in row.items() if name not in ("images", "seconds")}
+            values = {_LOGGED_NAMES.get(name, name): value for name, value in row.items() if name not in ("images", "seconds")}
             run.log(values, step=row["images"])
         self._image, self._run = wandb.Image, run
         self._say(
-            f"Weights & Biases: nothing is sent; `wandb sync {run.settings.sync_dir}` would do so later"
+            f"Weights & Biases: nothing is sent; `wandb sync {run.settings.sync_dir}` sends it later"
             if offline
-            else f"Weights & Biases: figures and drawn pictures go to {run.url}"
+            else f"Weights & Biases: numbers and generated pictures go to {run.url}"
         )
 
     def add_scalars(self, values: Mapping[str, float], images: int) -> None:
+        """Log numbers by name."""
         self._log(lambda: dict(values), images)
 
     def add_image(self, name: str, picture: np.ndarray, images: int) -> None:
+        """Log a picture uint8 H×W×3."""
         self._log(lambda: {name: self._image(picture, file_type="png")}, images)
 
     def _log(self, values: Callable[[], dict[str, Any]], images: int) -> None:
         if self._run:
-            self._attempt(lambda: self._run.log(values(), step=images))
+            self._try(lambda: self._run.log(values(), step=images))
 
     def rewind(self, images: int) -> None:
-        """Nothing to be done: what was logged there stays."""
+        """Does nothing: W&B keeps what was logged."""
 
     def close(self) -> None:
+        """Send what is left, for at most 1.5 × TIMEOUT_SECONDS."""
         if not self._teardown:
             return
-        end = threading.Thread(target=self._end, daemon=True)  # whose own time limit holds only as long as its service answers
+        end = threading.Thread(target=self._end, daemon=True)  # W&B's own limit needs an answer of its service
         end.start()
-        end.join(1.5 * SECONDS)
+        end.join(1.5 * TIMEOUT_SECONDS)
         if end.is_alive():
-            self._say("Weights & Biases does not end: it is left to itself")
+            self._say("Weights & Biases does not end; the training ends without it")
 
     def _end(self) -> None:
         if self._run:
-            self._attempt(self._run.finish)
+            self._try(self._run.finish)
         self._run = None
-        with suppress(Exception):  # it has been said; at the end of the process it would be a traceback
+        with suppress(Exception):  # an error was reported already; here it would be a traceback
             if self._teardown:
                 self._teardown()
 
-    def _attempt(self, act: Callable[[], object]) -> None:
+    def _try(self, act: Callable[[], object]) -> None:
+        """Call `act`; an error is reported and ends the logging."""
         try:
             act()
-        except Exception as error:  # whatever it is: it must not cost the training
+        except Exception as error:  # no error of W&B may end the training
             self._run = None
-            self._say(f"Weights & Biases failed ({_reason(error)}): no more is logged there, and nothing else is touched")
+            self._say(f"Weights & Biases failed ({_reason(error)}): no more is logged there; the training goes on")
 
 
 def check_wandb(project: str) -> None:
-    """Raise UserError where W&B cannot be used: it is not installed, or nobody is logged in. Nothing is sent to find out."""
+    """Raise UserError where W&B is not installed, or nobody is logged in. Nothing is sent."""
     try:
         wandb, asked = _wandb()
         wandb.Settings(project=project)
-        _silent(wandb)
+        _private_settings(wandb)
     except ImportError as error:
         raise UserError(
-            f"--wandb wants the package wandb, which cannot be imported ({_reason(error)}); pip install wandb, or leave it out."
+            f"--wandb needs the package wandb, which cannot be imported ({_reason(error)}); pip install wandb, or leave it out."
         ) from None
-    except Exception as error:  # of its own kinds, before it is known what they are
-        raise UserError(f"--wandb cannot be used: {_reason(error)}; mend that, or leave it out.") from None
+    except Exception as error:  # wandb's own types of errors
+        raise UserError(f"--wandb cannot be used: {_reason(error)}; correct that, or leave it out.") from None
     if asked.mode != "disabled" and not _is_offline(asked) and not _logged_in(asked):
         raise UserError(
             "--wandb: nobody is logged in to Weights & Biases here; run `wandb login`, set WANDB_API_KEY, or set "
@@ -217,35 +231,37 @@ def check_wandb(project: str) -> None:
 
 
 def _wandb() -> tuple[Any, Any]:
-    """The package, and its settings as environment and files give them."""
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else its crash reports go to its makers
+    """The package wandb, and its settings from the environment and from files. Raises ImportError."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else crash reports would be sent
     import wandb
     from wandb.sdk import wandb_setup
 
-    return wandb, wandb_setup.singleton().settings  # wandb.setup() would start its service
+    return wandb, wandb_setup.singleton().settings  # not wandb.setup(), which would start its service
 
 
 def _is_offline(asked: Any) -> bool:
+    """Whether these settings of wandb send nothing."""
     return asked.mode in ("offline", "dryrun")
 
 
 def _logged_in(asked: Any) -> bool:
-    from requests.utils import get_netrc_auth  # which wandb needs, too
+    """Whether there is an API key, in the settings, the environment or ~/.netrc."""
+    from requests.utils import get_netrc_auth  # installed with wandb
 
     return bool(asked.api_key or asked.identity_token_file or get_netrc_auth(asked.base_url))
 
 
-def _silent(wandb: Any) -> Any:
-    """Settings under which it prints nothing, takes no longer than SECONDS, and sends only what it is given."""
+def _private_settings(wandb: Any) -> Any:
+    """Settings with which wandb prints nothing, waits TIMEOUT_SECONDS at most, and sends only what is logged."""
     return wandb.Settings(
-        console="off", silent=True, init_timeout=SECONDS, finish_timeout=SECONDS, finish_timeout_raises=True,
+        console="off", silent=True, init_timeout=TIMEOUT_SECONDS, finish_timeout=TIMEOUT_SECONDS, finish_timeout_raises=True,
         host="", program="train.py", disable_git=True, disable_code=True, save_code=False, label_disable=True,
         x_save_requirements=False, x_disable_meta=True, x_disable_stats=True, x_disable_machine_info=True,
     )  # fmt: skip
 
 
-def _id(folder: Path) -> str:
-    """The id in a run folder; a new one is written there first."""
+def _run_id(folder: Path) -> str:
+    """The id of the run in W&B, read from the run folder, or a new one that is written there."""
     path = folder / WANDB_ID
     if not path.exists():
         write_atomic(path, secrets.token_hex(4).encode())
@@ -253,4 +269,5 @@ def _id(folder: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
+    """An error's message in one line of at most 200 characters."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

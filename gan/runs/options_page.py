@@ -1,4 +1,4 @@
-"""docs/options.md, made from the declarations in options.py: `python -m gan.runs.options_page > docs/options.md`."""
+"""Makes docs/options.md from the declarations in options.py: `python -m gan.runs.options_page > docs/options.md`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def page() -> str:
 
 
 def _table(group: str) -> Iterator[str]:
+    """The lines of the table of one group."""
     yield "| option | what | range | default |"
     yield "| --- | --- | --- | --- |"
     for item in options_in(group):
@@ -35,6 +36,7 @@ def _table(group: str) -> Iterator[str]:
 
 
 def _bounds(low: float | None, high: float | None) -> str:
+    """A range as text; empty for an option that is not a number."""
     if low is None:
         return ""
     least, most = (f"{value:,}" if isinstance(value, int) else f"{value:g}" for value in (low, high or 0))

@@ -1,4 +1,4 @@
-"""What a user asks a training for, from flags or from arguments. Nothing here needs torch: a wrong value is refused at once."""
+"""What a user asks a training for, by flags or by arguments. It does not import torch, so a wrong value is refused quickly."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from gan.options import AUTO, RunOptions, TrainConfig, options_of
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asked for: photos, the options of the run, and those of TrainConfig that were given by hand."""
+    """What a user asked for: photos, the options of the run, and the options of TrainConfig that were given."""
 
     photos: str
     options: RunOptions
     given: Mapping[str, Any]
-    command: str = ""  # for the model card
+    command: str = ""  # the command line, for the model card
 
     @classmethod
     def of(cls, photos: str | os.PathLike[str], values: Mapping[str, Any], command: str = "") -> Request:
-        """Options by name → a request. A value of None, or "auto" for an option of TrainConfig, counts as not given.
+        """Options by name → a request. None counts as not given, and so does "auto" for an option of TrainConfig.
 
-        Raises UserError for a name that is no option, and for a value out of range.
+        Raises UserError for a name that is not an option and for a value out of range.
         """
         about_run, about_training = ({item.name for item in options_of(part)} for part in (RunOptions, TrainConfig))
         if unknown := sorted(set(values) - about_run - about_training):
@@ -38,5 +38,5 @@ class Request:
 
 
 def _as_declared(value: Any) -> Any:
-    """A list as the tuple that a frozen dataclass holds."""
+    """A list as a tuple, which the dataclasses of options.py hold; other values unchanged."""
     return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""From photos and options to a trained model: what `gan.train` and train.py do."""
+"""Training from photos and options to a model folder, for `gan.train` and train.py."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from gan.config import ModelConfig
-from gan.data.doctor import short
+from gan.data.doctor_report import training_warnings
 from gan.data.image_folder import Photos
-from gan.data.split import judged_by
+from gan.data.split import judging_photos
 from gan.errors import UserError
 from gan.hub import loader
 from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapshot
@@ -28,12 +28,12 @@ from gan.runs.loggers import WANDB_PROJECT, check_wandb
 from gan.runs.request import Request
 from gan.runs.run import Run
 from gan.runs.training_photos import TrainingPhotos
-from gan.runs.validator import Validator, find_judge
+from gan.runs.validator import Validator, make_validator
 from gan.trainer import StepStats, settings_of
 from gan.utils import interrupts, lock
 from gan.utils.device import describe, pick_device, pick_precision
 from gan.utils.distributed import ProcessGroup, joined
-from gan.utils.files import check_writable, name_of
+from gan.utils.files import check_writable, folder_name
 from gan.utils.formatting import clock
 from gan.utils.terminal import command
 
@@ -44,15 +44,15 @@ class Outcome:
 
     run: Run
     finished: bool
-    signal: int = 0  # what stopped it; it was saved, and the same command continues
+    signal: int = 0  # the number of the signal that stopped it; the run was saved, and the same command continues
 
 
 def train(photos: str | os.PathLike[str], **options: Any) -> Run:
-    """Train a model on photos and return its run; `run.folder` holds the model, for `gan.load`.
+    """Train a model on photos and return its run. The model is in `run.folder`, for `gan.load`.
 
-    `photos` is a folder with a sub-folder for each class, a .zip of one, or hf://datasets/owner/name. Every option of
-    docs/options.md is an argument: `gan.train("photos/", images=20_000, out="runs/mine")`. A run that is interrupted is saved,
-    and the same call continues it. Raises UserError for what the caller can mend.
+    `photos` is a folder with a sub-folder for each class, a .zip of such a folder, or hf://datasets/owner/name. The arguments
+    are the options of docs/options.md: `gan.train("photos/", images=20_000, out="runs/mine")`. An interrupted run is saved, and
+    the same call continues it. Raises UserError for errors that the caller can correct.
     """
     if "out" in options:
         options["out"] = Path(options["out"])
@@ -60,45 +60,46 @@ def train(photos: str | os.PathLike[str], **options: Any) -> Run:
 
 
 def start(request: Request) -> Outcome:
-    """Train as `request` asks, in this process or, under torchrun, in this one of several. Raises UserError."""
+    """Train as `request` says, in this process, which may be one of several under torchrun. Raises UserError."""
     request = _check_services(request)
     if request.options.threads:
         torch.set_num_threads(request.options.threads)
     with joined(pick_device(request.options.device)) as (processes, device):
         if processes.first:
-            return _start(request, device, processes)
-        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # the first one speaks for all
-            return _start(request, device, processes)
+            return _start_in_group(request, device, processes)
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # only the first process prints
+            return _start_in_group(request, device, processes)
 
 
-def _start(request: Request, device: torch.device, processes: ProcessGroup) -> Outcome:
+def _start_in_group(request: Request, device: torch.device, processes: ProcessGroup) -> Outcome:
+    """As `start`, with the device of this process."""
     source = TrainingPhotos.find(request.photos, request.options)
-    request = _choose(request, device, source)
+    request = _resolve_auto(request, device, source)
     options = request.options
-    out = options.out or Path("runs") / f"{options.preset}-{name_of(source.folder.resolve(), 'photos')}"
+    out = options.out or Path("runs") / f"{options.preset}-{folder_name(source.folder.resolve(), 'photos')}"
     processes.broadcast_from_rank0(lambda: _check_out(options, source.folder, out))
-    model, config = configure(request, tuple(source.files), pick_precision(device), _begun(options, out))
+    model, config = configure(request, tuple(source.files), pick_precision(device), _saved_settings(options, out))
     photos = source.load(model, config)
     _print_photos(photos, model.resolution)
-    about = {**_about(request), "photos": photos.counts()}  # by folder, where a plain model merges them
+    about = {**_card_notes(request), "photos": photos.counts()}  # before classes are merged for a plain model
     if options.epochs:
         config = replace(config, images=options.epochs * len(photos.labels)).validate()
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
     _print_plan(model, config, out, describe(device, processes.size))
-    judge = _find_judge(options, source, model, config, photos, device) if processes.first else None
-    run = Run(out, model, config, photos, device, about=about, half=options.half, processes=processes, judge=judge,
-              wandb=options.wandb, say=_say)  # fmt: skip
+    validator = _make_validator(options, source, model, config, photos, device) if processes.first else None
+    run = Run(out, model, config, photos, device, about=about, half=options.half, processes=processes, validator=validator,
+              wandb=options.wandb, say=_print_above_bar)  # fmt: skip
     with ExitStack() as held:
         if not options.dry_run:
             processes.broadcast_from_rank0(lambda: held.enter_context(lock.hold(out)))
-        _begin(run, config.start_from, options)
+        _resume_or_init(run, config.start_from, options)
         if options.dry_run:
             print_estimate(run)
             return Outcome(run, True)
-        if judge:
-            print(f"judged: every {options.evaluate_every:,} images, by the KID to {judged_by(judge.held_out)}")
-        outcome = _go(run, options)
+        if validator:
+            print(f"validated: every {options.evaluate_every:,} images, by the KID to {judging_photos(validator.held_out)}")
+        outcome = _run_to_end(run, options)
     if outcome.finished and options.push_to_hub and processes.first:
         print(f"published at {loader.publish(out, options.push_to_hub)}")
     return outcome
@@ -108,7 +109,7 @@ def _start(request: Request, device: torch.device, processes: ProcessGroup) -> O
 
 
 def _check_services(request: Request) -> Request:
-    """Raise UserError where the Hub, or Weights & Biases, could not be used at the end; nothing is sent to find out."""
+    """The request with its W&B project. Raises UserError where the Hub or Weights & Biases is asked for and cannot be used."""
     options = request.options
     if options.push_to_hub:
         loader.check_publishing(options.push_to_hub)
@@ -119,8 +120,8 @@ def _check_services(request: Request) -> Request:
     return replace(request, options=replace(options, wandb=project))
 
 
-def _choose(request: Request, device: torch.device, source: TrainingPhotos) -> Request:
-    """The request with what `preset="auto"` stands for in it, after saying so; what was given by hand stays."""
+def _resolve_auto(request: Request, device: torch.device, source: TrainingPhotos) -> Request:
+    """The request with the choice for `preset="auto"`, which is printed. Options that the user gave stay."""
     options, given = request.options, request.given
     if options.preset != AUTO:
         return request
@@ -133,19 +134,21 @@ def _choose(request: Request, device: torch.device, source: TrainingPhotos) -> R
 
 
 def _check_out(options: RunOptions, photos: Path, out: Path) -> None:
-    """Raise UserError when the run folder cannot be where it is to be."""
+    """Raise UserError when the run folder `out` cannot be used: inside the photos, not writable, in use, or holding a model."""
     if out.resolve().is_relative_to(photos.resolve()):
-        raise UserError(f"--out {out} lies inside the photos, where it would be taken for one of them; choose another --out.")
+        raise UserError(
+            f"--out {out} lies inside the photo folder, where its files would be taken for photos; choose another --out."
+        )
     check_writable(out, "choose another --out")
     if not options.dry_run:
         lock.check_free(out)
     goes_on = options.resume == AUTO and has_snapshot(out)
     if goes_on or options.overwrite or not is_model(out):
         return
-    why = "no run to go on with" if options.resume == AUTO else "--resume never would begin anew"
+    why = "no run to continue" if options.resume == AUTO else "with --resume never a new run would start"
     raise UserError(
-        f"{out} holds a trained model, and {why}: choose another --out, with --from {command([str(out)])} to begin as this "
-        "model, or add --overwrite to replace it."
+        f"{out} holds a trained model, and {why}: choose another --out, with --from {command([str(out)])} to begin with its "
+        "weights, or add --overwrite to replace it."
     )
 
 
@@ -155,9 +158,10 @@ def configure(
     precision: str,
     goes_on: tuple[ModelConfig, dict[str, Any]] | None = None,
 ) -> tuple[ModelConfig, TrainConfig]:
-    """A request, and the run that goes on (`_begun`) → the two configurations. What is not given stays as that run has it.
+    """The configurations of model and training for a request, the photos' `classes`, and a run that is continued.
 
-    `precision` is that of a new run where none is given. Raises UserError.
+    `goes_on` is what `_saved_settings` returned; its settings hold where the request has none. `precision` is the default of a
+    new run. Raises UserError.
     """
     options, given = request.options, dict(request.given)
     sides, resolution = given.pop("sides", ()), options.resolution
@@ -174,34 +178,34 @@ def configure(
     )  # fmt: skip
 
 
-def _begun(options: RunOptions, out: Path) -> tuple[ModelConfig, dict[str, Any]] | None:
-    """The model and the training settings of the run that goes on in `out`, or None."""
+def _saved_settings(options: RunOptions, out: Path) -> tuple[ModelConfig, dict[str, Any]] | None:
+    """Model and training settings in the snapshot of the run that is continued in `out`; None for a new run."""
     try:
         state = load_snapshot(out) if options.resume == AUTO else None
         if state is None or not state["images_seen"]:
             return None
         model, settings = ModelConfig.from_json(state["model"]), settings_of(state)
-    except (UserError, KeyError):  # Run.resume says what is wrong with it
+    except (UserError, KeyError):  # Run.resume raises it again
         return None
-    settings.pop("critic")  # the preset's, by its width
+    settings.pop("critic")  # follows from the preset and its width
     return (model, settings) if model.preset == options.preset else None
 
 
-def _find_judge(
+def _make_validator(
     options: RunOptions, source: TrainingPhotos, model: ModelConfig, config: TrainConfig, photos: Photos, device: torch.device
 ) -> Validator | None:  # fmt: skip
-    """What judges the run on its way; None for a run too short to be judged, or where that cannot be done (said, once)."""
+    """The validator of a run; None where the run is too short or validation is not possible, which is printed."""
     if options.dry_run or not 0 < options.evaluate_every <= config.images:
         return None
     try:
-        return find_judge(photos, device, source.load_held_out(model, config))
+        return make_validator(photos, device, source.load_held_out(model, config))
     except UserError as error:
-        print(f"not judged on the way, the last model will be kept: {error}")
+        print(f"not validated, the last model will be kept: {error}")
         return None
 
 
-def _about(request: Request) -> dict[str, Any]:
-    """What the card says beside the configuration."""
+def _card_notes(request: Request) -> dict[str, Any]:
+    """What the model card says beside the configuration."""
     manifest = request.options.manifest
     return {"command": request.command, "notes": request.options.note, **({"manifest": manifest.name} if manifest else {})}
 
@@ -209,8 +213,8 @@ def _about(request: Request) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------------- the run
 
 
-def _begin(run: Run, start_from: str, options: RunOptions) -> None:
-    """Take up the run in the folder, or begin as the model `start_from`. Raises UserError; a dry run writes nothing."""
+def _resume_or_init(run: Run, start_from: str, options: RunOptions) -> None:
+    """Resume the run in the folder, or begin with the weights of the model `start_from` ("" for none). Raises UserError."""
     if options.resume == AUTO and run.resume(mend=not options.dry_run):
         print(f"resumed at {run.trainer.images_seen:,} images")
     elif start_from:
@@ -220,14 +224,14 @@ def _begin(run: Run, start_from: str, options: RunOptions) -> None:
         print(f"begun with the first {layers} layers of {start_from} and {critic}")
 
 
-def _go(run: Run, options: RunOptions) -> Outcome:
-    """Train, with a progress bar and (at a port) a page that shows it, until the end or a signal."""
+def _run_to_end(run: Run, options: RunOptions) -> Outcome:
+    """Train until the end or a signal, with a progress bar and, where a port is given, a page."""
     total = run.trainer.config.images
     with ExitStack() as stack:
         if options.preview is not None and run.processes.first:
             print(f"look at it: {stack.enter_context(preview(run.folder, options.preview))}", flush=True)
-        caught = stack.enter_context(interrupts.caught())
-        bar = stack.enter_context(_bar(run.trainer.images_seen, total, run.processes.first))
+        caught = stack.enter_context(interrupts.catch_signals())
+        bar = stack.enter_context(_progress_bar(run.trainer.images_seen, total, run.processes.first))
 
         def show(seen: int, stats: StepStats) -> None:
             bar.update(min(seen, total) - bar.n)
@@ -238,25 +242,26 @@ def _go(run: Run, options: RunOptions) -> Outcome:
 
         finished = run.train(options.every, show, lambda: bool(caught), options.evaluate_every)
     _print_end(run, finished)
-    # The signal may have come to another process.
+    # `caught` is empty where another process got the signal.
     return Outcome(run, finished, 0 if finished else (caught[0] if caught else signal.SIGTERM))
 
 
 # ------------------------------------------------------------------------------------------------------------ what is said
 
 
-def print_skipped(skipped: tuple) -> None:
-    """Print which files were skipped, and why."""
+def _print_skipped(skipped: tuple) -> None:
+    """Print the skipped files with the reasons."""
     for file in skipped:
         print(f"skipped {file.path}: {file.reason}")
 
 
 def _print_photos(photos: Photos, resolution: int) -> None:
-    print_skipped(photos.skipped)
+    """Print skipped files, the number of photos by class, and the doctor's warnings."""
+    _print_skipped(photos.skipped)
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in photos.counts().items()))
     try:
-        lines = short(photos, resolution)
-    except Exception as error:  # advice only: whatever it is, it must not cost the training
+        lines = training_warnings(photos, resolution)
+    except Exception as error:  # advice only, so no error of it may end the training
         lines = [f"the photos were not examined ({error})"]
     for line in lines:
         print(f"doctor: {line}")
@@ -264,6 +269,7 @@ def _print_photos(photos: Photos, resolution: int) -> None:
 
 
 def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str) -> None:
+    """Print what will be trained, how, on which device, and where."""
     print(f"model:  {model.preset}, {model.resolution}×{model.resolution}, classes: {', '.join(model.classes)}")
     print(f"train:  {train.objective}, {train.images:,} images, batch {train.batch}, {train.critic_steps} critic steps, "
           f"learning rate {train.lr:g}, {train.precision}, seed {train.seed}")  # fmt: skip
@@ -272,25 +278,27 @@ def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str
 
 
 def _print_end(run: Run, finished: bool) -> None:
+    """Print how the run ended, and the commands that use its model."""
     if not finished:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
         return
     if run.best:
-        to = judged_by(run.best.get("held_out", 0))
-        print(f"the best of the moments judged is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f} to {to}")
+        to = judging_photos(run.best.get("held_out", 0))
+        print(f"the best validated model is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f} to {to}")
     print(f"finished {run.trainer.images_seen:,} images in {clock(run.seconds)}; look at {run.folder / 'learning.html'}")
     print(f"open it: python app.py --model {command([str(run.folder)])}")
     print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
 
 
-def _say(sentence: str) -> None:
+def _print_above_bar(sentence: str) -> None:
     """Print a line above the progress bar."""
     from tqdm import tqdm
 
     tqdm.write(sentence)
 
 
-def _bar(done: int, total: int, shown: bool) -> Any:
+def _progress_bar(done: int, total: int, shown: bool) -> Any:
+    """The progress bar of a run that has seen `done` of `total` images."""
     from tqdm import tqdm
 
     return tqdm(

@@ -1,4 +1,4 @@
-"""Begin a training with the weights of another model: for other classes, as a smaller one that grows, with its critic."""
+"""Beginning a training with the weights of another model, which may have other classes, a lower resolution, and a critic."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gan.networks.style_generator import StyleGenerator, normalize
 from gan.trainer import Trainer
 from gan.utils.names import composed
 
-CALIBRATION = 64  # pictures that set the batch norms of the new blocks
+CALIBRATION = 64  # samples from which the batch norms of new blocks get their statistics
 
 
-def begin_trainer_as(trainer: Trainer, other: Generator) -> int:
-    """Begin the training with the weights of `other` as far as they fit; returns how many of its convolutions fit (init_from).
+def init_trainer_from(trainer: Trainer, other: Generator) -> int:
+    """Copy the weights of `other` into the trainer, as far as they fit (init_from); returns how many convolutions fit.
 
-    The schedule then leaves out the sides that those weights already draw: training them again would change the coarse scales
-    under the finer ones.
+    Sides of the schedule that these weights already draw are left out: training them again would change the coarse scales below
+    the finer ones.
     """
     layers = init_from(trainer.generator, other)
     if trainer.model.styled and layers:
@@ -32,8 +32,8 @@ def begin_trainer_as(trainer: Trainer, other: Generator) -> int:
     return layers
 
 
-def begin_critic_as(trainer: Trainer, other: SavedCritic) -> bool:
-    """Begin with the critic `other` and its statistics. Returns False, and changes nothing, where its layers are others."""
+def init_critic_from(trainer: Trainer, other: SavedCritic) -> bool:
+    """Copy the critic `other` into the trainer. Returns False and changes nothing where the layers differ."""
     if not isinstance(trainer.critic, ProjectedCritic) or other.layers != trainer.config.critic:
         return False
     state, wanted = critic_with_classes(other, trainer.model.classes), trainer.critic.state_dict()
@@ -44,24 +44,28 @@ def begin_critic_as(trainer: Trainer, other: SavedCritic) -> bool:
     return True
 
 
+begin_critic_as = init_critic_from  # the old name, for tests/test_trainer.py
+
+
 @torch.no_grad()
 def init_from(generator: Generator, other: Generator) -> int:
-    """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they hold.
+    """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they have.
 
-    The ladder's 128×128 generator has all layers of the 64×64 one but the last, and then new blocks that keep the channels.
-    There the new blocks begin as identities, and the last layer as that of `other`: the first pictures are those of `other`,
-    enlarged, and training adds detail. This is progressive growing (Karras et al. 2018) without the fading in. Of generators
-    with styles the mapping network and the leading scales are copied; the other scales add nothing to the picture at first.
-    Classes are matched by name (with_classes).
+    The 128×128 generator of the paper's ladder has the layers of the 64×64 one, except for the last, and then new blocks with
+    the same number of channels. The new blocks start as identities and the last layer is copied. So the first pictures are
+    those of `other`, enlarged, and training adds detail: progressive growing (Karras et al. 2018) without fading in.
+
+    For generators with styles, the mapping network and the leading scales are copied; the other scales add nothing to the
+    picture at first. Classes are matched by name (with_classes).
     """
     other = with_classes(other, generator.config.classes)
     if isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator):
-        return _begin_with_styles(generator, other)
+        return _init_styles_from(generator, other)
     if not (isinstance(generator, ConvGenerator) and isinstance(other, ConvGenerator)):
-        return 0  # one has styles, the other has none
-    blocks = _fitting(generator.gen, other.gen)
+        return 0  # only one of them has styles
+    blocks = _copy_leading_blocks(generator.gen, other.gen)
     new = list(generator.gen)[blocks:-1]
-    if blocks == len(other.gen) - 1 and _fit(generator.gen[-1], other.gen[-1]) and all(map(_can_pass, new)):
+    if blocks == len(other.gen) - 1 and _same_shapes(generator.gen[-1], other.gen[-1]) and all(map(_can_pass, new)):
         generator.gen[-1].load_state_dict(other.gen[-1].state_dict())
         x = _features(generator, blocks)
         for block in new:
@@ -71,16 +75,16 @@ def init_from(generator: Generator, other: Generator) -> int:
     return sum(isinstance(block, nn.Sequential) for block in list(generator.gen)[:blocks])
 
 
-def _begin_with_styles(generator: StyleGenerator, other: StyleGenerator) -> int:
-    """`init_from` of two generators with styles: nothing fits unless both have one mapping network."""
+def _init_styles_from(generator: StyleGenerator, other: StyleGenerator) -> int:
+    """`init_from` for two generators with styles. Nothing fits where their mapping networks differ."""
     parts: list[tuple[nn.Module, nn.Module]] = [(generator.mapping, other.mapping), (generator.start, other.start)]
     if generator.embed is not None and other.embed is not None:
         parts.append((generator.embed, other.embed))
-    if not all(_fit(ours, theirs) for ours, theirs in parts):
+    if not all(_same_shapes(ours, theirs) for ours, theirs in parts):
         return 0
     scales = 0
     for scale, other_scale in zip(generator.scales, other.scales, strict=False):
-        if not _fit(scale, other_scale):
+        if not _same_shapes(scale, other_scale):
             break
         parts.append((scale, other_scale))
         scales += 1
@@ -91,22 +95,23 @@ def _begin_with_styles(generator: StyleGenerator, other: StyleGenerator) -> int:
     return 2 * scales
 
 
-def _fitting(mine: nn.Sequential, theirs: nn.Sequential) -> int:
-    """Copy leading blocks while their shapes agree; returns how many do."""
+def _copy_leading_blocks(mine: nn.Sequential, theirs: nn.Sequential) -> int:
+    """Copy the leading blocks of `theirs` that have the shapes of `mine`; returns how many."""
     for number, (ours, other) in enumerate(zip(mine, theirs, strict=False)):
-        if type(ours) is not type(other) or not _fit(ours, other):
+        if type(ours) is not type(other) or not _same_shapes(ours, other):
             return number
         ours.load_state_dict(other.state_dict())
     return min(len(mine), len(theirs))
 
 
-def _fit(ours: nn.Module, other: nn.Module) -> bool:
+def _same_shapes(ours: nn.Module, other: nn.Module) -> bool:
+    """Whether two modules have the same keys and shapes."""
     shapes = [{name: value.shape for name, value in block.state_dict().items()} for block in (ours, other)]
     return shapes[0] == shapes[1]
 
 
 def _can_pass(block: nn.Module) -> bool:
-    """Whether a block can hand its input on unchanged: an upsampling, or convolution, batch norm and ReLU of one width."""
+    """Whether a block can be an identity: an upsampling, or convolution, batch norm and ReLU that keep the channels."""
     if not isinstance(block, nn.Sequential):
         return isinstance(block, nn.Upsample)
     conv, *others = block
@@ -117,7 +122,7 @@ def _can_pass(block: nn.Module) -> bool:
 
 
 def _features(generator: ConvGenerator, blocks: int) -> Tensor:
-    """What the first `blocks` blocks give for some noise, on the CPU or wherever the generator is."""
+    """The output N×C×S×S of the first `blocks` blocks for CALIBRATION samples, on the generator's device."""
     config, draws = generator.config, torch.Generator().manual_seed(0)
     z = torch.randn(CALIBRATION, config.z_dim, generator=draws)
     code = one_hot(torch.arange(CALIBRATION) % len(config.classes), config)
@@ -129,9 +134,9 @@ def _features(generator: ConvGenerator, blocks: int) -> Tensor:
 
 
 def _make_identity(block: nn.Sequential, x: Tensor) -> None:
-    """Set a convolution to pass `x` on and its norm to undo itself; the ReLU passes what an earlier one let through."""
+    """Make a block an identity for its input `x`, which is not negative: the norm's weight and bias undo its normalization."""
     conv, norm = block[0], block[1]
-    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)  # as _can_pass found
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)  # checked by _can_pass
     assert conv.bias is not None and norm.running_mean is not None and norm.running_var is not None
     nn.init.dirac_(conv.weight)
     nn.init.zeros_(conv.bias)
@@ -144,59 +149,63 @@ def _make_identity(block: nn.Sequential, x: Tensor) -> None:
 
 @torch.no_grad()
 def with_classes(generator: Generator, classes: tuple[str, ...]) -> Generator:
-    """A copy of `generator` for other `classes`, in evaluation mode; `generator` itself where it has these classes already.
+    """A copy of `generator` for other `classes`, in evaluation mode; `generator` itself where it has these classes.
 
-    A class that both name keeps what was learned of it: its column of the first layer, or its embedding. A new class begins as
-    the mean of the old ones. From a model with classes to a plain one, the class of its name is kept, or that mean (exactly
-    with styles, otherwise up to a constant of the first layer). From a plain model, every class begins as what it draws.
+    - A class of both models keeps its weights: its column of the first layer, or its embedding.
+    - A new class gets the mean of the old classes.
+    - A new model with a single class gets the weights of the old class with that name, else the mean (exact with styles,
+      otherwise up to a constant of the first layer).
+    - From a model with a single class, every new class draws what that model draws.
     """
     if generator.config.classes == classes:
         return generator
     new = make_generator(replace(generator.config, classes=classes, trained={}, scores={}))
     state = {key: value.clone() for key, value in generator.state_dict().items()}
     if isinstance(generator, StyleGenerator) and isinstance(new, StyleGenerator):
-        _adopt_styles(state, generator, new)
+        _convert_style_state(state, generator, new)
     elif isinstance(generator, ConvGenerator):
-        _adopt_codes(state, generator, new.config)
+        _convert_code_state(state, generator, new.config)
     new.load_state_dict(state)
     return new.to(next(generator.parameters()).device).requires_grad_(False).eval()
 
 
-def _adopt_styles(state: dict[str, Tensor], old: StyleGenerator, new: StyleGenerator) -> None:
+def _convert_style_state(state: dict[str, Tensor], old: StyleGenerator, new: StyleGenerator) -> None:
+    """Convert the state of `old`, in place, into one for the classes of `new`."""
     z_dim, weight = old.config.z_dim, state["mapping.0.weight"]
     names = old.config.classes, new.config.classes
-    state["mean_style"] = _named_rows(state["mean_style"], *names)
+    state["mean_style"] = _rows_by_class(state["mean_style"], *names)
     if old.embed is None and new.embed is not None:
-        # Embeddings that differ, and a layer that does not look at them yet.
+        # Random embeddings, with weights of 0 behind them: they differ, but do not change the picture yet.
         draws = torch.Generator().manual_seed(0)
         state["embed.weight"] = torch.randn(new.embed.weight.shape, generator=draws).to(weight)
         state["mapping.0.weight"] = torch.cat([weight, torch.zeros_like(weight)], 1)
     elif old.embed is not None:
-        embeddings = _named_rows(state.pop("embed.weight").T, *names)
+        embeddings = _rows_by_class(state.pop("embed.weight").T, *names)
         if new.embed is not None:
             state["embed.weight"] = embeddings.T.contiguous()
-        else:  # the one class there is becomes a part of the bias
+        else:  # the embedding of the only class becomes a part of the bias
             state["mapping.0.bias"] += weight[:, z_dim:] @ normalize(embeddings)[0]
             state["mapping.0.weight"] = weight[:, :z_dim].contiguous()
 
 
-def _adopt_codes(state: dict[str, Tensor], old: ConvGenerator, new: ModelConfig) -> None:
+def _convert_code_state(state: dict[str, Tensor], old: ConvGenerator, new: ModelConfig) -> None:
+    """Convert the state of `old`, whose classes are one-hot codes, in place, into one for the classes of `new`."""
     number, first = next((number, block[0]) for number, block in enumerate(old.gen) if isinstance(block, nn.Sequential))
-    into = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # the axis of a kernel that runs over its input
+    into = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # the axis of the weight with the input channels
     z_dim, kernels = old.config.z_dim, state[f"gen.{number}.0.weight"].movedim(into, 0)
     of_noise, of_class = kernels[:z_dim], kernels[z_dim:]
     if not old.config.code_dim:
         of_class = torch.zeros_like(kernels[:1]).expand(new.code_dim, *kernels.shape[1:])
     else:
-        of_class = _named_rows(of_class, old.config.classes, new.classes)
+        of_class = _rows_by_class(of_class, old.config.classes, new.classes)
     if old.config.code_dim and not new.code_dim:
         state[f"gen.{number}.0.bias"] += of_class[0].mean((1, 2))
         of_class = of_class[:0]
     state[f"gen.{number}.0.weight"] = torch.cat([of_noise, of_class]).movedim(0, into).contiguous()
 
 
-def _named_rows(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:
-    """A row for each class of `old` (or one for all) → a row for each class of `new`: its own, or the mean."""
+def _rows_by_class(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:
+    """A row for each class of `old`, or one for all → a row for each class of `new`: that of the same name, else the mean."""
     old, mean = tuple(map(composed, old)), table.mean(0)
     return torch.stack([
         table[old.index(name)] if name in old and len(table) == len(old) else mean for name in map(composed, new)
@@ -204,9 +213,9 @@ def _named_rows(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Te
 
 
 def critic_with_classes(critic: SavedCritic, classes: tuple[str, ...]) -> dict[str, Tensor]:
-    """The state of a projected critic for `classes`. Embeddings are matched by class name; a new class begins as their mean.
+    """The state of a projected critic for `classes`. Embeddings are matched by name; a new class gets the mean of the old ones.
 
-    A critic of one class has no embedding: what it would be is a part of the head's last layer, and is added there.
+    A critic with one class has no embedding; there the row is added to the last layer of each head.
     """
     state = dict(critic.state)
     if critic.classes == classes:
@@ -214,7 +223,7 @@ def critic_with_classes(critic: SavedCritic, classes: tuple[str, ...]) -> dict[s
     for out in [key for key in state if key.endswith(".out.weight")]:
         head = out.removesuffix("out.weight")
         known = state.pop(f"{head}embed.weight", torch.zeros_like(state[out]).T)  # W×K, or W×1 of zeros
-        rows = _named_rows(known.T, critic.classes, classes)
+        rows = _rows_by_class(known.T, critic.classes, classes)
         if len(classes) > 1:
             state[f"{head}embed.weight"] = rows.T.contiguous()
         else:

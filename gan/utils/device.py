@@ -1,4 +1,4 @@
-"""Which device a run uses and which precision it is fast in."""
+"""The device that a run uses, and the precision in which that device is fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gan.errors import UserError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto" takes CUDA, then Apple's MPS, then the CPU. Raises UserError for one not here."""
+    """The device called `name`; "auto" is CUDA, else Apple's MPS, else the CPU. Raises UserError where it is missing."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -19,25 +19,25 @@ def pick_device(name: str = "auto") -> torch.device:
             raise RuntimeError
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise UserError(f"--device {name} is not to be had on this computer; use auto, cpu, cuda or mps.") from None
+        raise UserError(f"--device {name} is not available on this computer; use auto, cpu, cuda or mps.") from None
     return device
 
 
 def pick_precision(device: torch.device, name: str = "auto") -> str:
-    """ "bf16" where the processor multiplies bf16 natively, else "fp32"; any other `name` is returned as it is."""
+    """For "auto": "bf16" where the processor multiplies bf16 natively, else "fp32". Any other `name` is returned unchanged."""
     if name != "auto":
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     if device.type == "cpu" and platform.machine() in ("x86_64", "AMD64"):
-        # PyTorch has no public question for this; without an answer fp32 is always right.
+        # PyTorch has no public function for this. Where its private ones are missing, fp32 is used.
         asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
         return "bf16" if any(ask() for ask in asked if ask) else "fp32"
     return "fp32"
 
 
 def describe(device: torch.device, processes: int = 1) -> str:
-    """A line for plans and cards: the processor's name and how much of it is used, by each of so many processes."""
+    """The hardware in words, for example "2 × AMD EPYC 7763, 4 threads": processes × the processor of each."""
     if processes > 1:
         return f"{processes} × {describe(device)}"
     if device.type == "cuda":
@@ -48,6 +48,7 @@ def describe(device: torch.device, processes: int = 1) -> str:
 
 
 def _processor() -> str:
+    """The name of the CPU."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a `kill -9` leaves either the old file or the new one."""
+"""Files: writing them so that a crash, a full disk or a `kill -9` leaves the old file or the new one; names and places."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any
 from gan.errors import UserError
 
 WINDOWS = os.name == "nt"
-RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, whatever ending they are given
-PATIENCE = 5.0 if WINDOWS else 0.0  # seconds for which a file may be held open by somebody else when it is to be replaced
-CACHE = "this-flower-does-not-exist"  # below the user's folder for caches
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # names of devices on Windows, with any ending
+PATIENCE = 5.0 if WINDOWS else 0.0  # seconds to wait until another program closes a file that is to be replaced
+CACHE = "this-flower-does-not-exist"  # folder below the user's cache folder
 
 
 def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
     """Write `data` to a temporary file beside `path`, sync it, rename it onto `path`, sync the folder.
 
-    What `path` held before is renamed to `keep`, where that is given: between the two renames there is only that.
-    Raises OSError; `path` is then as it was, and the temporary file is gone.
+    With `keep`, the file that was at `path` is renamed to `keep` first; between the two renames there is nothing at `path`.
+    Raises OSError; the temporary file is then removed, and no file is lost.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:  # for whom the umask lets read; tempfile's are for their owner alone
+        with open(temporary, "xb") as file:  # permissions by the umask; those of tempfile are for the owner alone
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -37,7 +37,7 @@ def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # the rename itself is on disk only once the folder is
+    if os.name == "posix":  # the rename is on the disk only after the folder is synced
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -46,7 +46,7 @@ def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
 
 
 def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-    """`os.replace`, which Windows refuses as long as anyone has the target open, a virus scanner say: waits. Raises OSError."""
+    """`os.replace` with a wait of up to PATIENCE: Windows refuses it while a program has the target open. Raises OSError."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
@@ -57,34 +57,34 @@ def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> N
             time.sleep(0.05)
 
 
-def name_of(folder: PurePath, otherwise: str) -> str:
-    """What a folder, given by its whole path, is called: for a drive its letter, for a share its name, for / `otherwise`."""
-    return folder.name or re.sub(r"\W+", "", re.split(r"[\\/]", folder.drive)[-1]) or otherwise
+def folder_name(folder: PurePath, default: str) -> str:
+    """The name of a folder given by its absolute path: for a drive its letter, for a share its name, for / `default`."""
+    return folder.name or re.sub(r"\W+", "", re.split(r"[\\/]", folder.drive)[-1]) or default
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed writers left in `folder` and below it. Only for who knows that nobody writes there now."""
+def remove_temporary_files(folder: Path) -> None:
+    """Remove the temporary files of killed processes in and below `folder`. Nobody else may write there at that time."""
     for path in folder.rglob(".*.tmp"):
         path.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path | None:
-    """Where this program may keep what it can make again: $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist.
+    """The folder for files that can be made again: $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist.
 
-    None for a user without a home. Nothing is made.
+    None for a user without a home. The folder is not created.
     """
     named = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        root = Path(named) if os.path.isabs(named) else Path.home() / ".cache"  # a relative one is to be ignored, says XDG
+        root = Path(named) if os.path.isabs(named) else Path.home() / ".cache"  # XDG says that a relative path is ignored
     except RuntimeError:
         return None
     return root / CACHE
 
 
 def check_writable(folder: Path, otherwise: str) -> None:
-    """Raise UserError, ending in what to do `otherwise`, when `folder` cannot be made or written into. Writes nothing.
+    """Raise UserError when `folder` cannot be created or written into; `otherwise` is the end of its sentence. Writes nothing.
 
-    Better at the start than after hours of work that then has no place.
+    Called at the start, because an error after hours of work would lose the work.
     """
     existing = folder
     while not existing.exists() and existing != existing.parent:
@@ -96,5 +96,5 @@ def check_writable(folder: Path, otherwise: str) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """`value` as a JSON file of ours: UTF-8, indented, no NaN."""
+    """`value` as a JSON file in UTF-8, indented. Raises ValueError for NaN and infinity."""
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

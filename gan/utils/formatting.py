@@ -1,4 +1,4 @@
-"""Figures → words: as many digits as their error leaves meaning, shares in per cent, columns that line up."""
+"""Numbers as text: digits that fit the standard error, percentages, aligned columns, Markdown."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-MISSING = "–"  # what could not be measured
-WIDTH = 100  # of everything that goes to a terminal
+MISSING = "–"  # stands for a value that is not known
+WIDTH = 100  # characters of a line on a terminal
 GAP = "  "
 
 
@@ -19,10 +19,10 @@ def known(value: Any) -> bool:
 
 
 def number(value: Any, error: Any = None) -> str:
-    """0.12345, 0.0041 → "0.123 ± 0.004": to the first digit of the error, or its second where the first is a 1.
+    """0.12345 with error 0.0041 → "0.123 ± 0.004": rounded at the first digit of the error, or the second where that is 1.
 
-    Without an error (None or 0) three digits, but all those of a whole number: "0.123", "1,048,899". What is not `known`
-    becomes "–".
+    Without an error (None or 0), three significant digits, but all digits of a whole number: "0.123", "1,048,899". A value that
+    is not `known` gives "–".
     """
     if not known(value):
         return MISSING
@@ -36,50 +36,50 @@ def number(value: Any, error: Any = None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """61 → "1 min 01 s", 3,660 → "1 h 01 min"."""
+    """Seconds as text: 61 → "1 min 01 s", 3660 → "1 h 01 min"."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
 def count(value: Any) -> str:
-    """`value` as a whole number."""
+    """`value` rounded to a whole number: 1234.5 → "1,234"; "–" where it is not `known`."""
     return number(round(value)) if known(value) else MISSING
 
 
 def rounded(value: float, places: int) -> str:
-    """`value` with `places` decimals, from 0 to 9 (below 0: rounded to tens and so on), commas and a true minus sign."""
+    """`value` with `places` decimals (at most 9; −1 rounds to tens, and so on), commas, and the minus sign U+2212."""
     text = f"{round(value, places):,.{min(max(places, 0), 9)}f}"
     return text.replace("-", "" if float(text.replace(",", "")) == 0 else "−")
 
 
 def share_error(value: Any, n: Any) -> float | None:
-    """Standard error of a share that was counted in `n` cases, never 0: of Agresti and Coull's (1998) estimate at z = 1.
+    """Standard error of a share p that was counted in `n` cases; None when either is not `known`.
 
-    The plain one, √(p(1−p)/n), would call 39 of 39 certain. None when either is not `known`.
+    √(p̃(1−p̃)/(n+1)) with p̃ = (pn + 1/2)/(n + 1) (Agresti and Coull 1998, at z = 1). Unlike √(p(1−p)/n) it is not 0 for p = 1.
     """
     if not known(value) or not known(n) or n < 1:
         return None
-    moved = (value * n + 0.5) / (n + 1)
-    return math.sqrt(moved * (1 - moved) / (n + 1))
+    adjusted = (value * n + 0.5) / (n + 1)
+    return math.sqrt(adjusted * (1 - adjusted) / (n + 1))
 
 
 def share(value: Any, n: Any = None) -> str:
-    """0.965 of 1000 → "96.5 ± 0.6 %"; without `n` no error."""
+    """A share as a percentage: 0.965 of n = 1000 → "96.5 ± 0.6 %"; without `n` there is no error."""
     error = share_error(value, n)
     return f"{number(100 * value, error and 100 * error)} %" if known(value) else MISSING
 
 
 def plain(text: Any, most: int | None = None) -> str:
-    """`text` in one line without control characters, cut to `most` letters."""
+    """`text` in one line without control characters, cut to `most` characters."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     return line if most is None or len(line) <= most else line[: most - 1] + "…"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells → lines of at most 100 letters: first column to the left, the others to the right.
+    """Rows of cells → lines of at most WIDTH characters. The first column is aligned left, the others right.
 
-    What is too wide goes on below, in a second table with the same first column. `rows[0]` is the head.
+    `rows[0]` is the head. Columns that do not fit follow below, in another table with the same first column.
     """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines: list[str] = []
@@ -98,10 +98,10 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def wrapped(text: str, begin: str = "") -> list[str]:
-    """`begin` and `text` in lines of at most 100 letters, the later ones set in as far as `begin` reaches."""
+    """`begin` and `text` in lines of at most WIDTH characters; later lines are indented by the length of `begin`."""
     return textwrap.wrap(plain(text), WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin))
 
 
 def markdown(text: Any) -> str:
-    """`text` as words of a Markdown table: no markup, no HTML, no end of a cell or a line."""
+    """`text` escaped for a cell of a Markdown table: no markup, no HTML, no line break."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", plain(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""Talking to the Hugging Face Hub: limits of time, and one sentence for whatever its client raises."""
+"""Calls of the Hugging Face Hub with time limits; errors of its client become UserErrors."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 from gan.errors import UserError
 from gan.utils.safe_load import first_line
 
-ANSWER_SECONDS = 8.0  # for one answer of the Hub about a file
-LOAD_SECONDS = 60.0  # for a whole model from the Hub: the client retries for minutes by itself
-PUBLISH_SECONDS = 900.0  # for a whole upload: some of the client's requests have no time limit of their own
+ANSWER_SECONDS = 8.0  # limit for one answer of the Hub about a file
+LOAD_SECONDS = 60.0  # limit for a whole model; the client alone would retry for minutes
+PUBLISH_SECONDS = 900.0  # limit for a whole upload; some requests of the client have no limit of their own
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 REVISION = re.compile(r"[\w][\w./-]{0,127}", re.ASCII)
 
 
 class Unreachable(UserError):
-    """The Hub gave no answer, or none that settles the matter: a copy in the cache may stand in."""
+    """The Hub did not answer, or could not at this time. A copy in the cache may be used instead."""
 
 
 def check_name(repo: str, revision: str = "") -> None:
-    """Raise UserError for a repository or revision that must not be asked for."""
+    """Raise UserError for a repository or a revision whose name is not valid."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -35,26 +35,26 @@ def check_name(repo: str, revision: str = "") -> None:
         repo = ""
     if not REPO.fullmatch(repo):
         raise UserError("a Hub repository is called owner/name, with letters, digits and - _ . only; correct the name.")
-    # A revision becomes part of a path in the cache.
+    # A revision becomes part of a path in the cache, so it must not lead out of it.
     if revision and (not REVISION.fullmatch(revision) or ".." in revision or revision.endswith((".", "/"))):
         raise UserError(f"'{revision}' is not a revision of {repo}; use a branch, a tag or a commit.")
 
 
 def bounded(work: Callable[[], Any], seconds: float, what: str, files: str = "the file") -> Any:
-    """Run `work` for at most `seconds` and turn whatever the Hub's client raises into a UserError.
+    """The result of `work`, which may take `seconds`. Raises UserError, or Unreachable, for every error of the Hub's client.
 
-    `files` says what the work asks for, for the sentence about a repository that lacks it. Work that takes longer goes on in
-    the background until the program ends, so what it has begun may still reach the cache.
+    `what` is the start of the error sentence ("the download of …"); `files` names what a repository may lack. Work that takes
+    longer goes on in the background until the program ends, so what it has begun may still reach the cache.
     """
     future: Future = Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # whatever it is, the waiting thread has to see it
+        except BaseException as error:  # any error has to reach the waiting thread
             future.set_exception(error)
 
-    Thread(target=run, name="hub", daemon=True).start()  # a daemon: it must not hold the program when it ends
+    Thread(target=run, name="hub", daemon=True).start()  # a daemon thread does not keep the program from ending
     try:
         return future.result(timeout=seconds)
     except UserError:
@@ -68,7 +68,7 @@ def bounded(work: Callable[[], Any], seconds: float, what: str, files: str = "th
 
 
 def _explained(error: Exception, what: str, files: str) -> UserError:
-    """The sentence for an error of the Hub's client."""
+    """The UserError, or Unreachable, for an error of the Hub's client."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
@@ -80,11 +80,11 @@ def _explained(error: Exception, what: str, files: str) -> UserError:
     if isinstance(error, errors.RevisionNotFoundError):
         return UserError(f"{what} failed: the repository has no such revision; check what follows the @.")
     if isinstance(error, errors.EntryNotFoundError) and status == 404:
-        return UserError(f"{what} failed: the repository lacks {files}; name one that was published from here.")
+        return UserError(f"{what} failed: the repository lacks {files}; name one that was published with this program.")
     if isinstance(error, errors.RepositoryNotFoundError) or status == 404:
         return UserError(f"{what} failed: the Hub has no such repository, or it is private; check the name, or set HF_TOKEN.")
     if status == 401:
-        # The Hub's answer about a repository that does not exist as well as to an old token.
+        # The Hub's answer for a missing repository, and for an old token.
         return UserError(
             f"{what} failed: there is no such repository, or it is private and wants a valid token (401); "
             "check the name, or run `hf auth login`."
@@ -105,7 +105,7 @@ def _explained(error: Exception, what: str, files: str) -> UserError:
     if "Connect" in kind:
         return Unreachable(f"{what} failed: the Hub cannot be reached; check the network, then try again.")
     if kind in ("InvalidURL", "ImportError") or isinstance(error, ValueError) and "proxy" in str(error).lower():
-        return Unreachable(  # what the client makes of an address it cannot use, before it asks anybody
+        return Unreachable(  # the client found an address that it cannot use
             f"{what} failed: the environment names a proxy that cannot be used ({first_line(error).rstrip('.')}); correct "
             "https_proxy, all_proxy and no_proxy, or unset them."
         )

@@ -1,6 +1,6 @@
-"""Pictures → what people keep: PNG files that know their settings, ZIP, grid, filmstrip, GIF and MP4.
+"""Pictures as files: PNG with settings, ZIP, grid, filmstrip, GIF, MP4; and between tensors, arrays and sizes.
 
-Pictures are uint8 H×W×3. The same pictures and settings give the same bytes.
+Pictures are uint8 H×W×3 unless a function says otherwise. The same pictures and settings give the same bytes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from torch import Tensor
 SOFTWARE = "This Flower Does Not Exist"
 SETTINGS_KEY = "Settings"  # the PNG text chunk that holds the settings, as JSON in ASCII
 FRAMES_A_SECOND = 12
-GIF_SIDE, FILM_SIDE = 256, 384  # the least side of a film's pictures: a film of 28 pixels cannot be watched
+GIF_SIDE, FILM_SIDE = 256, 384  # pixels a side that a film has at least; smaller pictures are enlarged
 STRIP_COLUMNS = 12
 
 
 def png(picture: np.ndarray, settings: Mapping[str, Any] | None = None) -> bytes:
-    """A PNG file of `picture`, with `settings` (anything JSON can say) in a text chunk."""
+    """A PNG file of `picture`, with `settings` (values of JSON) in a text chunk."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("Software", SOFTWARE)
     if settings is not None:
@@ -35,18 +35,18 @@ def png(picture: np.ndarray, settings: Mapping[str, Any] | None = None) -> bytes
 
 
 def read_settings(file: bytes) -> dict[str, Any] | None:
-    """The settings `png` wrote into a file, or None where there are none."""
+    """The settings that `png` wrote into a file; None where there are none. Raises errors of Pillow and json."""
     with Image.open(io.BytesIO(file)) as image:
         text = image.info.get(SETTINGS_KEY)
     return None if text is None else json.loads(text)
 
 
 def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """A ZIP archive of (name, content) pairs, in their order, without compression (PNG files have their own)."""
+    """A ZIP archive of (name, content) pairs in their order; not compressed, as PNG files are."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files:
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))  # one fixed date: the same pictures, the same archive
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))  # a fixed date, so that the bytes do not change
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             archive.writestr(entry, content)
     return buffer.getvalue()
@@ -79,12 +79,12 @@ def enlarge(picture: np.ndarray, least: int) -> np.ndarray:
 
 
 def gif(pictures: Sequence[np.ndarray]) -> bytes:
-    """A GIF that repeats for ever, 12.5 pictures a second (GIF counts in hundredths), at least 256 pixels a side.
+    """A GIF that repeats for ever: 12.5 pictures a second (GIF counts in 1/100 s), at least GIF_SIDE pixels a side.
 
-    Neighbours that are equal become one picture that lasts as long as both.
+    Equal neighbours become one picture that is shown as long as both.
     """
     frames = [Image.fromarray(enlarge(picture, GIF_SIDE)) for picture in pictures]
-    # One palette for all of them: with one each, still parts of the picture flicker.
+    # One palette for all frames: with a palette each, parts that do not move would flicker.
     palette = Image.fromarray(grid(pictures, STRIP_COLUMNS, gap=0)).quantize(256, Image.Quantize.MEDIANCUT)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
     buffer = io.BytesIO()
@@ -94,13 +94,13 @@ def gif(pictures: Sequence[np.ndarray]) -> bytes:
 
 
 def mp4(pictures: Sequence[np.ndarray]) -> bytes:
-    """An H.264 film in an MP4 file, 12 pictures a second, at least 384 pixels a side, that every browser and phone plays."""
-    import av  # takes a while to import, and only films need it
+    """An H.264 film in an MP4 file: FRAMES_A_SECOND, at least FILM_SIDE pixels a side. Browsers and phones play it."""
+    import av  # here, because the import is slow and only films need it
 
-    frames = [_even(enlarge(picture, FILM_SIDE)) for picture in pictures]
+    frames = [_pad_to_even(enlarge(picture, FILM_SIDE)) for picture in pictures]
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as film:
-        # One encoder thread: how the work is cut over threads would show in the bytes.
+        # One thread: with several, the bytes would depend on their number.
         options = {"crf": "18", "preset": "veryfast", "threads": "1"}
         stream = film.add_stream("libx264", rate=FRAMES_A_SECOND, options=options)
         stream.height, stream.width = frames[0].shape[:2]
@@ -111,25 +111,25 @@ def mp4(pictures: Sequence[np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def _even(picture: np.ndarray) -> np.ndarray:
-    """`picture` with its last row and column repeated where a side is odd: yuv420p keeps one colour for two pixels."""
+def _pad_to_even(picture: np.ndarray) -> np.ndarray:
+    """`picture` with its last row or column repeated where a side is odd, because yuv420p needs even sides."""
     height, width = picture.shape[:2]
     return np.ascontiguousarray(np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
-    """Pictures N×3×S×S in [−1, 1] → uint8 N×S×S×3, rounded; what leaves the range is clamped."""
+    """Pictures N×3×S×S in [−1, 1] → uint8 N×S×S×3, rounded; values outside of the range are clamped."""
     pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def resized(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Pictures uint8 N×S×S×3 at another side: bilinear, antialiased where they shrink."""
+    """Pictures uint8 N×S×S×3 → uint8 N×side×side×3, bilinear, antialiased where they shrink."""
     if pixels.shape[1] == side:
         return pixels
     parts: Sequence[np.ndarray] = np.array_split(pixels, max(1, len(pixels) // 64))
     out = []
-    for part in parts:  # a few at a time: floats take four times the memory
+    for part in parts:  # at most 64 at a time, as floats take four times the memory
         images = torch.from_numpy(part).permute(0, 3, 1, 2).float()
         images = torch.nn.functional.interpolate(images, size=side, mode="bilinear", antialias=True)
         out.append(images.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy())

@@ -1,4 +1,4 @@
-"""Ctrl-C, a polite kill and a closed terminal: what they ask for is done after the step in hand."""
+"""The signals that ask a program to end (Ctrl-C, kill, a closed terminal), caught so that the current step can finish."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Of Windows: Ctrl-Break, and what a console that is closed sends. Of POSIX: a terminal that is closed.
+# SIGHUP: a closed terminal (POSIX). SIGBREAK: Ctrl-Break or a closed console (Windows).
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def signals() -> list[signal.Signals]:
-    """The signals by which this system asks a program to end. Under `nohup` that of a closed terminal is not one of them."""
+    """The signals by which this system asks a program to end. SIGHUP is left out where it is ignored, as under `nohup`."""
     known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     return [number for number in known if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
 
 
 @contextmanager
-def caught() -> Iterator[list[int]]:
-    """The signals that come within the block, as a list; none in a thread, where Python lets nobody catch them."""
+def catch_signals() -> Iterator[list[int]]:
+    """Collect the signals that arrive within the block in a list, instead of ending the program.
+
+    Outside of the main thread Python does not allow it, and the list stays empty.
+    """
     found: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield found

@@ -1,4 +1,4 @@
-"""One trainer to a run folder: a lock that the system lets go of when its process ends, however that ends."""
+"""Locks between processes: one trainer for each run folder. The system releases a lock when its process ends."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gan.errors import UserError
 from gan.utils.files import write_atomic
 
 LOCK = ".lock"
-HOLDER = ".trainer"  # who holds the lock, for a sentence; it stays behind, and only the lock itself counts
-# Some network drives know no locks. Going on without one is what they are used to.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+HOLDER = ".trainer"  # text about the process with the lock, for error sentences; it remains after the release
+# Some network drives have no locks; there a run goes on without one.
+_UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
-def in_turn(path: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block with `path`, whose folder is made where it is missing. Raises OSError."""
+def exclusive(path: Path) -> Iterator[None]:
+    """Run the block while no other process runs one with the same `path`; waits for that. Makes the folder. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _acquire(path, -1)
     try:
@@ -32,24 +32,29 @@ def in_turn(path: Path) -> Iterator[None]:
         lock.release()
 
 
+in_turn = exclusive  # the old name, for evaluation/evaluate.py
+
+
 def _acquire(path: Path, timeout: float) -> FileLock:
-    """The lock, taken, or not where the file system knows none. Raises Timeout after so many seconds (−1: never), OSError."""
+    """A lock that is held, or is not where the file system has no locks. Raises OSError, and Timeout after `timeout` seconds
+    (−1: waits for ever).
+    """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=timeout)
     except NotImplementedError:
         pass
     except OSError as error:
-        if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
+        if isinstance(error, Timeout) or error.errno not in _UNSUPPORTED:
             raise
     return lock
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keep every other trainer out of `folder`, which is made where it is missing, until the block or the process ends.
+    """Lock the run folder `folder`, which is made where it is missing, until the block or the process ends.
 
-    Raises UserError, which says which process it is, when another one is in there, and OSError when nothing can be written.
+    Raises UserError, with the process that has the lock, when another one trains there; OSError when nothing can be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,14 +71,15 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def check_free(folder: Path) -> None:
-    """Raise UserError when another process trains in `folder` now: better than after all photos have been read."""
+    """Raise UserError when another process trains in `folder` now. Called before the photos are read, which takes long."""
     if (folder / LOCK).exists():
         with hold(folder):
             pass
 
 
 def _holder(folder: Path) -> str:
+    """The process that has the lock, in words."""
     try:
         return (folder / HOLDER).read_text(encoding="utf-8", errors="replace")[:200]
-    except OSError:  # in the moment between its lock and its name
+    except OSError:  # it has the lock, but has not written its name yet
         return "another process"

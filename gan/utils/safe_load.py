@@ -1,4 +1,4 @@
-"""Reading PyTorch files of others as data: never a line of code in them is run."""
+"""Reading PyTorch files from others as data. Code in them is never run."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from gan.errors import UserError
 
 
 def load_pickle(path: Path) -> Any:
-    """`torch.load` of a file that the user handed over, with `weights_only=True`: data only, no code. Raises UserError."""
+    """`torch.load` with `weights_only=True`, on the CPU: data only, no code. Raises UserError."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; check the path.") from None
     except pickle.UnpicklingError:
-        raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read: use another file.") from None
-    except Exception as error:  # the unpickler raises nearly everything on damaged files
-        raise UserError(f"{path} is not a whole file of weights ({first_line(error)}); fetch or write it again.") from None
+        raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read. Use another file.") from None
+    except Exception as error:  # the unpickler raises many kinds of errors for damaged files
+        raise UserError(f"{path} is not a whole file of weights ({first_line(error)}); download or write it again.") from None
 
 
 def first_line(error: BaseException) -> str:
-    """What a library says went wrong, as part of a sentence of ours."""
+    """The first line of a library's error message, at most 160 characters, as part of an error sentence."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")

@@ -1,7 +1,7 @@
-"""Small plots as SVG for a page of HTML. Places are shares of the width, sizes are pixels: text stays legible on any screen.
+"""Small plots as SVG for an HTML page: line plots and scales.
 
-The page's style sheet says how the classes `plot`, `model`, `real` and so on look, and leaves room around a plot for what
-stands outside it (the names of ticks and axes).
+Positions are percentages of the width and sizes are pixels, so that text is legible on every screen. The style sheet STYLE
+gives the classes `plot`, `model`, `real` and so on their looks, and leaves room around a plot for the names of ticks and axes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from gan.utils.formatting import known, rounded
 
 STYLE = Path(__file__).with_suffix(".css")  # the style sheet of all plots
 HEIGHT = 220  # of a plot, in pixels
-NARROW = 290  # the least width of a plot, in pixels: what does not collide there collides nowhere
-LETTER = 6.4  # the width of a letter at 12 pixels, rather too wide than too narrow
+MIN_WIDTH = 290  # pixels: labels that do not overlap at this width do not overlap at a larger one
+LETTER_WIDTH = 6.4  # pixels of a letter of a 12-pixel font, an upper estimate
 _EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _HEAD = Markup('<svg class="plot {kind}" role="img" aria-label="{title}" height="{height}">')
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction of a plot: what it measures, from where to where, evenly or by roots or powers of ten."""
+    """One axis of a plot: its title, its range, and whether it is linear, a square root, or logarithmic."""
 
     title: str
     low: float
@@ -34,28 +34,29 @@ class Axis:
     names: Mapping[float, str] = field(default_factory=dict)  # values to name instead of round ones
 
     def at(self, value: float) -> float:
-        """Where `value` stands, from 0 (left or bottom) to 1; what lies beyond an end stands at the end."""
-        low, high, value = (self._bend(x) for x in (self.low, self.high, value))
+        """The position of `value`, from 0 (left or bottom) to 1. A value outside of the range is at the nearest end."""
+        low, high, value = (self._transform(x) for x in (self.low, self.high, value))
         return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.0
 
     def ticks(self) -> list[tuple[float, str]]:
-        """(place from 0 to 1, name), at most seven, none of them too near to the one before."""
+        """(position from 0 to 1, name) of at most seven ticks, each at least 0.1 after the one before."""
         if self.names:
             found = sorted(self.names.items())
         elif self.kind == "log":
             low, high = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            found = [(10.0**power, _power(power)) for power in range(low, high + 1, max(1, math.ceil((high - low) / 5)))]
+            found = [(10.0**power, _power_of_ten(power)) for power in range(low, high + 1, max(1, math.ceil((high - low) / 5)))]
         else:
-            step = _step((self.high - self.low) / 5)
+            step = _tick_step((self.high - self.low) / 5)
             first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-            found = [(i * step, _round(i * step, step)) for i in range(first, last + 1)]
+            found = [(i * step, _tick_text(i * step, step)) for i in range(first, last + 1)]
         kept: list[tuple[float, str]] = []
         for place, name in ((self.at(value), name) for value, name in found):
             if not kept or place - kept[-1][0] >= 0.1:
                 kept.append((place, name))
         return kept
 
-    def _bend(self, value: float) -> float:
+    def _transform(self, value: float) -> float:
+        """`value` on a linear axis of the same picture."""
         if self.kind == "root":
             return math.sqrt(max(value, 0.0))
         return math.log10(max(value, 1e-300)) if self.kind == "log" else value
@@ -75,7 +76,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Mark:
-    """One value on a scale, with its name and its figure in words; the `main` one is what the scale is about."""
+    """One value on a scale, with its name and its number as text. The `main` mark is the one that the scale is about."""
 
     name: str
     value: float
@@ -85,22 +86,22 @@ class Mark:
 
 
 def span(values: Sequence[float | None], title: str, kind: str = "linear") -> Axis:
-    """An axis that holds all of `values` that are known; with 0, or over whole powers of ten where `kind` is "log"."""
-    there = [value for value in values if value is not None and known(value)]
+    """An axis for all known `values`. It includes 0; with `kind` "log" it goes from a power of ten to a power of ten."""
+    shown = [value for value in values if value is not None and known(value)]
     if kind == "log":
-        low, high = (round_(math.log10(end)) for round_, end in ((math.floor, min(there)), (math.ceil, max(there))))
+        low, high = (to_whole(math.log10(end)) for to_whole, end in ((math.floor, min(shown)), (math.ceil, max(shown))))
         return Axis(title, 10.0**low, 10.0 ** max(high, low + 1), kind)
-    return Axis(title, min([0.0, *there]), max([0.0, *there]) * 1.04 or 1.0, kind)
+    return Axis(title, min([0.0, *shown]), max([0.0, *shown]) * 1.04 or 1.0, kind)
 
 
 def stairs(edges: Sequence[float], values: Sequence[float]) -> list[tuple[float, float]]:
-    """The outline of a histogram: N+1 `edges`, N `values` → the points of its steps, from and to 0."""
+    """The outline of a histogram: N+1 `edges` and N `values` → the points of its steps, which start and end at 0."""
     corners = [(edge, value) for i, value in enumerate(values) for edge in (edges[i], edges[i + 1])]
     return [(edges[0], 0.0), *((x, y) for x, y in corners), (edges[-1], 0.0)]
 
 
 def lines(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
-    """A plot of `series` with a legend, both axes and their ticks; `title` is what it is called to those who cannot see it."""
+    """A plot of `series` with a legend, axes and ticks. `title` is its name for screen readers."""
     body = [
         _HEAD.format(kind="lines", title=title, height=HEIGHT),
         _frame(x, y, -32 if len(series) > 1 else -12),
@@ -109,7 +110,7 @@ def lines(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
     for one in series:
         points = " ".join(f"{1000 * x.at(a):.1f},{1000 - 1000 * y.at(b):.1f}" for a, b in one.points)
         body.append(
-            # A drawing of its own, stretched to the plot: points of a line cannot be shares of a width.
+            # An inner drawing that is stretched to the plot, because the points of a polyline cannot be percentages.
             Markup(
                 '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none" overflow="visible">'
                 '<polyline class="{}" points="{}" vector-effect="non-scaling-stroke"/></svg>'
@@ -122,7 +123,7 @@ def lines(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
 
 
 def scale(title: str, axis: Axis, marks: Sequence[Mark]) -> Markup:
-    """A line with `marks` on it: the main one is named above, the others below, moved apart where they would collide."""
+    """A line with `marks` on it. The main mark has its label above, the others below, moved apart where they would overlap."""
     body = [_HEAD.format(kind="scale", title=title, height=88)]
     body.append(Markup('<line class="axis" x1="0" x2="100%" y1="32" y2="32"/>'))
     below, main = [mark for mark in marks if not mark.main], [mark for mark in marks if mark.main]
@@ -148,6 +149,7 @@ def scale(title: str, axis: Axis, marks: Sequence[Mark]) -> Markup:
 
 
 def _frame(x: Axis, y: Axis, top: int) -> Markup:
+    """Both axes with titles, ticks and horizontal rules. `top` is the height of the y title in pixels."""
     body = [Markup('<text class="title" x="-40" y="{}">{}</text>').format(top, y.title)]
     body.append(Markup('<text class="title" x="100%" y="{}" text-anchor="end">{}</text>').format(HEIGHT + 36, x.title))
     for place, name in y.ticks():
@@ -167,17 +169,17 @@ def _frame(x: Axis, y: Axis, top: int) -> Markup:
 
 
 def _legend(series: Sequence[Series]) -> Markup:
-    """What each kind of line stands for, above the plot; nothing where there is one alone."""
+    """The name of each series, above the plot; empty for a single series."""
     entry = Markup('<line class="swatch {0}" x1="{1}" x2="{2}" y1="-16" y2="-16"/><text x="{3}" y="-12">{4}</text>')
     entries, left = [], -40.0
     for one in series if len(series) > 1 else ():
         entries.append(entry.format(one.kind, left, left + 20, left + 26, one.name))
-        left += 44 + LETTER * len(one.name)
+        left += 44 + LETTER_WIDTH * len(one.name)
     return Markup("").join(entries)
 
 
 def _labels(labels: Sequence[tuple[float, float, str]]) -> Markup:
-    """Names beside points, the first and then the last ones first; one that would cover another is left out."""
+    """Names beside points. The first point comes first, then from the last backwards; names that would overlap are left out."""
     body: list[Markup] = []
     taken: list[tuple[float, float]] = []
     for left, top, name in [*labels[:1], *labels[:0:-1]]:
@@ -185,27 +187,28 @@ def _labels(labels: Sequence[tuple[float, float, str]]) -> Markup:
             continue
         taken.append((left, top))
         side, anchor = (12, "end") if left > 0.85 else (6, "start")
-        down = 18 if top < 0.06 else -7  # above the highest points there is the legend
+        down = 18 if top < 0.06 else -7  # below the highest points, because the legend is above them
         form = Markup('<text x="{}" y="{}" dx="{}" dy="{}" text-anchor="{}">{}</text>')
         body.append(form.format(_percent(left), _percent(top), side, down, anchor, name))
     return Markup("").join(body)
 
 
 def _dot(left: float, top: float | None, kind: str) -> Markup:
-    """A filled circle; `top` None is the line of a scale."""
+    """A filled circle at two shares of the plot; with `top` None it is on the line of a scale."""
     height = "32" if top is None else _percent(top)
     return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(kind, _percent(left), height, 6 if top is None else 4)
 
 
 def _whisker(left: float, y: Axis, value: float, error: float) -> Markup:
+    """A vertical line from `value` − `error` to `value` + `error`."""
     ends = [_percent(1 - y.at(value + sign * error)) for sign in (-1, 1)]
     return Markup('<line class="whisker model" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_percent(left), *ends)
 
 
 def _apart(labels: Sequence[tuple[float, float]]) -> list[tuple[float, str]]:
-    """Labels (place, width), all shares of a line → (place, anchor): near theirs, whole on the line, none over another.
+    """Labels (position, width), as shares of a line → (position, text anchor), within the line and without overlaps.
 
-    One that had to move hangs from the side it moved from, so that it stays near its mark on a wider screen.
+    A label that had to move is anchored at the side it came from, so that it stays near its mark on a wider screen.
     """
     order = sorted(range(len(labels)), key=lambda i: labels[i][0])
     middles, free = [0.0] * len(labels), 0.0
@@ -224,24 +227,25 @@ def _apart(labels: Sequence[tuple[float, float]]) -> list[tuple[float, str]]:
 
 
 def _width(*words: str) -> float:
-    """The width of a label of these lines, as a share of the narrowest plot."""
-    return (max(len(line) for line in words) + 1.5) * LETTER / NARROW
+    """The width of a label with these lines, as a share of MIN_WIDTH."""
+    return (max(len(line) for line in words) + 1.5) * LETTER_WIDTH / MIN_WIDTH
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f}%"
 
 
-def _step(least: float) -> float:
-    """The smallest of 1, 2 and 5 times a power of ten that is `least` or more."""
+def _tick_step(least: float) -> float:
+    """The smallest 1, 2 or 5 × a power of ten that is `least` or more."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
 
-def _round(value: float, step: float) -> str:
-    """`value` with the digits that its neighbours on the axis differ in."""
+def _tick_text(value: float, step: float) -> str:
+    """`value` with as many digits as ticks at this `step` need."""
     return rounded(value, max(0, -math.floor(math.log10(step) + 1e-9)) if abs(value) > step / 2 else 0)
 
 
-def _power(power: int) -> str:
+def _power_of_ten(power: int) -> str:
+    """10^power as text with a raised exponent."""
     return "1" if power == 0 else f"10{str(power).translate(_EXPONENTS)}"

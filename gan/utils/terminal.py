@@ -1,4 +1,4 @@
-"""What is printed for people: no line of it may end a program, whatever the terminal, pipe or log at the other end can take."""
+"""Printing for people: progress lines, errors, and output that never ends the program, whatever happens to the terminal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any, TextIO
 from gan.utils.files import WINDOWS
 
 
-class _Patient:
-    """A stream whose writes cannot fail: what it cannot take is lost."""
+class _NeverFailing:
+    """A stream whose writes never raise; text that cannot be written is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -36,10 +36,10 @@ class _Patient:
 
 
 @contextmanager
-def unbreakable() -> Iterator[None]:
-    """Within the block nothing that is printed raises; letters that an encoding lacks are written as `\\u0445`.
+def safe_output() -> Iterator[None]:
+    """Within the block, printing never raises. Letters that the encoding lacks are written as `\\u0445`.
 
-    Streams that are not there at all (closed by who started the program) take everything and keep nothing.
+    Output to a stream that is closed, or that does not exist, is lost.
     """
     before, errors = (sys.stdout, sys.stderr), []
     for stream in before:
@@ -47,7 +47,7 @@ def unbreakable() -> Iterator[None]:
             errors.append((stream, stream.errors))
             stream.reconfigure(errors="backslashreplace")
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        sys.stdout, sys.stderr = (_Patient(stream or nowhere) for stream in before)
+        sys.stdout, sys.stderr = (_NeverFailing(stream or nowhere) for stream in before)
         try:
             yield
         finally:
@@ -55,31 +55,36 @@ def unbreakable() -> Iterator[None]:
                 stream.flush()
             sys.stdout, sys.stderr = before
             for stream, was in errors:
-                with suppress(OSError, ValueError):  # what it still held cannot be written
+                with suppress(OSError, ValueError):  # its buffer cannot be written
                     stream.reconfigure(errors=was)
 
 
+unbreakable = safe_output  # the old name, for app.py and __main__.py
+
+
 def line(text: str = "") -> str:
-    """`text` in place of what stands in the line of the terminal that errors go to; without a text, an empty line."""
+    """Text that overwrites the current line of the terminal of stderr with `text`, or clears it for an empty `text`."""
     try:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except (OSError, ValueError):
         columns = 80
-    return "\r" + text.ljust(columns - 1) + ("" if text else "\r")  # not by an escape: consoles of Windows may print that
+    return (
+        "\r" + text.ljust(columns - 1) + ("" if text else "\r")
+    )  # by spaces, as some Windows consoles would print an escape sequence
 
 
 def command(words: Sequence[str]) -> str:
-    """A command as it can be pasted into the shell of this system."""
+    """A command line, quoted for the shell of this system."""
     return subprocess.list2cmdline(words) if WINDOWS else shlex.join(words)
 
 
 def complain(text: str) -> None:
-    """Say `text` in place of the progress that stands in its line."""
+    """Print `text` to stderr, over the progress line if there is one."""
     print((line() if sys.stderr.isatty() else "") + text, file=sys.stderr)
 
 
 def progress(name: str) -> Callable[[str, int, int], object]:
-    """A function of a stage, what is done and what there is: one line on a terminal; elsewhere a line for each stage."""
+    """A function `show(stage, done, total)`: one updated line on a terminal, elsewhere a line for each new stage."""
     last_stage, last_time = "", 0.0
 
     def show(stage: str, done: int, total: int) -> None:

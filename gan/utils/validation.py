@@ -1,4 +1,4 @@
-"""Checks of values that may be anything, from a visitor or from a program, and the sentences about bad ones."""
+"""Checks of values of any type, from a visitor or a program; a bad value raises UserError."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gan.errors import UserError
 
 
 def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
-    """`value` as an int from `low` to `high` (no bound if None); 7.0 is whole, True is not. Raises UserError."""
+    """`value` as an int from `low` to `high` (None: no bound). 7.0 is allowed, True is not. Raises UserError."""
     if not _is_number(value) or value < low or (high is not None and value > high) or value % 1:
         bounds = f"from {low}" if high is None else f"from {low} to {high}"
         raise UserError(f"the {what} is {show(value)}; use a whole number {bounds}.")
@@ -18,7 +18,7 @@ def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
 
 
 def number(what: str, value: Any, low: float, high: float, otherwise: str = "") -> float:
-    """`value` as a float from `low` to `high`. Raises UserError; `otherwise` ends its sentence with what else is possible."""
+    """`value` as a float from `low` to `high`. Raises UserError, whose sentence ends with `otherwise`."""
     if not _is_number(value) or not low <= value <= high:
         raise UserError(f"the {what} is {show(value)}; use a number from {low:g} to {high:g}{otherwise}.")
     return float(value)
@@ -32,22 +32,25 @@ def choice(what: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
-def listed(names: Sequence[str]) -> str:
-    """`names` as an error sentence can carry them: the first few, where there are many, and how many there are."""
+def name_list(names: Sequence[str]) -> str:
+    """`names` for an error sentence: all of up to 24, else the first eight and their number."""
     if len(names) <= 24:
         return ", ".join(names)
     return f"{', '.join(names[:8])}, … ({len(names):,} in all)"
 
 
+listed = name_list  # the old name, for evaluation/, sampling/ and studio/
+
+
 def show(value: Any) -> str:
-    """`value` as an error sentence can carry it, in 60 characters at most, however large it is."""
+    """`value` for an error sentence, in at most 60 characters."""
     if value is None:
         return "missing"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
         return "an enormous number"
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # Python writes out neither 4,301 digits nor 1,000 lists in one another
+    except (ValueError, RecursionError):  # over 4,300 digits, or deeply nested lists
         return "too large to show"
     return text if len(text) <= 60 else text[:57] + "…"
 

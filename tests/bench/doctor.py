@@ -18,7 +18,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gan.data import doctor
-from gan.data.decode import side_of
+from gan.data.decode import shorter_side
 from gan.data.image_folder import OVERSAMPLE, load_photos
 
 SIDE = 128
@@ -62,14 +62,14 @@ def hashes(folder: str) -> None:
     for name, change in COPIES.items():
         copies = doctor.measure(changed(images, change), SIDE)
         bits = (marks.hashes != copies.hashes).sum(1).float()
-        colour = (marks.colours - copies.colours).abs().mean(1).max()
+        colour = (marks.colors - copies.colors).abs().mean(1).max()
         print(f"{name}: {bits.median():.0f} bits in the middle, {bits.max():.0f} at most; colours by {colour:.0f} at most")
 
 
 def blur(folder: str) -> None:
     for side in (64, 128, 256):
         photos = load_photos(folder, OVERSAMPLE * side)
-        large = torch.tensor([side_of(path) >= side for path in photos.files])
+        large = torch.tensor([shorter_side(path) >= side for path in photos.files])
         images = photos.images[large]
         sharp = doctor.measure(images, side).sharpness
         spread = f"{sharp.min():.2f} to {sharp.max():.2f}, in the middle {sharp.median():.2f}"
@@ -77,7 +77,7 @@ def blur(folder: str) -> None:
         for sigma in (1, 1.5, 2):
             blurred = changed(images, lambda picture: picture.filter(ImageFilter.GaussianBlur(sigma * OVERSAMPLE)))
             soft = doctor.measure(blurred, side).sharpness
-            middle, most, called = soft.median(), soft.quantile(0.95), (soft < doctor.SHARP).float().mean()
+            middle, most, called = soft.median(), soft.quantile(0.95), (soft < doctor.MIN_SHARPNESS).float().mean()
             print(f"  σ {sigma}: {middle:.2f} in the middle, 95 % below {most:.2f}, {called:.0%} called blurred")
 
 

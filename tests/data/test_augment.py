@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.data.augment import Augment, diffaugment, flip_horizontal, flip_vertical, ranged, rotate, transpose
-from gan.utils.sharded_random import ShardedRandom
+from gan.data.augment import Augment, diffaugment, flip_horizontal, flip_vertical, rotate, to_float, transpose
+from gan.utils.distributed import ShardedRandom
 
 NAMES = ("transpose", "flip_horizontal", "flip_vertical", "rotate")
 CORNERS = torch.tensor([[1.0, 2.0], [3.0, 4.0]])  # as seen: 1 upper left, 2 upper right, 3 lower left, 4 lower right
@@ -267,6 +267,6 @@ def test_diffaugment_cuts_a_hole_of_half_the_side_into_about_half():
 def test_photos_as_they_are_stored_give_the_same_bits(augment):
     photos = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     before = photos.clone()
-    assert torch.equal(ranged(photos), photos.float() / 127.5 - 1)
+    assert torch.equal(to_float(photos), photos.float() / 127.5 - 1)
     assert torch.equal(augment(photos, seeded(1)), augment(photos.float() / 127.5 - 1, seeded(1)))
     assert torch.equal(photos, before)

@@ -1,4 +1,4 @@
-"""gan.data.doctor and gan.manifest: what is found in photos made here, what is written, and what training makes of it."""
+"""gan.data.doctor, doctor_report and manifest: what is found in photos, what is written, and what training makes of it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from test_image_folder import png as header
 
 import train
 from gan import __main__
-from gan.data import doctor
+from gan.data import doctor, doctor_report
 from gan.data.image_folder import find_photos, load_photos
-from gan.data.manifest import manifest_filter, table
+from gan.data.manifest import csv_bytes, manifest_filter
 from gan.errors import UserError
 from gan.evaluation import reference
 from gan.hub.checkpoint import read_config
@@ -83,7 +83,7 @@ def test_progress_ends_at_its_total(photos: Path) -> None:
 
 def test_a_class_with_the_name_of_the_whole_is_refused_before_the_training(photos: Path, tmp_path: Path, capsys) -> None:
     (photos / "tulips").rename(photos / "all")
-    assert not look(photos).sound and "a class is called 'all'" in doctor.report(look(photos), "photos")
+    assert not look(photos).sound and "a class is called 'all'" in doctor_report.report(look(photos), "photos")
     words = [str(photos), *TINY, "--out", str(tmp_path / "run")]
     assert train.main(words) == 2
     assert "a class is called 'all'" in capsys.readouterr().err and not (tmp_path / "run").exists()
@@ -186,10 +186,12 @@ def test_groups_do_not_depend_on_where_pictures_stand(monkeypatch: pytest.Monkey
     torch.manual_seed(0)
     hashes, colours = torch.rand(2100, 512) > 0.5, torch.rand(2100, 48)
     hashes[2050], hashes[1000] = hashes[3], hashes[999]
-    hashes[1000, : doctor.ALIKE + 1] ^= True  # one bit too many
-    assert doctor.alike(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [[3, 2050]]
+    hashes[1000, : doctor.MAX_BITS + 1] ^= True  # one bit too many
+    assert doctor.near_duplicates(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [
+        [3, 2050]
+    ]
     hashes[1000, 0] ^= True
-    assert doctor.alike(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [
+    assert doctor.near_duplicates(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [
         [3, 2050],
         [999, 1000],
     ]
@@ -255,7 +257,7 @@ def test_exit_codes(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture)
 
 
 def manifest(photos: Path, path: Path) -> Path:
-    path.write_bytes(table(doctor.rows(look(photos))))
+    path.write_bytes(csv_bytes(doctor_report.rows(look(photos))))
     return path
 
 
@@ -321,7 +323,7 @@ def test_an_unknown_verdict_names_its_line(photos: Path, tmp_path: Path) -> None
     path = tmp_path / "manifest.csv"
     for verdict in ("keep", "", "x", "kept?", "behalten"):
         path.write_text(f"file,class,verdict\nroses/0.png,roses,kept\nroses/1.png,roses,{verdict}\n")
-        with pytest.raises(UserError, match=rf"in line 3, of roses/1\.png, the verdict '{re.escape(verdict)}', which is none"):
+        with pytest.raises(UserError, match=rf", line 3: roses/1\.png has the unknown verdict '{re.escape(verdict)}'"):
             manifest_filter(path, photos)
     path.write_text("file,class,verdict\nroses/0.png,roses,KEPT\nroses/1.png,roses,Left out\n")
     assert sum(map(len, manifest_filter(path, photos)(find_photos(photos)).values())) == 1
@@ -365,8 +367,8 @@ def test_training_says_what_the_doctor_sees(photos: Path, tmp_path: Path, capsys
 
 def test_of_many_photos_some_are_glanced_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = load_photos(make_photos(tmp_path, 8), 64)
-    monkeypatch.setattr(doctor, "MOST_GLANCED", 5)
-    assert doctor.short(photos, RESOLUTION)[0] == "looked at one photo in 4"
+    monkeypatch.setattr(doctor_report, "MAX_EXAMINED", 5)
+    assert doctor_report.training_warnings(photos, RESOLUTION)[0] == "looked at one photo in 4"
 
 
 def test_an_evaluation_finds_what_the_training_held_out_of_a_manifest(photos: Path, tmp_path: Path, monkeypatch) -> None:

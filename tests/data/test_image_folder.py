@@ -287,7 +287,7 @@ def test_bad_files_are_skipped_and_named(tmp_path, content, reason, capfd):
     (tmp_path / "roses" / "bad.jpg").write_bytes(content)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        decode.hush_pillow()  # anew, as the tests change what Python warns of
+        decode.silence_pillow_warnings()  # anew, as the tests change what Python warns of
         photos = load_photos(tmp_path, SIZE)
     assert len(photos.images) == MIN_PHOTOS
     assert [item.path for item in photos.skipped] == [os.path.join("roses", "bad.jpg")]
@@ -346,7 +346,7 @@ def state():
 before, seen = state(), set()
 def read(path):
     for _ in range(20):
-        decode.prepare(path, np.empty((3, 16, 16), np.uint8)), decode.size_of(path)
+        decode.prepare(path, np.empty((3, 16, 16), np.uint8)), decode.stored_size(path)
         seen.add(state() == before)
 threads = [threading.Thread(target=read, args=(path,)) for path in Path(sys.argv[1]).iterdir()]
 [thread.start() for thread in threads], [thread.join() for thread in threads]
@@ -585,7 +585,7 @@ def test_unreadable_folder_and_file(tmp_path):
     assert load_photos(tmp_path, SIZE).skipped[0].reason == "cannot be read: permission denied"
     folder.chmod(0)
     try:
-        with pytest.raises(UserError, match="may not be read"):
+        with pytest.raises(UserError, match="no permission to read"):
             load_photos(folder, SIZE)
     finally:
         folder.chmod(0o700)
@@ -605,7 +605,7 @@ def test_permission_errors_without_permissions(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "listdir", listdir)
     expected = Skipped(os.path.join("roses", "locked"), "cannot be read: permission denied")
     assert load_photos(tmp_path, SIZE).skipped == (expected,)
-    with pytest.raises(UserError, match="may not be read"):
+    with pytest.raises(UserError, match="no permission to read"):
         load_photos(tmp_path / "roses" / "locked", SIZE)
 
 

@@ -65,7 +65,7 @@ def test_a_set_cut_in_parts_is_recognised(tmp_path: Path, parts: tuple[str, ...]
     root, top = tmp_path / "photos", tmp_path / "photos" / around
     place(root, *(str(Path(around) / part) for part in parts))
     said, training = refusal(root), top / next(part for part in parts if part.lower().startswith("train"))
-    assert "looks like a set that is cut into" in said and f"name '{training}', with the classes dandelion, marigold" in said
+    assert "looks like a set split into" in said and f"name '{training}', with the classes dandelion, marigold" in said
     assert set(find_photos(training)) == {"dandelion", "marigold"}
 
 
@@ -73,7 +73,9 @@ def test_a_set_cut_in_parts_without_classes_is_recognised(tmp_path: Path) -> Non
     said = refusal(plain(tmp_path / "photos", "train", "test"))
     assert f"name '{tmp_path / 'photos' / 'train'}', for its photos as one class, or add --classes test train" in said
     assert set(find_photos(tmp_path / "photos", ["test", "train"])) == {"test", "train"}
-    assert "cut into testA, testB, trainA, trainB" in refusal(plain(tmp_path / "turned", "trainA", "trainB", "testA", "testB"))
+    assert "split into testA, testB, trainA, trainB" in refusal(
+        plain(tmp_path / "turned", "trainA", "trainB", "testA", "testB")
+    )
 
 
 @pytest.mark.parametrize("around", ["images", "flowers", "a/b"])
@@ -101,9 +103,9 @@ def test_nobody_trains_on_it_by_guess(tmp_path: Path, capsys: pytest.CaptureFixt
     archive = zipped(tmp_path / "flowers.zip", contents(root))
     for name in (str(root), str(archive)):
         assert train.main([name, *TINY]) == 2
-        assert "cut into train, val" in capsys.readouterr().err
+        assert "split into train, val" in capsys.readouterr().err
         assert __main__.main(["doctor", name, "--resolution", "28"]) == 2
-        assert "cut into train, val" in capsys.readouterr().err
+        assert "split into train, val" in capsys.readouterr().err
     assert train.main([str(sources.photo_folder(str(archive)) / "train"), *TINY]) == 0
     assert "photos: 8 dandelion, 8 marigold" in capsys.readouterr().out
     assert train.main([str(root), *TINY, "--classes", "train", "val"]) == 0
@@ -114,9 +116,9 @@ def test_a_model_knows_its_classes(tmp_path: Path) -> None:
     """What was trained on by name is taken by name again; a model of other classes gets the same sentence."""
     root, flowers = place(tmp_path / "photos", "train", "val"), tiny_generator().config
     assert PhotoFolder(root, tiny_generator(("train", "val")).config).files(0)
-    with pytest.raises(UserError, match="cut into train, val"):
+    with pytest.raises(UserError, match="split into train, val"):
         PhotoFolder(root, flowers)
-    with pytest.raises(UserError, match="cut into train, val"):
+    with pytest.raises(UserError, match="split into train, val"):
         load_reference(root, flowers, 16)
     assert load_reference(root, tiny_generator(("train", "val")).config, 16).classes == ("train", "val")
 

@@ -23,7 +23,7 @@ from gan.data import hub_dataset, sources, zip_archive
 from gan.data.image_folder import load_photos
 from gan.errors import UserError
 from gan.utils import hub_client
-from gan.utils.names import LEFT_BEHIND
+from gan.utils.names import IGNORED_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 32
@@ -83,7 +83,7 @@ def test_an_archive_without_folders_is_one_class(photos: Path, tmp_path: Path) -
     assert load_photos(folder, SIZE).counts() == {"tulips": 8}
 
 
-@pytest.mark.parametrize("left", sorted(LEFT_BEHIND | {"@eaDir", "$RECYCLE.BIN", "System Volume Information", ".Trashes"}))
+@pytest.mark.parametrize("left", sorted(IGNORED_NAMES | {"@eaDir", "$RECYCLE.BIN", "System Volume Information", ".Trashes"}))
 def test_what_systems_leave_behind_is_no_photo_in_a_folder_or_an_archive(photos: Path, tmp_path: Path, left: str) -> None:
     """As a class folder, below one, and as a file: the same list for both."""
     clean, picture = load_photos(photos, SIZE), (photos / "marigold" / "00.png").read_bytes()
@@ -184,7 +184,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path, cache: Path) -> None:
 def test_bombs_are_refused_before_anything_is_unpacked(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "bomb.zip", {f"roses/{number}.png": bytes(1000) for number in range(20)})
     for name, value, says in (
-        ("MAX_FILES", 19, "holds 20 files"), ("MAX_TOTAL", 19_999, "holds 20 files"), ("MAX_BYTES", 999, "no photo has over"),
+        ("MAX_FILES", 19, "holds 20 files"), ("MAX_TOTAL", 19_999, "holds 20 files"), ("MAX_BYTES", 999, "a photo has at most"),
         ("MAX_DIRECTORY", 500, "lists far more"),
     ):  # fmt: skip
         with monkeypatch.context() as patch:

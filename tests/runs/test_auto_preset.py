@@ -36,10 +36,10 @@ def test_the_resolution_follows_the_photos_and_the_device(tmp_path, side, device
 
 def test_few_photos_get_the_least_and_many_the_most(tmp_path):
     found = folder(tmp_path / "photos", [128] * 4)
-    assert auto_preset.choose(CPU, found).images == auto_preset.LEAST
+    assert auto_preset.choose(CPU, found).images == auto_preset.MIN_IMAGES
     path = found["class0"][0]
     assert auto_preset.choose(CPU, {"a": [path] * 300}).images == 300 * auto_preset.PASSES
-    assert auto_preset.choose(CPU, {"a": [path] * 30_000}).images == auto_preset.MOST["cpu"]
+    assert auto_preset.choose(CPU, {"a": [path] * 30_000}).images == auto_preset.MAX_IMAGES["cpu"]
 
 
 def test_files_that_are_no_photos_do_not_count(tmp_path):

@@ -66,7 +66,7 @@ def test_a_journal_that_was_cut_short_is_read_up_to_there(tmp_path, tail):
 
 
 def test_a_long_journal_is_thinned_when_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(history, "MOST", 10)
+    monkeypatch.setattr(history, "MAX_ROWS", 10)
     (tmp_path / history.FILE).write_text("".join(json.dumps({"images": n}) + "\n" for n in range(35)))
     found = [row["images"] for row in history.read(tmp_path)]
     assert len(found) <= 10 and found[0] == 0 and set(np.diff(found)) == {4}

@@ -228,7 +228,7 @@ def test_dry_run_refuses_what_the_run_would_refuse(photos, tmp_path, capsys):
     assert "for 1 step of" in capsys.readouterr().out, "the last step is a whole one"
     assert train.main([*argv, "--images", "16", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert "cost:   nothing, for it has seen all its images" in printed and "0 steps" not in printed
+    assert "cost:   nothing, the run has seen all its images" in printed and "0 steps" not in printed
     assert train.main([*argv, "--lr", "0.01", "--dry-run"]) == 2
 
 

@@ -10,7 +10,7 @@ from gan.data.image_folder import Photos
 from gan.generator import ConvGenerator, make_generator, one_hot
 from gan.networks.layers import init_weights
 from gan.presets import from_preset
-from gan.runs.transfer import begin_trainer_as, init_from
+from gan.runs.transfer import init_from, init_trainer_from
 from gan.trainer import Trainer
 
 
@@ -118,11 +118,11 @@ def test_beginning_at_the_whole_side_leaves_the_coarse_beginning_out():
     """A coarse beginning would train the coarse scales away from fine ones that are trained already."""
     other, trainer = styled(128), tiny_trainer(128)
     assert trainer.side == 64
-    begin_trainer_as(trainer, other)
+    init_trainer_from(trainer, other)
     assert trainer.side == 128 and trainer.generator.scales[-1].rgb_weight.abs().sum() > 0
     again = tiny_trainer(128)
     again.load_state(trainer.state())
     assert again.side == 128, "a run that is taken up again, too"
     growing = tiny_trainer(128)
-    begin_trainer_as(growing, styled(64))
+    init_trainer_from(growing, styled(64))
     assert growing.side == 64 and not growing.generator.scales[-1].rgb_weight.any(), "a new scale is learnt after the others"

@@ -1,4 +1,4 @@
-"""Choosing the best moment of a run by a judge's figure, and the judge itself on a real feature network."""
+"""Choosing the best moment of a run by a validator's figure, and the validator itself on a real feature network."""
 
 import pytest
 import torch
@@ -11,13 +11,13 @@ from gan.hub import checkpoint, sample_history
 from gan.networks import latents
 from gan.presets import from_preset
 from gan.runs.run import Run
-from gan.runs.validator import LEAST_HELD_OUT, Validator, find_judge
+from gan.runs.validator import LEAST_HELD_OUT, Validator, make_validator
 
 CPU = torch.device("cpu")
 
 
 class Scripted:
-    """A judge that gives the figures it was told, and remembers the weights it was shown."""
+    """A validator that gives the figures it was told, and remembers the weights it was shown."""
 
     def __init__(self, *figures: float) -> None:
         self.figures, self.shown = list(figures), {}
@@ -28,15 +28,15 @@ class Scripted:
         return figure
 
 
-def make(tmp_path, judge, images=64) -> Run:
+def make(tmp_path, validator, images=64) -> Run:
     photos = load_photos(make_photos(tmp_path / "photos"), OVERSAMPLE * 28)
     model, train = from_preset("cwgan-gp-28", photos.classes, width=4, batch=4, critic_steps=2, images=images)
-    return Run(tmp_path / "run", model, train, photos, CPU, judge=judge, about={"command": "python train.py photos"})
+    return Run(tmp_path / "run", model, train, photos, CPU, validator=validator, about={"command": "python train.py photos"})
 
 
 def go(run: Run, stop_after: int | None = None, every: int = 1000) -> bool:
     seen = lambda: stop_after is not None and run.trainer.images_seen >= stop_after  # noqa: E731
-    return run.train(every, lambda *_: None, seen, judge_every=16)
+    return run.train(every, lambda *_: None, seen, validate_every=16)
 
 
 def weights(tmp_path):
@@ -44,10 +44,10 @@ def weights(tmp_path):
 
 
 def test_the_model_kept_is_the_best_one_not_the_last(tmp_path):
-    judge = Scripted(0.5, 0.2, 0.4, 0.3)
-    assert go(make(tmp_path, judge))
-    assert not judge.figures
-    assert same(weights(tmp_path), judge.shown[0.2])
+    validator = Scripted(0.5, 0.2, 0.4, 0.3)
+    assert go(make(tmp_path, validator))
+    assert not validator.figures
+    assert same(weights(tmp_path), validator.shown[0.2])
     trained = checkpoint.read_config(tmp_path / "run").trained
     assert trained["images"] == 32 and trained["chosen_by"] == {"kid": 0.2, "images": 32}
     assert "lowest, 0.200" in (tmp_path / "run" / "README.md").read_text()
@@ -68,9 +68,9 @@ def test_a_resumed_run_remembers_its_best(tmp_path):
 
 
 def test_the_last_moment_is_judged_too_when_the_run_does_not_end_on_a_mark(tmp_path):
-    judge = Scripted(0.5, 0.4, 0.1)
-    assert go(make(tmp_path, judge, images=40))
-    assert same(weights(tmp_path), judge.shown[0.1])
+    validator = Scripted(0.5, 0.4, 0.1)
+    assert go(make(tmp_path, validator, images=40))
+    assert same(weights(tmp_path), validator.shown[0.1])
 
 
 def test_a_run_without_a_judge_keeps_its_last_model(tmp_path):
@@ -92,14 +92,14 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
     monkeypatch.setattr("gan.runs.validator.COUNT", 40)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     photos = load_photos(make_photos(tmp_path / "photos", count=20), OVERSAMPLE * 28)
-    judge = find_judge(photos, CPU)
-    assert isinstance(judge, Validator)
+    validator = make_validator(photos, CPU)
+    assert isinstance(validator, Validator)
     model, train = from_preset("cwgan-gp-28", photos.classes, width=4)
     trainer = Run(tmp_path / "run", model, train, photos, CPU).trainer
     seeds, noise = [], latents.noise
     monkeypatch.setattr(latents, "noise", lambda numbers, *more: seeds.extend(numbers) or noise(numbers, *more))
-    before = judge(trainer)
-    assert before == judge(trainer)
+    before = validator(trainer)
+    assert before == validator(trainer)
     assert min(seeds) > 1_000_000, "an evaluation from seed 0 on must not meet flowers the moment was chosen by"
 
     class PhotoIndex:
@@ -112,7 +112,7 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
             images = torch.cat([self.left.pop(0) for _ in labels])
             return torch.nn.functional.avg_pool2d(images.float(), OVERSAMPLE) / 127.5 - 1
 
-    assert judge(PhotoIndex()) < before / 10
+    assert validator(PhotoIndex()) < before / 10
 
 
 def test_resuming_without_a_judge_keeps_the_last_model(tmp_path):
@@ -140,14 +140,14 @@ def test_where_enough_are_held_out_these_are_what_is_judged_by(tmp_path, monkeyp
     seen = load_photos(make_photos(tmp_path / "seen", 60, ("dandelion",)), OVERSAMPLE * 28)
     held = load_photos(make_photos(tmp_path / "held", LEAST_HELD_OUT, ("seedhead",)), OVERSAMPLE * 28)
     few = load_photos(make_photos(tmp_path / "few", LEAST_HELD_OUT - 1, ("seedhead",)), OVERSAMPLE * 28)
-    judge = find_judge(seen, CPU, held)
-    assert judge.held_out == LEAST_HELD_OUT
-    assert judge(Hands(held)) < judge(Hands(seen)) / 10
-    assert len(judge.real) == 60, "for the page the nearest photos are still those trained on"
-    judge.go_on(False)
-    plain = find_judge(seen, CPU)
-    assert judge.held_out == plain.held_out == find_judge(seen, CPU, few).held_out == 0
-    assert judge(Hands(held)) == plain(Hands(held)) > 10 * plain(Hands(seen))
+    validator = make_validator(seen, CPU, held)
+    assert validator.held_out == LEAST_HELD_OUT
+    assert validator(Hands(held)) < validator(Hands(seen)) / 10
+    assert len(validator.real) == 60, "for the page the nearest photos are still those trained on"
+    validator.use_held_out(False)
+    plain = make_validator(seen, CPU)
+    assert validator.held_out == plain.held_out == make_validator(seen, CPU, few).held_out == 0
+    assert validator(Hands(held)) == plain(Hands(held)) > 10 * plain(Hands(seen))
 
 
 TINY = "--preset cwgan-gp-28 --width 4 --batch 8 --critic-steps 1 --precision fp32 --device cpu --evaluate-every 16".split()
@@ -161,9 +161,9 @@ def test_a_run_says_by_which_photos_its_best_moment_was_chosen(share, by, tmp_pa
     argv = [str(photos), *TINY, "--holdout", share, "--out", str(out)]
     assert front_door.main([*argv, "--images", "32"]) == 0
     printed = capsys.readouterr().out
-    assert f"judged: every 16 images, by the KID to {by}" in printed and f" to {by}\n" in printed.split("is kept: ")[1]
+    assert f"validated: every 16 images, by the KID to {by}" in printed and f" to {by}\n" in printed.split("is kept: ")[1]
     assert f"KID-MobileNetV2 of 500 flowers to {by} was lowest" in (out / "README.md").read_text()
-    assert f"are from {by}, taken as a crowd" in (out / "learning.html").read_text()
+    assert f"of the flowers and of {by}. Lower is better" in (out / "learning.html").read_text()
     state = checkpoint.load_snapshot(out)
     assert state["best"].pop("held_out") == (54 if share == "0.45" else 0)
     checkpoint.save_snapshot(out, state)  # as it was before there was a choice

@@ -18,8 +18,7 @@ from conftest import ROOT, free_port
 from pictures import make_photos
 
 from gan.errors import UserError
-from gan.utils.distributed import ALONE, ProcessGroup
-from gan.utils.sharded_random import ShardedRandom
+from gan.utils.distributed import ALONE, ProcessGroup, ShardedRandom
 from train import main
 
 FLAGS = (
@@ -185,7 +184,7 @@ def lost(other: int) -> str:
     """What the process numbered `other` says when another one has died."""
     return (
         rf"error: process {other + 1} of 2 on \S+: .*another process of this training has ended, or cannot be reached any "
-        r"more; the last snapshot.* is whole: see what it said, then the same command continues\."
+        r"more; the last snapshot.* is whole: read its error message, then the same command continues\."
     )
 
 

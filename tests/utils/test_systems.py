@@ -108,7 +108,7 @@ def test_a_file_that_somebody_has_open_is_waited_for(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_a_drive_or_a_share_gives_a_run_its_name(folder, name):
-    assert files.name_of(folder, "photos") == name
+    assert files.folder_name(folder, "photos") == name
 
 
 @pytest.mark.parametrize("name", [r"D:\models\rose", r"\\nas\models\rose", "D:/models/rose", r"models\rose"])
@@ -147,5 +147,5 @@ def test_classes_that_are_one_folder_where_case_is_ignored_are_refused(tmp_path,
 
     (tmp_path / "here").mkdir()
     monkeypatch.setattr(Path, "mkdir", folded)
-    with pytest.raises(UserError, match="folders that this system takes for one"):
+    with pytest.raises(UserError, match="two folders with one name on this system"):
         zip_archive.unpack(tmp_path / "a.zip", tmp_path / "here")

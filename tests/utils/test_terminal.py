@@ -16,7 +16,7 @@ from pictures import COLOURS, make_photos
 import train
 from gan.hub import checkpoint
 from gan.utils import interrupts, terminal
-from gan.utils.terminal import unbreakable
+from gan.utils.terminal import safe_output
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("кульбаба", "чорнобривці", "花")
@@ -111,7 +111,7 @@ def test_nohup_still_means_what_it_says(monkeypatch):
 def test_a_system_without_sighup(monkeypatch):
     monkeypatch.delattr(signal, "SIGHUP")
     assert interrupts.signals() == [signal.SIGINT, signal.SIGTERM]
-    with interrupts.caught() as found:
+    with interrupts.catch_signals() as found:
         signal.raise_signal(signal.SIGTERM)
     assert found == [signal.SIGTERM]
 
@@ -129,7 +129,7 @@ def test_the_streams_are_as_they_were_afterwards(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", None)
-    with unbreakable():
+    with safe_output():
         print("×")
         print("lost", file=sys.stderr)
         assert sys.stdout.encoding == "ascii" and not sys.stderr.isatty()
