@@ -1,8 +1,8 @@
-"""Gradio without its environment variables.
+"""Everything that depends on Gradio's internals, so that another release of Gradio concerns one file.
 
-Gradio reads about forty variables, half of them when it is imported. The app has options for those that it supports, and passes
-their values itself. The others can break it: a wrong number stops the import, and with a proxy Gradio asks the proxy whether
-the app has started on this computer.
+Gradio reads about forty environment variables, half of them when it is imported. The app has options for those that it supports,
+and passes their values itself. The others can break it: a wrong number stops the import, and with a proxy Gradio asks the proxy
+whether the app has started on this computer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -26,3 +28,31 @@ def clean_environment() -> Iterator[None]:
         for name in ("GRADIO_ANALYTICS_ENABLED", "no_proxy"):
             del os.environ[name]
         os.environ.update(kept)
+
+
+def request_headers() -> Any:
+    """The headers of the request that is being answered; None outside a request."""
+    from gradio.context import LocalContext
+
+    request = LocalContext.request.get(None)
+    return None if request is None else request.headers
+
+
+def upload_folder() -> Path:
+    """The folder from which Gradio serves files to visitors, and whose old files it deletes."""
+    from gradio.utils import get_upload_folder
+
+    return Path(get_upload_folder())
+
+
+def event_data(event: Any) -> dict[str, Any]:
+    """What a script sent with an event; empty where that is no object."""
+    data = getattr(event, "_data", None)
+    return data if isinstance(data, dict) else {}
+
+
+def root_model() -> type:
+    """The base class of messages with one value, of which Gradio keeps what `model_dump` returns."""
+    from gradio.data_classes import GradioRootModel
+
+    return GradioRootModel

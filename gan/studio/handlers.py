@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
+from gan.studio.gradio_compat import request_headers
 from gan.studio.i18n import LANGUAGES, language_of, say
 
 # Keyword arguments of Gradio's event listeners.
@@ -57,7 +58,5 @@ def to_gradio_error(error: UserError, *, on_page: bool = True) -> gr.Error:
 
 def request_language() -> str:
     """The language of the visitor whose request is being answered; the first of LANGUAGES outside a request."""
-    from gradio.context import LocalContext
-
-    request = LocalContext.request.get(None)
-    return language_of(request.headers) if request is not None else LANGUAGES[0]
+    headers = request_headers()
+    return LANGUAGES[0] if headers is None else language_of(headers)

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 
 from gan.evaluation.scores import headline
@@ -20,6 +19,7 @@ from gan.networks import latents
 from gan.sampling import sample_files, settings
 from gan.sampling.flower import Flower
 from gan.sampling.sampler import Sampler
+from gan.studio.gradio_compat import upload_folder
 from gan.studio.host_photos import PhotoFolder
 from gan.studio.i18n import say
 from gan.utils import images
@@ -111,7 +111,7 @@ def data_url(content: bytes, kind: str = "image/png") -> str:
 
 def save_to_cache(name: str, content: bytes) -> str:
     """Write a file into Gradio's cache, unless it is there, and return its path. Its folder is named after the SHA-256."""
-    path = Path(gr.utils.get_upload_folder()) / hashlib.sha256(content).hexdigest() / name
+    path = upload_folder() / hashlib.sha256(content).hexdigest() / name
     try:
         os.utime(path)  # Gradio deletes old files; this one must outlive the download
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from gan.sampling.flower import Flower
 from gan.studio import explore_state
 from gan.studio.controls import FlowerControls, class_selector, seed_number, slider
 from gan.studio.explore_state import NO_SHIFT, Explore
+from gan.studio.gradio_compat import event_data
 from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors, request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import Studio
@@ -180,8 +181,7 @@ class ExploreTab(Tab):
 
     def _move(self, event: gr.EventData, *values: Any) -> list[Any]:
         """Move to the neighbor that was chosen. Returns the value of the stage and of each slider."""
-        place = event._data.get("at") if isinstance(event, gr.EventData) and isinstance(event._data, dict) else None
-        sliders = explore_state.check_sliders(place) if self.has_directions else NO_SHIFT
+        sliders = explore_state.check_sliders(event_data(event).get("at")) if self.has_directions else NO_SHIFT
         wanted = self.from_controls(*values).with_sliders(sliders)
         return [self.stage_value(wanted), *wanted.sliders]
 

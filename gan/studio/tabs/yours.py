@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, cast
 
 import gradio as gr
-from gradio.data_classes import GradioRootModel
 
 from gan.errors import UserError
 from gan.networks.backbones import find_backbone
@@ -19,6 +18,7 @@ from gan.sampling.flower import Flower
 from gan.sampling.inversion import Inverter, Nearest
 from gan.studio import upload
 from gan.studio.controls import class_selector, hidden_text
+from gan.studio.gradio_compat import root_model
 from gan.studio.handlers import NO_API, reporting_errors, request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import data_url
@@ -42,7 +42,7 @@ REFUSAL_TEXT = {
 }  # fmt: skip
 
 
-class UnstoredMessage(GradioRootModel):
+class UnstoredMessage(root_model()):  # type: ignore[misc]
     """A message with the visitor's photo. Gradio stores the last values of a session, and of this one it stores None."""
 
     root: Any = None
