@@ -1,6 +1,6 @@
 """Everything that depends on Gradio's internals, so that another release of Gradio concerns one file.
 
-Gradio reads about forty environment variables, half of them when it is imported. The app has options for those that it supports,
+Gradio reads about forty environment variables, half of them at its import. The app has options for those that it supports,
 and passes their values itself. The others can break it: a wrong number stops the import, and with a proxy Gradio asks the proxy
 whether the app has started on this computer.
 """
