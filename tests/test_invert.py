@@ -88,7 +88,7 @@ def test_two_flowers_at_random_are_a_distance_of_one_apart(house):
     _, sampler, inverter = house
     nearest(inverter, np.zeros((16, 16, 3), np.uint8), steps=1)
     pictures = torch.from_numpy(sampler.draw([Flower(n % 2, 6000 + n, 1.5) for n in range(60)]))
-    seen = inverter._gaze(pictures.permute(0, 3, 1, 2) / 127.5 - 1)
+    seen = inverter._perceptual(pictures.permute(0, 3, 1, 2) / 127.5 - 1)
     distances = inverter._candidates.distances([part[:30] for part in seen], [part[30:] for part in seen]).sqrt()
     assert 0.7 < float(distances.median()) < 1.4
     assert float(inverter._candidates.distances(seen, seen).max()) == 0
