@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan.evaluation import artifacts, classifier_tests, memorization, metrics
+from gan.evaluation import artifacts, classifier_tests, measures, memorization, metrics
 from gan.evaluation.cost import cost
 from gan.evaluation.judged_model import EvaluationRun
-from gan.evaluation.measures import FLOOR_REPEATS, subset
+from gan.evaluation.measures import subset
 from gan.evaluation.path_length import path_length
 from gan.evaluation.registry import Figure, Metric, Section, at, number_figure, share_figure, spread_figure, total
 from gan.networks.latents import MAX_SEED
@@ -111,9 +111,8 @@ def convolution_artifacts(run: EvaluationRun) -> dict[str, Any] | None:
         return None
     n = min(len(pixels), len(judged.trained))
     pixels, photos = pixels[:n], resized(subset(judged.reference.trained_on.pixels, n), judged.config.resolution)
-    spread = metrics.halves(
-        torch.arange(n), lambda a, b: artifacts.checkerboard(photos[a.numpy()]), FLOOR_REPEATS, judged.settings.seed
-    )[1]  # fmt: skip
+    repeats, seed = measures.FLOOR_REPEATS, judged.settings.seed
+    spread = metrics.halves(torch.arange(n), lambda a, b: artifacts.checkerboard(photos[a.numpy()]), repeats, seed)[1]
     frequency, real_power = artifacts.radial_spectrum(photos)
     return {
         "n": n,
