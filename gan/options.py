@@ -116,7 +116,7 @@ class TrainConfig:
             raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
         if self.matching_weight and not projected:
             raise UserError(
-                "--matching-weight compares features of a frozen network; use it with a projected critic, as the preset flagship has."
+                "--matching-weight compares features of a frozen network; use it with a projected critic, as flagship has."
             )
         parse_sides(self.sides, self.images)
         return self
