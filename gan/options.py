@@ -115,7 +115,9 @@ class TrainConfig:
         if projected and not 1 <= projected.width <= MAX_CHANNELS:
             raise UserError(f"the critic's heads are {projected.width} wide; use 1 to {MAX_CHANNELS}.")
         if self.matching_weight and not projected:
-            raise UserError("--matching-weight wants the frozen network of a projected critic; use it with --preset flagship.")
+            raise UserError(
+                "--matching-weight compares features of a frozen network; use it with a projected critic, as flagship has."
+            )
         parse_sides(self.sides, self.images)
         return self
 

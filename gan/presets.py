@@ -127,13 +127,11 @@ def from_preset(
     """The configurations of model and training for the preset `name` and these classes.
 
     - `resolution`: pixels a side; for a preset with styles one of RESOLUTIONS. Default: the last of `sides`, else the preset's.
-    - `width`, `critic_width`: the hidden width h of the generator and of the critic (default: the generator's), 1 to 256.
-    - `critic_norm`: one of NORMS (default "none").
-    - `sides`: a schedule (options.parse_sides) in place of the preset's.
+    - `width`, `critic_width`: the hidden width h of generator and critic (default: the generator's), 1 to 256.
+    - `critic_norm`: one of NORMS. `sides`: a schedule (options.parse_sides) in place of the preset's.
     - `begun`: the model whose weights the run begins with; scales are enlarged in the same way as there.
-    - `kept`: fields of TrainConfig from a run that is continued. They hold where `training` has no value, and are not checked
-      against the objective.
-    - `training`: any other field of TrainConfig.
+    - `training`: other fields of TrainConfig. `kept`: those of a run that is continued; they hold where `training` has none,
+      and are not checked against the objective.
 
     A preset without classes merges all classes into one. Raises UserError, also for a setting that the preset does not use.
     """
@@ -153,7 +151,7 @@ def from_preset(
     if sides and resolution is None:
         resolution = parse_sides(sides, 1)[-1][0]
     side = preset.resolution if resolution is None else resolution
-    layers = _keep_enlarging(resolve(_layers_for(preset, side), width), begun)
+    layers = _keep_smoothing(resolve(_layers_for(preset, side), width), begun)
     critic = resolve(preset.critic, critic_width, critic_norm)
     model = ModelConfig(name, side, classes, layers, preset.z_dim).validate()
     train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
@@ -198,7 +196,7 @@ def _sides_up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:
     return (*coarser, str(side)) if coarser else ()
 
 
-def _keep_enlarging(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple[str, ...]:
+def _keep_smoothing(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple[str, ...]:
     """`layers`, each scale with or without `smooth` as in the model `begun`, where that has the same scale in the same place.
 
     Weights that were trained with one way of enlarging do not work with the other.

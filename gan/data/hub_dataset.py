@@ -130,8 +130,8 @@ def download(dataset: Dataset, into: Path, progress: Progress | None = None) -> 
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # from the system, for example a full disk; pyarrow's own errors have no number
-        described = (str(error).strip().splitlines() or ["no reason given"])[0][:120].rstrip(".")
-        raise UserError(f"a Parquet file of {dataset.repo} cannot be read ({described}); name another dataset.") from None
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0][:120].rstrip(".")
+        raise UserError(f"a Parquet file of {dataset.repo} cannot be read ({reason}); name another dataset.") from None
     if not written:
         raise UserError(f"{dataset.repo} has no picture with a label; name another dataset, or another folder in it.")
 

@@ -51,7 +51,7 @@ def _publish(args: argparse.Namespace, command: str) -> int:
 
     loader.check_publishing(args.repo)
     model = loader.load(args.model)
-    if model.source not in ("path", "bundled"):
+    if model.folder is None or model.source not in ("path", "bundled"):
         raise UserError(f"a model folder is published, and '{args.model}' is none on this computer; fetch it first.")
     if args.space:
         spaces.app_files()  # refused before anything is sent

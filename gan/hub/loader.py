@@ -221,7 +221,9 @@ def _from_hub(name: str, seconds: float) -> Model:
             raise UserError(f"{str(error).rstrip('.')}; {here}.") from error
         if commit is None:
             raise
-    folder = _cached(repo, WEIGHTS, commit).parent
+    weights = _cached(repo, WEIGHTS, commit)
+    assert weights is not None  # it was fetched, or found, just now
+    folder = weights.parent
     try:
         return Model(name, "hub", commit, _whole_model(repo, commit, folder, seconds), folder)
     except UserError as error:  # a visitor learns which repository is at fault, not where this machine keeps its cache

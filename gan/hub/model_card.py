@@ -79,6 +79,7 @@ def _measured(scores: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     names = {"kid": settings["kid_name"], "fd": settings["fd_name"], "fd_equal": f"{settings['fd_name']} at equal n"}
     names["auc"] = "two-sample AUC"
     names |= {f"{name}_{k}": f"{name}, k = {k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)}
+    names |= {key: key.replace("_", " ") for key in scores["parts"]["all"] if key not in names}  # a new metric
     rows = [(name, [part.get(key) or _NO_MEASURE for part in parts]) for key, name in names.items()]
     return [(name, measures) for name, measures in rows if any(one is not _NO_MEASURE for one in measures)]
 

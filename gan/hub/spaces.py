@@ -62,7 +62,7 @@ def front_page(readme: str, repo: str, config: ModelConfig) -> str:
     """The Space's README.md: the front matter of ours, which says how the app is run, and a line about the model."""
     from huggingface_hub import SpaceCard
 
-    data = SpaceCard(readme).data
+    data: Any = SpaceCard(readme).data  # its attributes are the keys of the front matter
     classes = ", ".join(config.classes)
     data.short_description = _shortened(f"{classes[:1].upper()}{classes[1:]}, drawn by a small GAN")
     data.models = [repo]

@@ -56,6 +56,11 @@ ARCHITECTURES: dict[str, Architecture] = {
 class Backbone(nn.Module):
     """A frozen network: pictures N×3×H×W in [−1, 1] → maps of rising stride, or a vector of 1280 numbers a picture."""
 
+    stem: nn.Module
+    head: nn.Module
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, architecture: Architecture, state: Mapping[str, Tensor]) -> None:
         """`state` is the published file's; every tensor but a classifier's must have its place, and every place its tensor.
 
@@ -64,8 +69,8 @@ class Backbone(nn.Module):
         super().__init__()
         layers = _layers(architecture)
         _load(layers, state)
-        self.stem, *blocks, self.head = _folded(layers)
-        self.blocks = nn.ModuleList(blocks)
+        stem, *blocks, head = _folded(layers)
+        self.stem, self.blocks, self.head = stem, nn.ModuleList(blocks), head
         mean, std = torch.tensor(architecture.mean), torch.tensor(architecture.std)
         # [−1, 1] → what the network was trained on: ((x + 1)/2 − mean)/std = x·scale + shift.
         self.register_buffer("scale", (0.5 / std).view(1, 3, 1, 1))
@@ -90,7 +95,7 @@ class Backbone(nn.Module):
     def widths(self) -> list[int]:
         """Channels of the maps that `maps` gives."""
         last = [number - 1 for number, block in enumerate(self.blocks) if block.stride == 2][1:]
-        return [self.blocks[number].out_channels for number in (*last, -1)]
+        return [int(self.blocks[number].out_channels) for number in (*last, -1)]  # type: ignore[arg-type]  # a Module's attribute
 
 
 def _layers(architecture: Architecture) -> nn.Sequential:
@@ -117,10 +122,11 @@ def _layers(architecture: Architecture) -> nn.Sequential:
 
 def _pad_as_tensorflow(layer: nn.Sequential, kernel: int) -> None:
     """Give the convolution of a layer (convolution, norm, activation) another kernel and TensorFlow's padding."""
-    old = layer[0]
+    old, activation = layer[0], layer[2]
+    assert isinstance(old, nn.Conv2d) and isinstance(activation, nn.ReLU6)
     kind = nn.Conv2d if old.stride == (1, 1) else _SameConv  # without a stride the two paddings are one
     layer[0] = kind(old.in_channels, old.out_channels, kernel, old.stride, kernel // 2, groups=old.groups, bias=False)
-    layer[2].inplace = kind is nn.Conv2d  # _SameConv gives a part of a tensor: in place, its way backward is slow
+    activation.inplace = kind is nn.Conv2d  # _SameConv gives a part of a tensor: in place, its way backward is slow
 
 
 class _SameConv(nn.Conv2d):
@@ -163,12 +169,14 @@ def _part(name: str | None) -> str:
     return (name or "").rpartition(".")[2]
 
 
-def _folded(layers: nn.Module) -> nn.Module:
+def _folded(layers: nn.Sequential) -> nn.Sequential:
     """`layers` in evaluation mode, each convolution and the batch norm behind it as one convolution with a bias."""
     for part in [part for part in layers.eval().modules() if isinstance(part, nn.Sequential)]:
         for number, (conv, norm) in enumerate(pairwise(list(part))):
             if isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None and norm.running_var is not None
                 factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+                assert isinstance(conv, nn.Conv2d)
                 conv.weight = nn.Parameter(conv.weight * factor.view(-1, 1, 1, 1), requires_grad=False)
                 conv.bias = nn.Parameter(norm.bias - norm.running_mean * factor, requires_grad=False)
                 part[number + 1] = nn.Identity()

@@ -45,7 +45,7 @@ REFRESH = 60  # seconds after which a browser loads the page again
 
 
 @dataclass(frozen=True)
-class Learning:
+class DashboardData:
     """All that the page shows. A picture is uint8 H×W×3, a row of pictures N×H×W×3."""
 
     name: str
@@ -63,7 +63,7 @@ class Learning:
     kid_to: str = "the photos"
 
 
-def page(found: Learning) -> str:
+def page(found: DashboardData) -> str:
     """The page as HTML."""
     share, drawn = found.images / max(1, found.planned), curves(found.rows, found.kid_name)
     nearer = f"The distance between the distributions of the flowers and of {found.kid_to}. Lower is better."
@@ -106,9 +106,9 @@ def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
     return [(median(images for images, _ in part), median(value for _, value in part)) for part in parts]
 
 
-def observe(
+def collect(
     trainer: Trainer, validator: object, folder: Path, name: str, seconds: float, settings: Mapping[str, str]
-) -> Learning:
+) -> DashboardData:
     """Collect what the page shows of a training now, from its run folder and its networks. Generates a few dozen pictures.
 
     `validator` is any validator of the run, or None. Changes neither the trainer nor any global state. Raises OSError.
@@ -117,7 +117,7 @@ def observe(
     seeds, labels = range(ACROSS), torch.arange(ACROSS) % classes
     rows = {level: to_uint8(trainer.draw(seeds, labels, level)) for level in TRUNCATIONS}
     known = validator if isinstance(validator, Validator) else None  # only this class has features of the photos
-    return Learning(
+    return DashboardData(
         name=name,
         images=trainer.images_seen,
         planned=trainer.config.images,

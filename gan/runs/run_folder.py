@@ -138,7 +138,7 @@ class RunFolder:
         """Write learning.html, the page that shows the training. Raises OSError."""
         config = {**self.settings(), "hardware": describe(self.trainer.device, self.trainer.processes.size)}
         settings = {name.replace("_", " "): str(value) for name, value in config.items()}
-        found = dashboard.observe(self.trainer, validator, self.folder, self.folder.resolve().name, seconds, settings)
+        found = dashboard.collect(self.trainer, validator, self.folder, self.folder.resolve().name, seconds, settings)
         write_atomic(self.folder / dashboard.FILE, dashboard.page(found).encode())
 
     def log(self, stats: StepStats, seconds: float) -> None:

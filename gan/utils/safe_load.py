@@ -18,7 +18,7 @@ def load_pickle(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; check the path.") from None
     except pickle.UnpicklingError:
-        raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read. Use another file.") from None
+        raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read: use another file.") from None
     except Exception as error:  # the unpickler raises many kinds of errors for damaged files
         raise UserError(f"{path} is not a whole file of weights ({first_line(error)}); download or write it again.") from None
 

@@ -18,7 +18,7 @@ from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.errors import UserError
 from gan.presets import from_preset
 from gan.runs import dashboard, history
-from gan.runs.dashboard import Learning
+from gan.runs.dashboard import DashboardData
 from gan.runs.dashboard_server import preview
 from gan.runs.run import Run
 from gan.utils import images as render
@@ -37,12 +37,12 @@ ROWS = [
 ROWS += [{"images": 3200, "kid": 0.5}, {"images": 6400, "kid": 0.25}]
 
 
-def some(**more) -> Learning:
+def some(**more) -> DashboardData:
     given = {
         "name": "roses", "images": 6400, "planned": 12_800, "seconds": 600.0, "settings": {"preset": "flagship"},
         "photos": {"<b>rose": 12}, "rows": ROWS,
     }  # fmt: skip
-    return Learning(**{**given, **more})
+    return DashboardData(**{**given, **more})
 
 
 def test_the_journal_keeps_what_was_measured_and_forgets_what_was_not_saved(tmp_path):
