@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+from typing import Any
 
 from gan.config import ModelConfig
 from gan.errors import UserError

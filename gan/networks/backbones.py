@@ -125,7 +125,8 @@ def _pad_as_tensorflow(layer: nn.Sequential, kernel: int) -> None:
     old, activation = layer[0], layer[2]
     assert isinstance(old, nn.Conv2d) and isinstance(activation, nn.ReLU6)
     kind = nn.Conv2d if old.stride == (1, 1) else _SameConv  # without a stride the two paddings are one
-    layer[0] = kind(old.in_channels, old.out_channels, kernel, old.stride, kernel // 2, groups=old.groups, bias=False)
+    stride = old.stride[0]
+    layer[0] = kind(old.in_channels, old.out_channels, kernel, stride, kernel // 2, groups=old.groups, bias=False)
     activation.inplace = kind is nn.Conv2d  # _SameConv gives a part of a tensor: in place, its way backward is slow
 
 
