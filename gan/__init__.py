@@ -17,7 +17,7 @@ _PUBLIC = {  # name → module and name there
     "evaluate": ("gan.evaluation.evaluate_model", "evaluate_model"),
     "from_preset": ("gan.presets", "from_preset"),
     "load": ("gan.hub.loader", "load"),
-    "publish": ("gan.hub.loader", "publish"),
+    "publish": ("gan.hub.publish", "publish"),
     "train": ("gan.runs.training", "train"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "load", "load_or_bundled", "publish"]
+__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "load", "load_or_bundled"]
 
 
 def __getattr__(name: str) -> Any:

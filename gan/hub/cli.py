@@ -47,15 +47,15 @@ def _export(args: argparse.Namespace, command: str) -> int:
 
 
 def _publish(args: argparse.Namespace, command: str) -> int:
-    from gan.hub import loader, spaces
+    from gan.hub import loader, publish, spaces
 
-    loader.check_publishing(args.repo)
+    publish.check_publishing(args.repo)
     model = loader.load(args.model)
     if model.folder is None or model.source not in ("path", "bundled"):
         raise UserError(f"a model folder is published, and '{args.model}' is none on this computer; fetch it first.")
     if args.space:
         spaces.app_files()  # refused before anything is sent
-    print(f"the model: {loader.publish(model.folder, args.repo, private=args.private)}")
+    print(f"the model: {publish.publish(model.folder, args.repo, private=args.private)}")
     if args.space:
         print(f"the Space: {spaces.publish_space(args.repo, model.generator.config, private=args.private)}")
     if args.space and args.private:

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 
 from gan.errors import UserError
 from gan.generator import Generator
-from gan.hub import sample_history
 from gan.hub.checkpoint import (
-    CARD,
     CONFIG,
     CRITIC,
     MAX_CONFIG_BYTES,
@@ -29,16 +27,14 @@ from gan.hub.checkpoint import (
     WEIGHTS,
     load_model,
 )
-from gan.hub.model_card import completed, model_card
 from gan.hub.paper_weights import authors_path, convert_authors, read_authors
 from gan.presets import PRESETS
 from gan.utils import hub_client
-from gan.utils.safe_load import first_line
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    pass
 
-__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled", "publish"]
+__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Bundled models: in the package where it was installed, beside it in the repository.
@@ -108,64 +104,6 @@ def bundled() -> list[str]:
     names = sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / CONFIG).is_file())
     order = list(PRESETS)
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
-
-
-def check_publishing(repo: str) -> None:
-    """Raise UserError when publishing to `repo` cannot succeed: a name that is none, or no token. Asks nobody."""
-    from huggingface_hub import get_token
-
-    hub_client.check_name(repo)
-    if not get_token():
-        raise UserError("publishing needs a Hub token; log in with `hf auth login`, or set HF_TOKEN to one that may write.")
-
-
-def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
-    """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
-
-    Only the files of a model, its critic, what it remembers of its photos (photo_index.py) and the pictures of its growth are
-    sent, never the state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is
-    by default that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
-    """
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-    if token is None:
-        check_publishing(repo)
-    hub_client.check_name(repo)
-    generator = load_model(folder)
-    config = generator.config
-    sent = [folder / name for name in (*MODEL_FILES, PHOTO_INDEX, CRITIC) if name != CARD and (folder / name).is_file()]
-    sent += [path for _, path in sample_history.frames(folder)]
-    files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
-    files.append(CommitOperationAdd(CARD, _card(folder, generator)))
-    api = HfApi(token=token)
-
-    def upload() -> str:
-        url = create(api, repo, "model", private)
-        api.create_commit(repo, files, commit_message=f"{config.preset}, {config.resolution}×{config.resolution}")
-        return url
-
-    return hub_client.bounded(upload, hub_client.PUBLISH_SECONDS, f"publishing to {repo}")
-
-
-def create(api: HfApi, repo: str, kind: str, private: bool, **more: Any) -> str:
-    """Make a repository (`kind` is "model" or "space") unless there is one; its address. Raises UserError for a public one that
-    should be private, and what the client raises.
-    """
-    url = str(api.create_repo(repo, repo_type=kind, private=private or None, exist_ok=True, **more))
-    if private and not api.repo_info(repo, repo_type=kind, timeout=hub_client.ANSWER_SECONDS).private:
-        raise UserError(f"{repo} exists and is public, so nothing was sent; choose another name, or make it private.")
-    return url
-
-
-def _card(folder: Path, generator: Generator) -> bytes:
-    """The card of a model folder as the Hub gets it. Raises UserError for one that cannot be read."""
-    path = folder / CARD
-    if not path.is_file():
-        return model_card(generator.config, sum(weight.numel() for weight in generator.parameters())).encode()
-    try:
-        return completed(path.read_text(encoding="utf-8"), generator.config).encode()
-    except (OSError, ValueError) as error:
-        raise UserError(f"the head of {path} cannot be read ({first_line(error)}); mend it, or remove the file.") from None
 
 
 # ----------------------------------------------------------------------------------------------------- this machine

@@ -10,7 +10,8 @@ from typing import Any
 from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.hub.checkpoint import CARD
-from gan.hub.loader import CHECKPOINTS, DEFAULT, check_publishing, create
+from gan.hub.loader import CHECKPOINTS, DEFAULT
+from gan.hub.publish import check_publishing, create
 from gan.utils.hub_client import PUBLISH_SECONDS, bounded, check_name
 
 ROOT = CHECKPOINTS.parent

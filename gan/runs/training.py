@@ -17,7 +17,7 @@ from gan.data.doctor_report import training_warnings
 from gan.data.image_folder import Photos
 from gan.data.split import judging_photos
 from gan.errors import UserError
-from gan.hub import loader
+from gan.hub import loader, publish
 from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapshot
 from gan.options import AUTO, RunOptions, TrainConfig
 from gan.presets import from_preset, merged
@@ -101,7 +101,7 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
             print(f"validated: every {options.evaluate_every:,} images, by the KID to {judging_photos(validator.held_out)}")
         outcome = _run_to_end(run, options)
     if outcome.finished and options.push_to_hub and processes.first:
-        print(f"published at {loader.publish(out, options.push_to_hub)}")
+        print(f"published at {publish.publish(out, options.push_to_hub)}")
     return outcome
 
 
@@ -112,7 +112,7 @@ def _check_services(request: Request) -> Request:
     """The request with its W&B project. Raises UserError where the Hub or Weights & Biases is asked for and cannot be used."""
     options = request.options
     if options.push_to_hub:
-        loader.check_publishing(options.push_to_hub)
+        publish.check_publishing(options.push_to_hub)
     if options.wandb is None:
         return request
     project = options.wandb or os.environ.get("WANDB_PROJECT") or WANDB_PROJECT

@@ -22,7 +22,7 @@ from safetensors.torch import save
 
 from gan.errors import UserError
 from gan.generator import ConvGenerator, Generator
-from gan.hub import loader
+from gan.hub import loader, publish
 from gan.hub.checkpoint import CARD, CONFIG, CRITIC, PHOTO_INDEX, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.presets import from_preset
 from gan.utils import hub_client
@@ -408,18 +408,18 @@ def test_published_model_loads_again(server: HubServer, tmp_path: Path, monkeypa
     folder = make(tmp_path / "run", seed=6)
     for name in (CARD, SAMPLES, SNAPSHOT, "run.json"):
         (folder / name).write_bytes(b"---\nlicense: mit\n---\n")
-    assert loader.publish(folder, REPO, token="hf_test") == f"{server.url}/{REPO}"
+    assert publish.publish(folder, REPO, token="hf_test") == f"{server.url}/{REPO}"
     stored = server.repos[REPO].commits[server.repos[REPO].refs["main"]]
     assert sorted(stored) == sorted([CONFIG, WEIGHTS, CARD, SAMPLES])
     assert len(server.repos[REPO].commits) == 2  # the one that creates the repository, and ours
     model = loader.load(REPO)
     assert model.revision == server.repos[REPO].refs["main"] and same(model.generator, loader.load(str(folder)).generator)
     make(folder, seed=8)
-    loader.publish(folder, REPO, token="hf_test")  # again into the repository there is
+    publish.publish(folder, REPO, token="hf_test")  # again into the repository there is
     assert same(loader.load(REPO).generator, loader.load(str(folder)).generator)
     with pytest.raises(UserError, match="is public, so nothing was sent"):
-        loader.publish(folder, REPO, private=True, token="hf_test")
-    loader.publish(folder, "someone/secret", private=True, token="hf_test")
+        publish.publish(folder, REPO, private=True, token="hf_test")
+    publish.publish(folder, "someone/secret", private=True, token="hf_test")
     assert server.repos["someone/secret"].private
 
 
@@ -427,7 +427,7 @@ def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer
     folder = make(tmp_path / "model", seed=1)
     (folder / PHOTO_INDEX).write_bytes(b"features")
     (folder / CRITIC).write_bytes(b"critic")
-    loader.publish(folder, REPO, token="hf_test")
+    publish.publish(folder, REPO, token="hf_test")
     assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][PHOTO_INDEX] == b"features"
     assert (loader.load(REPO).folder / PHOTO_INDEX).read_bytes() == b"features"
     assert (loader.load(REPO).folder / CRITIC).read_bytes() == b"critic"
@@ -444,7 +444,7 @@ def test_publishing_fails_with_sentences(server: HubServer, tmp_path: Path, monk
 
     def refused(words: str, repo: str = REPO, place: Path = folder, token: str | None = "hf_test") -> None:
         with pytest.raises(UserError, match=words):
-            loader.publish(place, repo, token=token)
+            publish.publish(place, repo, token=token)
 
     for name in ("flowers", "a/b/c", "a b/c", "", "own--er/x", "https://huggingface.co/a/b"):
         refused("owner/name", repo=name)
