@@ -58,9 +58,7 @@ class Trainer:
     def __init__(
         self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, processes: ProcessGroup = ALONE
     ) -> None:
-        """`photos` are squares of side OVERSAMPLE × model.resolution, with the classes of `model`. Raises UserError when the
-        batch cannot be shared evenly by `processes`.
-        """
+        """`photos` have the classes of `model` and the side OVERSAMPLE × its resolution. Raises UserError for an uneven batch."""
         self.model, self.config, self.photos, self.device, self.processes = model, train, photos, device, processes
         processes.check(train.batch)
         # Convolutions on CUDA would otherwise round float32 to TF32's 10 bits, the penalty's too.
@@ -92,8 +90,6 @@ class Trainer:
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
         self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
         self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
-
-    # --------------------------------------------------------------------------------------------------------- a step
 
     def step(self) -> StepStats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
@@ -254,8 +250,6 @@ class Trainer:
                 averages[name].lerp_(value, 1 - keep)
             else:
                 averages[name].copy_(value)
-
-    # ------------------------------------------------------------------------------------------ drawing, saving, resuming
 
     def saved_critic(self) -> SavedCritic:
         """The critic as it is now, in the form that a model folder keeps."""
