@@ -58,7 +58,7 @@ class Trainer:
     def __init__(
         self, model: ModelConfig, train: TrainConfig, photos: Photos, device: torch.device, processes: ProcessGroup = ALONE
     ) -> None:
-        """`photos` have the classes of `model` and the side OVERSAMPLE × its resolution. Raises UserError for an uneven batch."""
+        """`photos` have the classes of `model` and side OVERSAMPLE × its resolution. Raises UserError for an uneven batch."""
         self.model, self.config, self.photos, self.device, self.processes = model, train, photos, device, processes
         processes.check(train.batch)
         # Convolutions on CUDA would otherwise round float32 to TF32's 10 bits, the penalty's too.
