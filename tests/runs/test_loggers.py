@@ -222,7 +222,7 @@ def test_a_server_that_is_not_there_is_one_sentence(environment, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         environment.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
     environment.setenv("WANDB_API_KEY", "a" * 40)
-    environment.setattr(loggers, "SECONDS", 1.0)
+    environment.setattr(loggers, "TIMEOUT_SECONDS", 1.0)
     said = []
     board = WeightsAndBiases(tmp_path, "mine", {}, said.append)
     board.add_scalars({"KID": 1.0}, 8)
