@@ -135,9 +135,9 @@ def test_no_permission_to_write_is_refused(photos, tmp_path, capsys, monkeypatch
 
 
 def test_a_run_folder_among_the_photos_is_refused(photos, tmp_path, capsys, monkeypatch):
-    refused([str(photos), *TINY, "--out", str(photos / "run")], "inside the photos", tmp_path, capsys)
+    refused([str(photos), *TINY, "--out", str(photos / "run")], "inside the photo folder", tmp_path, capsys)
     monkeypatch.chdir(photos)
-    refused([".", *TINY], "inside the photos", tmp_path, capsys)
+    refused([".", *TINY], "inside the photo folder", tmp_path, capsys)
     assert sorted(path.name for path in photos.iterdir()) == ["dandelion", "marigold"]
 
 
