@@ -27,7 +27,7 @@ from gan.studio.page import MAX_QUEUE, build
 from gan.studio.session import Studio
 from gan.studio.theme import head, theme, translations
 from gan.utils import interrupts
-from gan.utils.terminal import unbreakable
+from gan.utils.terminal import safe_output
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -118,7 +118,7 @@ def mark_for_zero_gpu() -> None:
     spaces.GPU(lambda: None)
 
 
-@unbreakable()
+@safe_output()
 def main(arguments: list[str] | None = None) -> int:
     """Load the model and serve the page until Ctrl-C. Returns the exit code: 0, or 2 for a bad option or model."""
     options = parse(arguments)

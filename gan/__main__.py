@@ -13,7 +13,7 @@ import gan.evaluation.cli
 import gan.hub.cli
 import gan.sampling.cli
 from gan.errors import UserError
-from gan.utils.terminal import complain, unbreakable
+from gan.utils.terminal import complain, safe_output
 
 RENAMED = {"remember": "index-photos"}  # old command → today's, for one release
 
@@ -41,7 +41,7 @@ def _choose_side(files: Mapping[str, Sequence[Path]]) -> int:
     return choose(pick_device("auto"), files).resolution
 
 
-@unbreakable()
+@safe_output()
 def main(argv: list[str] | None = None) -> int:
     """Do it; the exit code: 0 done, 1 the doctor found something, 2 something the user can mend, 130 interrupted."""
     words = sys.argv[1:] if argv is None else argv

@@ -27,8 +27,7 @@ from gan.networks.layers import channels_last
 from gan.networks.projected_critic import CALIBRATION_PHOTOS, ProjectedCritic, SavedCritic
 from gan.networks.sync_batch_norm import share_batch_norms
 from gan.options import TrainConfig, parse_sides
-from gan.utils.distributed import ALONE, ProcessGroup
-from gan.utils.sharded_random import ShardedRandom
+from gan.utils.distributed import ALONE, ProcessGroup, ShardedRandom
 
 
 @dataclass(frozen=True)

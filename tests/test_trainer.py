@@ -17,9 +17,9 @@ from gan.hub import checkpoint
 from gan.matching import Matching
 from gan.options import TrainConfig
 from gan.presets import from_preset
-from gan.runs.transfer import begin_critic_as, critic_with_classes
+from gan.runs.transfer import critic_with_classes, init_critic_from
 from gan.trainer import StepStats, Trainer
-from gan.utils.sharded_random import ShardedRandom
+from gan.utils.distributed import ShardedRandom
 
 CPU = torch.device("cpu")
 
@@ -474,7 +474,7 @@ def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
     saved = checkpoint.load_critic(tmp_path)
     assert saved.side == 32 and saved.classes == larger.classes
     second = styled(larger, sides=())
-    assert begin_critic_as(second, saved)
+    assert init_critic_from(second, saved)
     for name, value in first.critic.state_dict().items():
         assert torch.allclose(second.critic.state_dict()[name], value, rtol=1e-3, atol=1e-3), name
     mean = second.critic.mean0.clone()
@@ -484,7 +484,7 @@ def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
     again.load_state(copy.deepcopy(second.state()))
     assert torch.equal(again.critic.mean0, mean), "when the run is taken up again, too"
     coarse = styled(larger)
-    assert begin_critic_as(coarse, saved)
+    assert init_critic_from(coarse, saved)
     coarse.step()
     assert not torch.equal(coarse.critic.mean0, mean), "at another side its statistics are measured anew"
 
@@ -499,7 +499,7 @@ def test_a_critic_goes_along_with_its_statistics(larger, tmp_path):
 def test_a_critic_of_another_build_is_left(larger, change):
     saved, other = styled(larger).saved_critic(), styled(larger, **change)
     before = copy.deepcopy(other.critic.state_dict())
-    assert not begin_critic_as(other, saved) and same(other.critic.state_dict(), before)
+    assert not init_critic_from(other, saved) and same(other.critic.state_dict(), before)
 
 
 def test_every_class_of_a_critic_goes_by_its_name(larger):

@@ -53,9 +53,6 @@ def to_float(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1)
 
 
-ranged = to_float  # the old name, for trainer.py
-
-
 @dataclass(frozen=True)
 class Augment:
     """The augmentations that are switched on, as a function of a batch. The paper has all of them on."""

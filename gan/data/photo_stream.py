@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from gan.data.augment import Augment, ranged
+from gan.data.augment import Augment, to_float
 from gan.data.image_folder import OVERSAMPLE, Photos
-from gan.utils.sharded_random import ShardedRandom
+from gan.utils.distributed import ShardedRandom
 
 
 class PhotoStream:
@@ -38,7 +38,7 @@ class PhotoStream:
     def pictures(self, index: Tensor, side: int, draws: ShardedRandom | None = None) -> Tensor:
         """Photos by index → N×3×`side`×`side` in [−1, 1], augmented where `draws` are given."""
         photos = self.photos.images[index].to(self.device)
-        pictures = ranged(photos) if draws is None else self.augment(photos, draws)
+        pictures = to_float(photos) if draws is None else self.augment(photos, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.resolution // side)
 
 

@@ -56,9 +56,6 @@ def judging_photos(held_out: int) -> str:
     return f"the {held_out:,} photos held out" if held_out else "the photos trained on"
 
 
-judged_by = judging_photos  # the old name, for hub/model_card.py
-
-
 def _hash_key(seed: int, group: str) -> bytes:
     """The sort key by which groups are held out: random, and the same on every system."""
     return hashlib.sha256(f"{seed}/{group}".encode("utf-8", "surrogateescape")).digest()

@@ -18,8 +18,8 @@ from gan.data.split import split
 from gan.errors import UserError
 from gan.networks.latents import MAX_SEED
 from gan.presets import EVERY
-from gan.utils import validation
 from gan.utils.names import composed
+from gan.utils.validation import name_list
 
 MIN_PHOTOS = 12  # of a class, on either side: a half of them still has fifth neighbors
 
@@ -201,7 +201,7 @@ def _same_photos(photos: Photos, trained: dict[str, Any], same_size: bool) -> bo
 def _chosen(every: tuple[str, ...], only: tuple[str, ...]) -> tuple[str, ...]:
     """The classes in `only`, each once, or all. Raises UserError for one that is not among `every`."""
     if strange := [name for name in only if name not in every]:
-        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {validation.listed(every)}.")
+        raise UserError(f"the model does not know the class '{strange[0]}'; choose among {name_list(every)}.")
     return tuple(dict.fromkeys(only)) or every
 
 
@@ -210,7 +210,7 @@ def _check_classes(folder: Path, classes: tuple[str, ...], judged: tuple[str, ..
     missing = [name for name in classes if name not in found]
     if missing:
         raise UserError(
-            f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {validation.listed(classes)}: "
+            f"'{folder}' has no photos of '{missing[0]}', a class of this model; its classes are {name_list(classes)}: "
             "name the folder that has a sub-folder for each."
         )
     if EVERY in judged and len(judged) > 1:
@@ -221,7 +221,7 @@ def _check_photos(trained_on: Photos, others: Photos | None, folder: Path, held_
     """Raise UserError where the two parts have different classes, or a class has too few photos."""
     if others is not None and others.classes != trained_on.classes:
         raise UserError(
-            f"'{held_out}' has the classes {validation.listed(others.classes)}, not {validation.listed(trained_on.classes)}; "
+            f"'{held_out}' has the classes {name_list(others.classes)}, not {name_list(trained_on.classes)}; "
             "name a folder that has a sub-folder for each."
         )
     for photos, place in ((trained_on, folder), (others, held_out or folder)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan.config import ModelConfig
-from gan.data.split import judged_by
+from gan.data.split import judging_photos
 from gan.utils.formatting import number, plain, share
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def model_card(config: ModelConfig, parameters: int) -> str:
 
     card = ModelCard.from_template(
         _metadata(config), str(TEMPLATE), config=config, trained=config.trained, scores=config.scores, parameters=parameters,
-        cell=_cell, judged_by=judged_by, measured=_measured, number=number, share=share,
+        cell=_cell, judging_photos=judging_photos, measured=_measured, number=number, share=share,
     )  # fmt: skip
     return f"{card}\n"
 

@@ -78,7 +78,8 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
     options = request.options
     out = options.out or Path("runs") / f"{options.preset}-{folder_name(source.folder.resolve(), 'photos')}"
     processes.broadcast_from_rank0(lambda: _check_out(options, source.folder, out))
-    model, config = configure(request, tuple(source.files), pick_precision(device), _saved_settings(options, out))
+    saved = processes.broadcast_from_rank0(lambda: _saved_settings(options, out))  # the others may not see its folder
+    model, config = configure(request, tuple(source.files), pick_precision(device), saved)
     photos = source.load(model, config)
     _print_photos(photos, model.resolution)
     about = {**_card_notes(request), "photos": photos.counts()}  # before classes are merged for a plain model

@@ -44,9 +44,6 @@ def init_critic_from(trainer: Trainer, other: SavedCritic) -> bool:
     return True
 
 
-begin_critic_as = init_critic_from  # the old name, for tests/test_trainer.py
-
-
 @torch.no_grad()
 def init_from(generator: Generator, other: Generator) -> int:
     """Copy the leading layers of `other` that fit into `generator`, in place; returns how many convolutions they have.

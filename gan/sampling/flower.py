@@ -122,7 +122,7 @@ def check_label(classes: Sequence[str], name: Any) -> int | None:
         return list(classes).index(name) if name in classes else same.index(composed(name))
     if name == every(classes):
         return None
-    raise UserError(f"the class is {validation.show(name)}; choose one of {validation.listed(classes)} or {every(classes)}.")
+    raise UserError(f"the class is {validation.show(name)}; choose one of {validation.name_list(classes)} or {every(classes)}.")
 
 
 def check_truncation(truncation: Any) -> float | None:

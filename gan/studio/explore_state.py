@@ -102,7 +102,7 @@ def check_class(classes: Sequence[str], name: Any) -> int:
     """The index of a class. Raises UserError for an unknown name, and for every class at once."""
     label = settings.check_label(classes, name)
     if label is None:
-        raise UserError(f"the class is {validation.show(name)}; choose one of {validation.listed(classes)}.")
+        raise UserError(f"the class is {validation.show(name)}; choose one of {validation.name_list(classes)}.")
     return label
 
 

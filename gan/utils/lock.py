@@ -32,9 +32,6 @@ def exclusive(path: Path) -> Iterator[None]:
         lock.release()
 
 
-in_turn = exclusive  # the old name, for evaluation/evaluate.py
-
-
 def _acquire(path: Path, timeout: float) -> FileLock:
     """A lock that is held, or is not where the file system has no locks. Raises OSError, and Timeout after `timeout` seconds
     (−1: waits for ever).

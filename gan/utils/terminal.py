@@ -59,9 +59,6 @@ def safe_output() -> Iterator[None]:
                     stream.reconfigure(errors=was)
 
 
-unbreakable = safe_output  # the old name, for app.py and __main__.py
-
-
 def line(text: str = "") -> str:
     """Text that overwrites the current line of the terminal of stderr with `text`, or clears it for an empty `text`."""
     try:

@@ -39,9 +39,6 @@ def name_list(names: Sequence[str]) -> str:
     return f"{', '.join(names[:8])}, … ({len(names):,} in all)"
 
 
-listed = name_list  # the old name, for evaluation/, sampling/ and studio/
-
-
 def show(value: Any) -> str:
     """`value` for an error sentence, in at most 60 characters."""
     if value is None:

@@ -71,7 +71,7 @@ class LadderTab(Tab):
     def from_controls(self, name: Any, seed: Any, level: Any, off: Any) -> Ladder:
         """The flower that the controls describe. Raises UserError."""
         if name not in self.names:
-            raise UserError(f"the class is none of the ladder's; choose one of {validation.listed(self.names)}.")
+            raise UserError(f"the class is none of the ladder's; choose one of {validation.name_list(self.names)}.")
         return Ladder(name, latents.check_seed(seed), settings.check_truncation(None if off else level))
 
     def draw(self, wanted: Ladder) -> dict[str, Any]:
