@@ -18,6 +18,7 @@ from gan.data.split import split
 from gan.errors import UserError
 from gan.networks.latents import MAX_SEED
 from gan.presets import EVERY
+from gan.utils import validation
 from gan.utils.names import composed
 from gan.utils.validation import name_list
 
