@@ -68,7 +68,7 @@ def test_what_a_training_cannot_take_is_a_sentence(tmp_path, options, says):
 def test_a_model_is_judged(tmp_path, monkeypatch):
     pytest.importorskip("torchmetrics")
     monkeypatch.setattr("gan.evaluation.evaluate_model.evaluate", lambda *things, **more: (things, more))
-    photos = make_photos(tmp_path / "photos", count=60, side=80)
+    photos = make_photos(tmp_path / "photos", count=120, side=80)
     (model, reference, _, settings), more = gan.evaluate("cwgan-gp-64", photos, n=200, seed=3, device="cpu")
     assert (model.name, settings.n, settings.seed, more["thorough"]) == ("cwgan-gp-64", 200, 3, True)
     assert reference.classes == ("dandelion", "marigold")

@@ -27,7 +27,7 @@ from gan.studio.tabs.ladder import Ladder, LadderTab
 from gan.studio.tabs.truncation import LEVELS, PAPER_LEVELS, Truncation, TruncationTab, plots
 from gan.utils import images as render
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CURVE = [
     {
         "truncation": level,
