@@ -32,7 +32,7 @@ GROUPS = {
     "run": "",
     "model": "",
     "learning": "",
-    "augmentation": "--no-rotate and so on switch off what a preset has on",
+    "augmentation": "--no-rotate, for example, switches off what the preset has on",
 }
 
 

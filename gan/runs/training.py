@@ -288,6 +288,7 @@ def _print_end(run: Run, finished: bool) -> None:
         print(f"the best validated model is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f} to {to}")
     print(f"finished {run.trainer.images_seen:,} images in {clock(run.seconds)}; look at {run.folder / 'learning.html'}")
     print(f"open it: python app.py --model {command([str(run.folder)])}")
+    print(f"judge it: python -m gan evaluate {command([str(run.folder)])} PHOTOS")
     print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
 
 

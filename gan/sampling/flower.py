@@ -70,6 +70,10 @@ class Flower:
             return replace(self, label=latents.check_seed(self.seed) % classes)
         if isinstance(self.label, tuple):
             return replace(self, label=_shares(self.label, classes))
+        if isinstance(self.label, str):
+            raise UserError(
+                f"a flower's class is a number, from 0 to {classes - 1}; Sampler.flower({self.label!r}, seed) takes its name."
+            )
         return replace(self, label=validation.whole("class", self.label, 0, classes - 1))
 
     def code(self, config: ModelConfig) -> Tensor:
