@@ -85,7 +85,7 @@ PRESETS: dict[str, Preset] = {
         training={
             "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 160_000, "lr": 4e-4, "critic_lr": 1e-3,
             "beta1": 0.0, "beta2": 0.99, "penalty_weight": 0.001, "penalty_every": 4, "matching_weight": 20.0,
-            "spectrum_weight": 1.0, "sides": ("64:30%", "128:50%", "256"), "diffaugment": True,
+            "spectrum_weight": 0.3, "sides": ("64:30%", "128:50%", "256"), "diffaugment": True,
             "transpose": False, "flip_vertical": False, "rotate": False,
         },
     ),
