@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Container
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +129,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
 def _index_photos(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation import photo_index
     from gan.evaluation.evaluate import display_name
+    from gan.evaluation.evaluate_model import open_photos
     from gan.evaluation.features import find_network
     from gan.evaluation.reference import load_reference
     from gan.hub import loader
@@ -139,7 +140,7 @@ def _index_photos(args: argparse.Namespace, command: str) -> int:
     check_writable(home, "copy the model to a folder of yours")
     show, config = progress(display_name(model)), model.generator.config
     read = lambda done, total: show("reading photos", done, total)  # noqa: E731
-    folder, keep = _photos(args, show)
+    folder, keep = open_photos(args.photos, args.manifest, show)
     reference = load_reference(folder, config, config.resolution, progress=read, keep=keep)
     for note in reference.notes:
         complain(f"note: {note}")
@@ -150,15 +151,6 @@ def _index_photos(args: argparse.Namespace, command: str) -> int:
         f"{len(found.held_out.labels)} held out, {size / 1e6:.1f} MB"
     )
     return 0
-
-
-def _photos(args: argparse.Namespace, show: Callable[[str, int, int], object]) -> tuple[Path, Any]:
-    """The folder of PHOTOS, and a function that selects those of its files that --manifest keeps. Raises UserError."""
-    from gan.data.manifest import manifest_filter
-    from gan.data.sources import photo_folder
-
-    folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
-    return folder, manifest_filter(args.manifest, folder) if args.manifest else None
 
 
 def _judge(args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int) -> Evaluation:

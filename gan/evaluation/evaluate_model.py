@@ -57,12 +57,19 @@ def evaluate_model(
     settings = Settings(n, seed, truncation, command).validate()
     network = find_judging_network(network, device) if isinstance(network, str) else network
     show = terminal.progress(display_name(model))
-    folder = photo_folder(os.fspath(photos), lambda done, total: show("preparing photos", done, total))
-    keep: Any = manifest_filter(manifest, folder) if manifest else None
+    folder, keep = open_photos(photos, manifest, show)
     read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731
     config = model.generator.config
     found = load_reference(folder, config, resolution or config.resolution, reference, list(classes), read, keep)
     return evaluate(model, found, network, settings, thorough=thorough, progress=show)
+
+
+def open_photos(
+    photos: str | os.PathLike[str], manifest: Path | None, show: Callable[[str, int, int], object]
+) -> tuple[Path, Any]:
+    """The folder that `photos` names, and a function that selects the files that `manifest` keeps. Raises UserError."""
+    folder = photo_folder(os.fspath(photos), lambda done, total: show("preparing photos", done, total))
+    return folder, manifest_filter(manifest, folder) if manifest else None
 
 
 def find_judging_network(name: str, device: str = "auto") -> FeatureNetwork:
