@@ -105,14 +105,16 @@ def both(photos, tmp_path_factory):
 def test_two_processes_measure_what_one_does(both, recipe):
     alone, first, second = (found[recipe] for found in both)
     assert first["stats"] == second["stats"]
-    torch.testing.assert_close(torch.tensor(first["stats"]), torch.tensor(alone["stats"]), rtol=1e-4, atol=1e-4)
+    found, wanted = torch.tensor(first["stats"]), torch.tensor(alone["stats"])
+    torch.testing.assert_close(found[: together.EARLY], wanted[: together.EARLY], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, wanted, rtol=5e-3, atol=5e-3)
     assert alone["stats"][0] != alone["stats"][-1], "something was learnt"
 
 
 @pytest.mark.parametrize("recipe", together.RECIPES)
 def test_two_processes_have_the_gradients_and_statistics_of_one(both, recipe):
     alone, first, second = (found[recipe] for found in both)
-    for what, tolerance in (("gradients", 0.03), ("weights", 1e-3)):  # the slides' DCGAN is the one that needs them
+    for what, tolerance in (("gradients", 0.03), ("weights", 1e-3)):  # it is the flagship that needs them
         wanted, found = ({**one, "weights": one["state"]["ema"]}[what] for one in (alone, first))
         assert wanted.keys() == found.keys()
         # As a whole: that of a bias before a norm is nothing but rounding.
