@@ -56,9 +56,10 @@ def _common() -> argparse.ArgumentParser:
         help="a folder of photos no model was trained on (default: the --holdout of the training)")  # fmt: skip
     add("--classes", nargs="+", action="extend", default=[], metavar="NAME",
         help="judge these classes only (default: all the model draws)")  # fmt: skip
-    add("-n", type=int, metavar="N", help="how many flowers (default 2000; compare: 1000)")
-    add("--network", default="mobilenetv2", metavar="NAME",
-        help="mobilenetv2 (default), efficientnet-lite0, dinov2, inception, or a TorchScript file")  # fmt: skip
+    add("-n", type=int, metavar="N", help="how many flowers, 100 to 50000 (default 2000; compare: 1000)")
+    add("--network", action="append", metavar="NAME",
+        help="mobilenetv2 (default), efficientnet-lite0, dinov2, inception, or a TorchScript file; given several times, the "
+        "first one judges everything, and the others repeat the metrics")  # fmt: skip
     add("--device", default="auto", metavar="NAME", help="of the feature network: auto, cpu, cuda or mps (default auto)")
     add("--seed", type=int, default=0, metavar="N", help="of the first flower (default 0)")
     add("--truncation", type=float, metavar="X", help="default: the one with the best KID; compare: each model's own")
@@ -75,14 +76,14 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
-    settings, network = _settings(args, command, 2000), _network(args)
+    settings, networks = _settings(args, command, 2000), _networks(args)
     model = loader.load(args.model)
     out = args.out or Path("evaluations") / display_name(model)
     check_writable(out, "choose another --out")
     folder = _model_folder(model, f"--card writes into a model folder, and '{args.model}'") if args.card else None
     if folder:
         check_writable(folder, "leave out --card")
-    found = _judge(args, model, network, settings, args.resolution or model.generator.config.resolution)
+    found = _judge(args, model, networks, settings, args.resolution or model.generator.config.resolution)
     write_atomic(out / "evaluation.json", json_bytes(found.result))
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
     print(report.table(found.result))
@@ -105,7 +106,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
 
     out = args.out or Path("evaluations") / "compare"
     check_writable(out, "choose another --out")
-    settings, network = _settings(args, command, 1000), _network(args)
+    settings, networks = _settings(args, command, 1000), _networks(args)
     models = [loader.load(name) for name in args.models]
     side = args.resolution or max(model.generator.config.resolution for model in models)
     results: list[dict[str, Any]] = []
@@ -114,7 +115,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
         own = settings
         if args.truncation is None:
             own = replace(settings, truncation=default_truncation(model.generator.config.scores))
-        found = _judge(args, model, network, own, side)
+        found = _judge(args, model, networks, own, side)
         found.result["model"] = _unused(pictures, found.result["model"])
         results.append(found.result)
         pictures[found.result["model"]] = found.pictures["samples"]
@@ -153,11 +154,13 @@ def _index_photos(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def _judge(args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int) -> Evaluation:
+def _judge(
+    args: argparse.Namespace, model: Model, networks: list[FeatureNetwork], settings: Settings, side: int
+) -> Evaluation:  # fmt: skip
     from gan.evaluation.evaluate_model import evaluate_model
 
     return evaluate_model(
-        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=network,
+        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=networks,
         reference=args.reference, classes=args.classes, resolution=side, manifest=args.manifest, thorough=args.thorough,
         command=settings.command,
     )  # fmt: skip
@@ -174,10 +177,11 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
     return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
 
 
-def _network(args: argparse.Namespace) -> FeatureNetwork:
+def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:
     from gan.evaluation.evaluate_model import find_judging_network
+    from gan.evaluation.features import DEFAULT
 
-    return find_judging_network(args.network, args.device)
+    return [find_judging_network(name, args.device) for name in dict.fromkeys(args.network or [DEFAULT])]
 
 
 def _model_folder(model: Model, why: str) -> Path:

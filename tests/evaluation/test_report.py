@@ -90,7 +90,7 @@ def made_up(classes=("dandelion", "marigold"), model="cwgan-gp-64"):
         },
         "diversity": {
             "duplicates": 0.0324, "n": 401, "real_duplicates": 0.0100,
-            "support": {"estimate": 51234.4, "kind": "estimate", "collisions": 12, "n": 2000},
+            "support": {"estimate": 51234.4, "least": 38123.4, "kind": "estimate", "collisions": 12, "n": 2000},
         },
         "artefacts": {
             "n": 400,
@@ -178,7 +178,7 @@ def test_the_table_fits_a_terminal_and_lines_up(classes):
     assert max(map(len, report.table(result).splitlines())) <= 100
     assert max(map(len, text.splitlines())) <= 100
     assert all(line.isprintable() for line in text.splitlines()), "no escape sequences of a class name"
-    for figure in ("0.123 ± 0.004", "−0.0003 ± 0.0015", "51.7 ± 1.6", "0.127 ± 0.012", "≈ 51,234", "123 ± 6", "1,048,899"):
+    for figure in ("0.123 ± 0.004", "−0.0003 ± 0.0015", "51.7 ± 1.6", "0.127 ± 0.012", "38,000", "123 ± 6", "1,048,899"):
         assert figure in text
     assert ("right class" in text) and ("94.2 ± 0." in text) == (len(classes) > 1)
     rows = [line for line in text.splitlines() if "trained on" in line and "±" in line]
