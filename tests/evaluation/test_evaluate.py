@@ -158,7 +158,7 @@ def test_two_networks_see_the_same_flowers_side_by_side(tmp_path, photos, networ
     assert "seen by other networks" in (tmp_path / "out" / "evaluation.html").read_text()
     scores, card = checkpoint.read_config(folder).scores, (folder / checkpoint.CARD).read_text()
     assert scores["also"][0]["parts"]["all"]["kid"] == scores["parts"]["all"]["kid"]
-    assert "| | twin.ts | two halves of the photos | shrunk.ts | two halves of the photos |" in card
+    assert "| | twin.ts, n 120 | two halves of the photos | shrunk.ts, n 120 | two halves of the photos |" in card
     assert "name: KID-shrunk.ts" in card and "name: recall (k=3), shrunk.ts" in card
 
     found = run("compare", folder, folder, photos, "--network", twin, network=network, out=tmp_path / "both")
