@@ -86,7 +86,13 @@ def test_a_round_of_the_survey_is_a_round_of_the_game_with_two_pictures(made, mo
 def test_the_page_loads_nothing_and_does_not_know_the_answers(made):
     text, data = (made / survey.PAGE).read_text(encoding="utf-8"), shown(made)
     assert set(data) == {"format", "survey", "answers", "text", "pictures"} and len(data["pictures"]) == 2 * PAIRS
-    assert "default-src 'none'" in text and "unsafe" not in text and "fetch(" not in text and "http" not in text
+    assert (
+        "default-src 'none'" in text
+        and "unsafe" not in text
+        and "fetch(" not in text
+        and "http:" not in text
+        and "https:" not in text
+    )
     heads = {content[: len("data:image/png;base64,iVBORw0KGgoAAAANSUhEUg")] for content in data["pictures"]}
     assert len(heads) == 1, "all pictures are encoded alike"
     assert all(set(words) == {"en", "uk"} and all(words.values()) for words in data["text"].values())
