@@ -1,5 +1,7 @@
 """Choosing the best moment of a run by a validator's figure, and the validator itself on a real feature network."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from pictures import make_photos
@@ -122,6 +124,25 @@ def test_resuming_without_a_judge_keeps_the_last_model(tmp_path):
     assert same(weights(tmp_path), second.trainer.ema.state_dict())
 
 
+class Named(Scripted):
+    """The same with a feature network of some name."""
+
+    def __init__(self, kid_name: str, *figures: float) -> None:
+        super().__init__(*figures)
+        self.network = SimpleNamespace(kid_name=kid_name)
+
+
+def test_a_resumed_run_does_not_compare_the_kids_of_two_networks(tmp_path):
+    assert not go(make(tmp_path, Named("KID-A", 0.5, 0.2)), stop_after=40)
+    same_network = make(tmp_path, Named("KID-A"))
+    assert same_network.resume() and same_network.best == {"kid": 0.2, "images": 32, "kid_name": "KID-A"}
+    second = make(tmp_path, Named("KID-B", 4.0, 5.0))
+    assert second.resume() and second.best == {}
+    assert go(second)
+    assert same(weights(tmp_path), second.validator.shown[4.0])
+    assert "KID-B of 500 flowers was lowest, 4.000" in (tmp_path / "run" / "README.md").read_text()
+
+
 class Hands:
     """Stands where the trainer does and hands out photos, one after another and again from the first."""
 
@@ -161,11 +182,13 @@ def test_a_run_says_by_which_photos_its_best_moment_was_chosen(share, by, tmp_pa
     argv = [str(photos), *TINY, "--holdout", share, "--out", str(out)]
     assert front_door.main([*argv, "--images", "32"]) == 0
     printed = capsys.readouterr().out
-    assert f"validated: every 16 images, by the KID to {by}" in printed and f" to {by}\n" in printed.split("is kept: ")[1]
+    assert f"validated: every 16 images, by the KID-MobileNetV2 to {by}" in printed
+    assert f" to {by}\n" in printed.split("is kept: ")[1]
     assert f"KID-MobileNetV2 of 500 flowers to {by} was lowest" in (out / "README.md").read_text()
     assert f"of the flowers and of {by}. Lower is better" in (out / "learning.html").read_text()
     state = checkpoint.load_snapshot(out)
     assert state["best"].pop("held_out") == (54 if share == "0.45" else 0)
     checkpoint.save_snapshot(out, state)  # as it was before there was a choice
     assert front_door.main([*argv, "--images", "48"]) == 0
-    assert "by the KID to the photos trained on" in capsys.readouterr().out, "one figure is compared with others of its kind"
+    printed = capsys.readouterr().out
+    assert "by the KID-MobileNetV2 to the photos trained on" in printed, "one figure is compared with others of its kind"
