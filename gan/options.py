@@ -96,6 +96,7 @@ class TrainConfig:
     clip: float = option(0.01, "bound on the critic's weights", "learning", low=1e-6, high=10)
     label_smoothing: float = option(0.0, "distance of the critic's targets from 0 and 1", "learning", low=0, high=0.9)
     noisy_labels: bool = option(False, "targets drawn from [0, 0.3] and [0.7, 1.2]", "learning")
+    mixed_batches: bool = option(False, "the critic judges photos and pictures in one batch, which bn mixes", "learning")
     matching_weight: float = option(
         0.0, "weight of matching sets of pictures and photos (wants a projected critic)", "learning", low=0, high=1e6
     )
@@ -176,7 +177,7 @@ class RunOptions:
     width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, shown="64")
     critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, shown="the generator's")
     critic_norm: str | None = option(
-        None, "ln: per sample, bn: the paper's, which breaks the penalty; not for flagship and dcgan-64", "model",
+        None, "ln: per sample, bn: the paper's, which breaks the penalty; for the ladder and wgan-64", "model",
         choices=NORMS, shown="none",
     )  # fmt: skip
     unconditional: bool = option(False, "one class for all photos", "model")

@@ -30,7 +30,7 @@ class Preset:
     width: int = 64  # the hidden width h
     z_dim: int = 64
     training: dict[str, Any] = field(default_factory=dict)  # TrainConfig fields that differ from its defaults
-    year: int = 0  # of the paper that a member of the family follows; 0 for the others
+    year: int = 0  # of the paper of others that it follows; 0 for the ladder and the flagship
 
 
 def _blocks(text: str, tail: str) -> tuple[str, ...]:
@@ -93,6 +93,7 @@ PRESETS: dict[str, Preset] = {
     "dcgan-64": Preset(
         "the lecture slides' DCGAN", 64,
         ("T4,1,0>16h lrelu",) + _blocks("T4,2,1>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>3", _LRELU), _CRITIC_DCGAN, z_dim=128,
+        year=2016,
         training={"objective": "bce", "critic_steps": 1, "label_smoothing": 0.4, "noisy_labels": True},
     ),
     "wgan-64": Preset(

@@ -84,9 +84,8 @@ class Trainer:
         self.critic_optimizer = make_optimizer(self.critic, train.critic_lr or train.lr, train)
         augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
         self.stream = PhotoStream(photos, model.resolution, augment, train.seed, device)
-        self.steps = 0
+        self.steps = self.images_seen = 0
         self.generator_steps = 0  # fewer, where the critic was warmed up
-        self.images_seen = 0
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
         self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
         self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
@@ -191,8 +190,11 @@ class Trainer:
         """Update the critic from features of photos and of pictures → loss, mean real score, mean fake score, gradient norm."""
         config = self.config
         with self._autocast():
-            # Two passes, not one of both halves: a batch norm must not mix photos with pictures (slides).
-            real_score, fake_score = self.critic(real, code).float(), self.critic(fake, code).float()
+            # Two passes, unless asked for: a batch norm must not mix photos with pictures (slides).
+            both = (
+                [(torch.cat([real, fake]), torch.cat([code, code]))] if config.mixed_batches else [(real, code), (fake, code)]
+            )
+            real_score, fake_score = torch.cat([self.critic(*seen).float() for seen in both]).chunk(2)
         norms = torch.zeros(1, device=self.device)
         loss = self.objective.critic(real_score, fake_score, lambda score, real: self._labels(score, real, draws), code)
         if self.objective.penalty and self.steps % config.penalty_every == 0:
@@ -219,8 +221,7 @@ class Trainer:
                 norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
             return losses.gradient_penalty(norms), norms
         points = [real] if self.objective.penalty == "photos" else [real, fake]
-        codes = torch.cat([code] * len(points))
-        norms = losses.gradient_norms_at(lambda seen: self.critic(seen, codes), torch.cat(points))
+        norms = losses.gradient_norms_at(lambda seen: self.critic(seen, torch.cat([code] * len(points))), torch.cat(points))
         return len(points) * losses.r1_r2_penalty(norms), norms
 
     def _generator_step(
@@ -342,9 +343,8 @@ class Trainer:
 
 def make_optimizer(network: nn.Module, lr: float, config: TrainConfig) -> torch.optim.Optimizer:
     """The optimizer that `config` names, for all weights of a network."""
-    if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(network.parameters(), lr)
-    return torch.optim.Adam(network.parameters(), lr, (config.beta1, config.beta2))
+    rmsprop, weights = config.optimizer == "rmsprop", network.parameters()
+    return torch.optim.RMSprop(weights, lr) if rmsprop else torch.optim.Adam(weights, lr, (config.beta1, config.beta2))
 
 
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")

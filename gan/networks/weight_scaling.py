@@ -89,4 +89,8 @@ def fix_scaling(network: nn.Module) -> None:
     """Replace every scaled weight of `network` by its value, in place. For inference only."""
     for module in list(network.modules()):
         if is_scaled(module):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+            weight = module.weight.detach()  # type: ignore[operator]  # torch's types do not know that it is a tensor
+            # PyTorch's remove_parametrizations would also take the weight from all copies of the layer.
+            del module._modules["parametrizations"]
+            module.__class__ = type(module).__bases__[0]
+            module.register_parameter("weight", nn.Parameter(weight, requires_grad=False))
