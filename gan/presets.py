@@ -287,7 +287,7 @@ def _keep_smoothing(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple
 def _layers_for(preset: Preset, side: int) -> tuple[str, ...]:
     """The generator's layers for pictures of `side` pixels. Raises UserError for a side that the preset does not have."""
     scales = [layer for layer in preset.generator if layer.startswith("S>")]
-    sides = RESOLUTIONS if scales else (preset.resolution,)
+    sides = RESOLUTIONS if scales and preset.critic[0].startswith("projected") else (preset.resolution,)
     if side not in sides:
         raise UserError(
             f"--resolution is {side}, and this preset draws {' or '.join(map(str, sides))} pixels; use one of these."

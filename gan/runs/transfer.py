@@ -89,9 +89,9 @@ def _init_styles_from(generator: StyleGenerator, other: StyleGenerator) -> int:
     if shapes[0] != shapes[1]:
         return 0
     parts: list[tuple[nn.Module, nn.Module]] = [(generator.mapping, other.mapping)]
-    for ours, theirs in ((generator.start, other.start), (generator.embed, other.embed)):
-        if ours is not None and theirs is not None:
-            parts.append((ours, theirs))
+    for mine, its in ((generator.start, other.start), (generator.embed, other.embed)):
+        if mine is not None and its is not None:
+            parts.append((mine, its))
     if not all(_same_shapes(ours, theirs) for ours, theirs in parts):
         return 0
     scales = 0

@@ -107,7 +107,7 @@ def train(name: str, args: argparse.Namespace, state: dict[str, Any], save: Any)
             while process.poll() is None:
                 entry["seconds"] = before + (processor_seconds(process.pid) or entry["seconds"] - before)
                 save()
-                if entry["seconds"] >= budget:
+                if entry["seconds"] >= budget and (out / "progress.jsonl").is_file():  # not before its first step
                     process.send_signal(signal.SIGTERM)  # it saves after the step in hand
                     process.wait(600)
                 time.sleep(min(POLL, max(0.1, budget - entry["seconds"])))
