@@ -180,6 +180,11 @@ class ModelConfig:
         return any(text.startswith("rgb") for text in self.generator)
 
     @property
+    def class_in_norms(self) -> bool:
+        """Whether the generator's norms take the class, and its first layer does not."""
+        return any(" cbn" in text for text in self.generator)
+
+    @property
     def code_dim(self) -> int:
         """Width of the one-hot code: K for K > 1 classes, 0 for a single class."""
         return len(self.classes) if len(self.classes) > 1 else 0
@@ -230,7 +235,7 @@ class ModelConfig:
     @property
     def noise_shares(self) -> int:
         """Into how many equal parts the noise is cut: for the first layer, and with `E` for each layer with `cbn`."""
-        return 1 + sum("cbn" in text for text in self.generator) if self.generator[0].startswith("E") else 1
+        return 1 + sum(" cbn" in text for text in self.generator) if self.generator[0].startswith("E") else 1
 
     def to_json(self) -> dict[str, Any]:
         """The content of `config.json`."""

@@ -31,7 +31,6 @@ class ConvGenerator(Generator):
         super().__init__()
         self.config = config
         layers, share = config.generator, config.z_dim // config.noise_shares
-        self._in_norms = any("cbn" in text for text in layers)
         self.embed: nn.Linear | None = None
         condition = config.code_dim
         if layers[0].startswith("E"):
@@ -39,7 +38,7 @@ class ConvGenerator(Generator):
                 self.embed = nn.Linear(config.code_dim, parse_layer(layers[0]).channels, bias=False)
             condition = share + (self.embed.out_features if self.embed else 0)
             layers = layers[1:]
-        self.gen = build(layers, share + (0 if self._in_norms else config.code_dim), condition)
+        self.gen = build(layers, share + (0 if config.class_in_norms else config.code_dim), condition)
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
@@ -67,7 +66,7 @@ class ConvGenerator(Generator):
         assert side in (None, self.config.resolution), "only a generator that grows draws coarser pictures"
         code = code.to(z.dtype)
         z, *shares = z.chunk(self.config.noise_shares, 1)
-        x = (z if self._in_norms else torch.cat([z, code], dim=1)).to(next(self.gen.parameters()).dtype)
+        x = (z if self.config.class_in_norms else torch.cat([z, code], dim=1)).to(next(self.gen.parameters()).dtype)
         shared = code if self.embed is None else self.embed(code)
         conditions = (torch.cat([shared, share], 1) for share in shares) if shares else repeat(code)
         # Channels-last from the first layer on is what the convolutions are fastest in, on CPU and GPU alike.

@@ -190,11 +190,8 @@ class Trainer:
         """Update the critic from features of photos and of pictures → loss, mean real score, mean fake score, gradient norm."""
         config = self.config
         with self._autocast():
-            # Two passes, unless asked for: a batch norm must not mix photos with pictures (slides).
-            both = (
-                [(torch.cat([real, fake]), torch.cat([code, code]))] if config.mixed_batches else [(real, code), (fake, code)]
-            )
-            real_score, fake_score = torch.cat([self.critic(*seen).float() for seen in both]).chunk(2)
+            scores = self.critic.scores(real, fake, code, config.mixed_batches)
+        real_score, fake_score = (score.float() for score in scores)
         norms = torch.zeros(1, device=self.device)
         loss = self.objective.critic(real_score, fake_score, lambda score, real: self._labels(score, real, draws), code)
         if self.objective.penalty and self.steps % config.penalty_every == 0:

@@ -73,7 +73,7 @@ def test_widths():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "C3,1,1", "X3,1,1>4", "C3,1>4", "C0,1,1>4", "C3,1,1>0", "C3,1,1>99999", "C3,1,1>4 softmax", "down"]
+    "text", ["", "C3,1,1", "X3,1,1>4", "C3,1>4", "C0,1,1>4", "C3,1,1>0", "C3,1,1>99999", "C3,1,1>4 softmax", "sideways"]
 )
 def test_bad_layers_are_refused(text):
     with pytest.raises(UserError):

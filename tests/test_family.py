@@ -248,3 +248,13 @@ def test_classes_in_norms_are_matched_by_name(preset, photos):
     with torch.no_grad():
         assert torch.allclose(new(z, rows[:1]), old(z, torch.eye(2)[1:]), atol=1e-5)
         assert torch.allclose(new(z, rows[2:]), old(z, torch.eye(2)[:1]), atol=1e-5)
+
+
+def test_mixed_batches_share_their_batch_norm(photos):
+    """With photos and pictures in one batch a score depends on the other half; in batches of their own it does not."""
+    critic, code = tiny(photos, "lsgan-64").critic, torch.eye(2)[[0, 1, 0, 1]]
+    real, fake = torch.randn(4, 3, 16, 16), torch.randn(4, 3, 16, 16)
+    for mixed in (False, True):
+        first, other = (critic.scores(real, pictures, code, mixed)[0] for pictures in (fake, fake + 3))
+        assert torch.allclose(first, other, atol=1e-6) is not mixed
+    assert tiny(photos, "lsgan-64", mixed_batches=True).step() != tiny(photos, "lsgan-64").step()

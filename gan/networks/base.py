@@ -92,6 +92,16 @@ class Critic(nn.Module):
         """What `features` returned, and class codes N×K → scores N or N×H, unbounded; higher means more like a photo."""
         raise NotImplementedError
 
+    def scores(self, real: Tensor, fake: Tensor, code: Tensor, mixed: bool = False) -> tuple[Tensor, Tensor]:
+        """The scores of photos and of pictures, as `features` returned them, of the same class codes N×K.
+
+        In two passes, because a batch norm must not mix photos with pictures (slides); in one if `mixed`.
+        """
+        if mixed:
+            of_real, of_fake = self(torch.cat([real, fake]), torch.cat([code, code])).chunk(2)
+            return of_real, of_fake
+        return self(real, code), self(fake, code)
+
     def grow(self, side: int, share: float) -> None:
         """Judge `side` pixels from now on; the layers of this side count `share`, 0 to 1. Does nothing where nothing fades."""
 

@@ -61,7 +61,7 @@ def init_from(generator: Generator, other: Generator) -> int:
         if same:
             generator.load_state_dict(other.state_dict())
         return len(generator.config.generator) if same else 0
-    if _norms_take_class(other.config) and not (other.config.code_dim and generator.config.code_dim):
+    if other.config.class_in_norms and not (other.config.code_dim and generator.config.code_dim):
         if other.config.classes != generator.config.classes:
             return 0  # without classes there are no such weights
     other = with_classes(other, generator.config.classes)
@@ -204,7 +204,7 @@ def _convert_style_state(state: dict[str, Tensor], old: StyleGenerator, new: Sty
 
 def _convert_code_state(state: dict[str, Tensor], old: ConvGenerator, new: ModelConfig) -> None:
     """Convert the state of `old`, whose classes are one-hot codes, in place, into one for the classes of `new`."""
-    if _norms_take_class(new):
+    if new.class_in_norms:
         _convert_norm_state(state, old.config.classes, new.classes)
         return
     number, first = next((number, block[0]) for number, block in enumerate(old.gen) if isinstance(block, nn.Sequential))
@@ -219,10 +219,6 @@ def _convert_code_state(state: dict[str, Tensor], old: ConvGenerator, new: Model
         state[f"gen.{number}.0.bias"] += of_class[0].mean((1, 2))
         of_class = of_class[:0]
     state[f"gen.{number}.0.weight"] = torch.cat([of_noise, of_class]).movedim(0, into).contiguous()
-
-
-def _norms_take_class(config: ModelConfig) -> bool:
-    return any("cbn" in text for text in config.generator)
 
 
 def _convert_norm_state(state: dict[str, Tensor], old: tuple[str, ...], new: tuple[str, ...]) -> None:

@@ -142,7 +142,8 @@ def judge(args: argparse.Namespace, names: list[str]) -> dict[str, list[dict[str
             sys.executable, "-m", "gan", "compare", *(str(args.out / name) for name in names), str(args.photos), "--network",
             network, "-n", str(args.n), "--truncation", "3", "--out", str(out),
         ]  # fmt: skip
-        subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        if subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode:
+            raise SystemExit(f"{network} did not judge; its message stands above.")
         found[network] = json.loads((out / "comparison.json").read_text())
     return found
 
@@ -186,7 +187,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=40, help="of one processor, for each training")
     parser.add_argument("--only", nargs="+", default=[], help="these runs only")
     parser.add_argument("--judges", nargs="+", default=["mobilenetv2", "inception"])
-    parser.add_argument("-n", type=int, default=1000, help="flowers of each model that are judged")
+    parser.add_argument("-n", type=int, default=1000, help="flowers of each model that are judged, at truncation 3")
     parser.add_argument("--switches", action="store_true", help="the slides' tricks instead of the family")
     args = parser.parse_args()
     args.photos, args.out = args.photos.resolve(), args.out.resolve()
