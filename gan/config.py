@@ -179,6 +179,10 @@ class ModelConfig:
         """Whether the generator fades its finer layers in, by `rgb` layers."""
         return any(text.startswith("rgb") for text in self.generator)
 
+    def sides_drawn(self) -> list[int]:
+        """The sides at which a generator that `fades` draws its picture, in pixels."""
+        return [side for text, side in zip(self.generator, sizes(self.generator, 1)[1:]) if text.startswith("rgb")]
+
     @property
     def class_in_norms(self) -> bool:
         """Whether the generator's norms take the class, and its first layer does not."""
@@ -224,7 +228,9 @@ class ModelConfig:
                 raise UserError("all scales (S) of a generator have 'adain', or none of them.")
         elif any(layer.op in ("K", "P", "X", "mbstd") or layer.op == "rgb" and layer.channels for layer in layers):
             raise UserError("the generator has a layer that only a critic, or only a generator with styles, may have.")
-        elif layers[-1].op != "rgb" and layers[-1].channels != 3:
+        elif self.fades and layers[-1].op != "rgb":
+            raise UserError("a generator that grows ends with rgb, which draws its largest picture.")
+        elif not self.fades and layers[-1].channels != 3:
             raise UserError("the generator's last layer must have 3 channels (red, green, blue).")
         elif "E" in ops[1:] or "E" in ops and self.z_dim % self.noise_shares:
             raise UserError(

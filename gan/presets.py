@@ -63,7 +63,7 @@ _GENERATOR_128 = _blocks(
 )
 
 # The family: at 64×64, and of a width that one slow core of a processor trains in 40 minutes.
-_FAMILY: dict[str, Any] = {"critic_steps": 1, "batch": 16, "images": 60_000}
+_FAMILY: dict[str, Any] = {"critic_steps": 1, "batch": 16, "images": 100_000}
 _STYLED = {**_FAMILY, "objective": "bce-r1", "lr": 1e-3, "beta1": 0.0, "beta2": 0.99, "style_mixing": 0.9}
 _DCGAN = _blocks("T4,1,0>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>h · T4,2,1>3", _RELU)
 _CRITIC_BN = ("C4,2,1>h lrelu", "C4,2,1>2h bn lrelu", "C4,2,1>4h bn lrelu", "C4,2,1>8h bn lrelu", "C4,1,0>1")
@@ -99,7 +99,7 @@ PRESETS: dict[str, Preset] = {
     "wgan-64": Preset(
         "WGAN with clipped weights, 2017", 64, _DCGAN, _CRITIC_64, width=32, year=2017,
         training={
-            **_FAMILY, "objective": "wgan-clip", "optimizer": "rmsprop", "lr": 5e-5, "critic_steps": 5, "images": 120_000,
+            **_FAMILY, "objective": "wgan-clip", "optimizer": "rmsprop", "lr": 5e-5, "critic_steps": 5,
         },
     ),
     "lsgan-64": Preset(
@@ -111,12 +111,12 @@ PRESETS: dict[str, Preset] = {
     "sngan-64": Preset(
         "SN-GAN, 2018", 64, _blocks("T4,1,0>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>h · T4,2,1>3", "cbn relu"),
         ("C3,1,1>h sn lrelu", "C4,2,1>h sn lrelu", "C4,2,1>2h sn lrelu", "C4,2,1>4h sn lrelu", "C4,2,1>8h sn lrelu", "P sn"),
-        width=32, year=2018, training={**_FAMILY, "objective": "hinge"},
+        width=32, year=2018, training={**_FAMILY, "images": 80_000, "objective": "hinge"},
     ),
     "progan-64": Preset(
         "ProGAN, 2018", 64, _GROWING, _GROWING_CRITIC, width=8, year=2018, z_dim=128,
         training={
-            **_FAMILY, "objective": "wgan-gp", "lr": 1e-3, "beta1": 0.0, "beta2": 0.99,
+            **_FAMILY, "images": 40_000, "objective": "wgan-gp", "lr": 1e-3, "beta1": 0.0, "beta2": 0.99,
             "sides": ("8:10%", "16:15%", "32:25%", "64"),
         },
     ),
@@ -126,7 +126,7 @@ PRESETS: dict[str, Preset] = {
          "T4,2,1>3 sn tanh"),
         ("C4,2,1>h sn lrelu", "A sn", "C4,2,1>2h sn lrelu", "C4,2,1>4h sn lrelu", "C4,2,1>8h sn lrelu", "P sn"), width=32,
         year=2019, z_dim=128,
-        training={**_FAMILY, "objective": "hinge", "lr": 1e-4, "critic_lr": 4e-4, "beta1": 0.0, "beta2": 0.9},
+        training={**_FAMILY, "images": 50_000, "objective": "hinge", "lr": 1e-4, "critic_lr": 4e-4, "beta1": 0.0, "beta2": 0.9},
     ),
     "biggan-64": Preset(
         "BigGAN, 2019", 64,
@@ -134,8 +134,8 @@ PRESETS: dict[str, Preset] = {
          "C1,1,0>2h sn cbn relu", "C3,1,1>3 sn tanh"),
         ("C4,2,1>4h sn", "A sn", "R>8h down sn", "R>16h down sn", "R>16h down sn", "P sn"), width=8, year=2019, z_dim=120,
         training={
-            **_FAMILY, "objective": "hinge", "critic_steps": 2, "lr": 1e-4, "critic_lr": 4e-4, "beta1": 0.0, "batch": 32,
-            "orthogonal_weight": 1e-4,
+            **_FAMILY, "images": 32_000, "objective": "hinge", "critic_steps": 2, "batch": 32, "lr": 1e-4, "critic_lr": 4e-4,
+            "beta1": 0.0, "orthogonal_weight": 1e-4,
         },
     ),
     "stylegan-64": Preset(
@@ -143,7 +143,7 @@ PRESETS: dict[str, Preset] = {
         ("M>16h", "M>16h", "M>16h", "M>16h", "K>16h", "S>16h adain noise", "S>16h adain noise", "S>8h adain noise",
          "S>4h adain noise", "S>2h adain noise"),
         ("C4,2,1>4h lrelu", "C4,2,1>8h lrelu", "C4,2,1>16h lrelu", "C4,2,1>16h lrelu", "mbstd", "C4,1,0>16h lrelu", "P"),
-        width=8, year=2019, z_dim=128, training={**_STYLED, "penalty_weight": 10.0},
+        width=8, year=2019, z_dim=128, training={**_STYLED, "images": 48_000, "penalty_weight": 10.0},
     ),
     "stylegan2-64": Preset(
         "StyleGAN2, 2020", 64,
@@ -152,7 +152,8 @@ PRESETS: dict[str, Preset] = {
         ("C4,2,1>4h lrelu", "R>8h down", "R>16h down", "R>16h down", "mbstd", "C3,1,1>16h lrelu", "C4,1,0>16h lrelu", "P"),
         width=8, year=2020, z_dim=128,
         training={
-            **_STYLED, "penalty_weight": 1.0, "penalty_every": 16, "path_length_weight": 2.0, "path_length_every": 4,
+            **_STYLED, "images": 30_000, "penalty_weight": 1.0, "penalty_every": 16, "path_length_weight": 2.0,
+            "path_length_every": 4,
         },
     ),
     "flagship": Preset(
@@ -236,6 +237,10 @@ def from_preset(
     _check_objective(train.objective, training)
     if sides and not (model.grows and parse_sides(sides, train.images)[-1][0] == side):
         raise UserError(f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that grows, as flagship.")
+    if model.fades and not {side for side, _ in parse_sides(sides, train.images)} <= {*model.sides_drawn()}:
+        raise UserError(
+            f"--sides is {' '.join(sides)}, and {name} grows by {', '.join(map(str, model.sides_drawn()))} pixels; use those sides."
+        )
     if (train.style_mixing or train.path_length_weight) and not model.styled:
         raise UserError(f"--style-mixing and --path-length-weight want styles, which {name} has not; leave them out.")
     return model, replace(train, sides=sides or _sides_up_to(side, preset.training.get("sides", ()))).validate()

@@ -222,6 +222,7 @@ def test_the_weight_of_like_filters_changes_the_loss_and_zero_does_not(photos):
         ("dcgan-64", {"objective": "acgan"}, "acgan goes with a critic that ends with X"),
         ("lsgan-64", {"style_mixing": 0.5}, "want styles"), ("cwgan-gp-64", {"path_length_weight": 1.0}, "want styles"),
         ("lsgan-64", {"label_smoothing": 0.1}, "--label-smoothing is for"), ("sngan-64", {"sides": ("32:5", "64")}, "grows"),
+        ("progan-64", {"sides": ("4:5", "64")}, "grows by 8, 16, 32, 64 pixels"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(preset, given, says):

@@ -33,14 +33,12 @@ class GrowingGenerator(Generator):
         self.config = config
         layers, channels = config.generator, config.z_dim + config.code_dim
         self.stages, self.to_rgb = nn.ModuleList(), nn.ModuleList()
-        reached, self.sides = sizes(layers, 1)[1:], []
-        begin = 0
+        self.sides, begin = config.sides_drawn(), 0
         for number, layer in enumerate(map(parse_layer, layers)):
             if layer.op == "rgb":
                 self.stages.append(build(layers[begin:number], channels))
                 channels = _last_channels(layers[begin:number], channels)
                 self.to_rgb.append(build((f"C1,1,0>3{f' {layer.scaling}' if layer.scaling else ''}",), channels))
-                self.sides.append(reached[number])
                 begin = number + 1
         self.register_buffer("grown", torch.tensor(float(len(self.sides))))  # stages in use, the last one with its share
         self._fixed: float | None = None

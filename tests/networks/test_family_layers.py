@@ -244,6 +244,7 @@ def test_words_are_read_in_their_order():
     [
         (("C4,1,3>8", "E>4", "up", "C3,1,1>3 cbn"), 8, "embedding"), (("E>4", "C8,1,7>3 cbn"), 7, "multiple of 2"),
         (("P", "C8,1,7>3"), 8, "only a critic"), (("M>4", "S>8 adain", "S>8"), 8, "all scales"),
+        (("C4,1,3>8", "rgb", "up", "C3,1,1>3"), 8, "ends with rgb"),
     ],
 )  # fmt: skip
 def test_layers_that_do_not_go_together_are_refused(layers, z_dim, says):
