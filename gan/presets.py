@@ -238,9 +238,8 @@ def from_preset(
     if sides and not (model.grows and parse_sides(sides, train.images)[-1][0] == side):
         raise UserError(f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that grows, as flagship.")
     if model.fades and not {side for side, _ in parse_sides(sides, train.images)} <= {*model.sides_drawn()}:
-        raise UserError(
-            f"--sides is {' '.join(sides)}, and {name} grows by {', '.join(map(str, model.sides_drawn()))} pixels; use those sides."
-        )
+        drawn = ", ".join(map(str, model.sides_drawn()))
+        raise UserError(f"--sides is {' '.join(sides)}, and {name} grows by {drawn} pixels; use those sides.")
     if (train.style_mixing or train.path_length_weight) and not model.styled:
         raise UserError(f"--style-mixing and --path-length-weight want styles, which {name} has not; leave them out.")
     return model, replace(train, sides=sides or _sides_up_to(side, preset.training.get("sides", ()))).validate()
