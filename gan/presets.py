@@ -152,7 +152,7 @@ PRESETS: dict[str, Preset] = {
         ("C4,2,1>4h lrelu", "R>8h down", "R>16h down", "R>16h down", "mbstd", "C3,1,1>16h lrelu", "C4,1,0>16h lrelu", "P"),
         width=8, year=2020, z_dim=128,
         training={
-            **_STYLED, "images": 30_000, "penalty_weight": 1.0, "penalty_every": 16, "path_length_weight": 2.0,
+            **_STYLED, "images": 28_000, "penalty_weight": 1.0, "penalty_every": 16, "path_length_weight": 2.0,
             "path_length_every": 4,
         },
     ),
