@@ -5,18 +5,36 @@ A network is a tuple of layer strings, read by `parse_layer`:
     C3,1,1>128 bn relu      convolution: kernel 3, stride 1, padding 1, 128 channels, batch norm, ReLU
     T4,2,1>64 bn relu       transposed convolution, with the same notation
     up                      bilinear upsampling by two;  up-corners: the same with align_corners=True
+    down                    average pooling by two
+    R>64 up bn              residual block (residual.py); `up`, `down` or neither
+    A                       self-attention (attention.py)
+    E>16                    first layer of a generator: an embedding of the class, shared by all `cbn`, each of which also gets
+                            numbers of the noise of its own (conditional_norm.py)
+    rgb                     in a generator that grows: draws the picture of this side (growing.py)
 
 or, for a generator with styles (style_generator.py),
 
     M>256                   a layer of the mapping network, 256 wide; all mapping layers come first
+    K>128                   constant start: 4×4 learned maps of 128 channels; without it the start is drawn from the style
     S>128                   a scale: twice the side of the one before (the first is 4×4), 128 channels
     S>128 smooth            the same, low-pass filtered after it is enlarged
+    S>128 adain             the style scales normalized maps, and only the last scale draws a picture (adain.py)
+    S>128 noise             a random number is added to every pixel of the maps
 
-A critic is a tuple of layer strings without M and S, or a tuple of one string:
+A critic is a tuple of layer strings without M, K, S and E. It may have
+
+    rgb>16 lrelu            in a critic that grows: takes the picture of this side in
+    mbstd                   a map more: how far the pictures of a small group differ (batch_statistics.py)
+    P                       last layer: a score with a projection of the class (heads.py)
+    X                       last layer: a score, and a logit for each class (heads.py)
+
+or it is a tuple of one string:
 
     projected efficientnet-lite0>64   heads 64 wide on features of a frozen network (projected_critic.py)
 
-Norms are `bn` (batch) and `ln` (per sample). Activations are `relu`, `lrelu` (slope 0.2) and `tanh`.
+Behind the channels stand, in this order and each of them optional: how the weight is scaled, `sn` (spectral norm) or `eq`
+(equalized learning rate); a norm, `bn` (batch), `ln` (per sample) or `cbn` (batch, scaled by the class); an activation,
+`relu`, `lrelu` (slope 0.2) or `tanh`; and `pn` (pixel norm).
 """
 
 from __future__ import annotations
@@ -33,22 +51,36 @@ MAX_CHANNELS = 4096
 MAX_CLASSES = 1000
 
 _PROJECTED = re.compile(r"projected ([a-z0-9-]+)>(\d+)")
-_STYLE = re.compile(r"(?:M>(\d+)|S>(\d+)( smooth)?)")
-_CONV = re.compile(r"([CT])(\d+),(\d+),(\d+)>(\d+)((?: (?:bn|ln))?)((?: (?:relu|lrelu|tanh))?)")
+_LAYER = re.compile(r"([A-Za-z-]+?)(?:(\d+),(\d+),(\d+))?(?:>(\d+))?((?: [a-z]+)*)")
+_SCALING, _AFTER, _NORM = ("scaling", "sn", "eq"), ("after", "pn"), ("norm", "bn", "ln", "cbn")
+_ACTIVATION = ("activation", "relu", "lrelu", "tanh")
+# Kind of layer → what may stand behind it, in this order: a field of Layer, and its words.
+_KINDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "C": (_SCALING, _NORM, _ACTIVATION, _AFTER), "T": (_SCALING, _NORM, _ACTIVATION, _AFTER),
+    "R": (("resample", "up", "down"), _SCALING, ("norm", "bn", "cbn")), "A": (_SCALING,), "P": (_SCALING,), "X": (_SCALING,),
+    "S": (("smooth", "smooth"), ("adain", "adain"), ("noise", "noise")), "M": (), "K": (), "E": (),
+    "rgb": (_SCALING, ("activation", "relu", "lrelu")), "up": (), "up-corners": (), "down": (), "mbstd": (),
+}  # fmt: skip
+_KERNEL, _CHANNELS = ("C", "T"), ("C", "T", "R", "S", "M", "K", "E")  # the kinds that have them; "rgb" may have channels
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One parsed layer string: an upsampling, a (transposed) convolution with norm and activation, a mapping layer, a scale."""
+    """One parsed layer string (notation above)."""
 
-    op: str  # "C", "T", "up", "up-corners", "M" or "S"
+    op: str  # its first word: "C", "T", "R", "A", "up", "M", …
     kernel: int = 0
     stride: int = 0
     padding: int = 0
-    channels: int = 0
-    norm: str = ""  # "", "bn" or "ln"
+    channels: int = 0  # 0 where the layer keeps those before it
+    scaling: str = ""  # "", "sn" or "eq"
+    norm: str = ""  # "", "bn", "ln" or "cbn"
     activation: str = ""  # "", "relu", "lrelu" or "tanh"
+    after: str = ""  # "" or "pn"
+    resample: str = ""  # of "R": "", "up" or "down"
     smooth: bool = False  # of "S": low-pass filtered after it is enlarged
+    adain: bool = False  # of "S"
+    noise: bool = False  # of "S"
 
     def size_after(self, size: int) -> int:
         """The side of the output in pixels for an input with side `size`."""
@@ -56,26 +88,41 @@ class Layer:
             return (size + 2 * self.padding - self.kernel) // self.stride + 1
         if self.op == "T":
             return (size - 1) * self.stride - 2 * self.padding + self.kernel
-        if self.op == "M":
-            return size
-        return 4 if self.op == "S" and size == 1 else 2 * size
+        if self.op in ("P", "X"):
+            return 1
+        if self.op == "S" and size == 1:
+            return 4
+        way = self.resample or self.op
+        return 2 * size if way in ("S", "up", "up-corners") else size // 2 if way == "down" else size
 
 
 def parse_layer(text: str) -> Layer:
     """Parse a layer string (notation above). Raises UserError for any other text and for numbers out of range."""
-    if text in ("up", "up-corners"):
-        return Layer(text)
-    if found := _STYLE.fullmatch(text):
-        mapping, scale, smooth = found.groups()
-        return _in_range(Layer("M" if mapping else "S", channels=int(mapping or scale), smooth=bool(smooth)), text)
-    found = _CONV.fullmatch(text)
-    if not found:
+    found = _LAYER.fullmatch(text)
+    words = _words(found[1], found[6].split()) if found else None
+    if not found or words is None or (found[1] in _KERNEL) != bool(found[2]) or not _channels_fit(found[1], found[5]):
         raise UserError(f"'{text}' is not a layer; write for example 'C3,1,1>64 bn relu', 'T4,2,1>64 bn relu' or 'up'.")
-    op, kernel, stride, padding, channels, norm, activation = found.groups()
-    layer = Layer(op, int(kernel), int(stride), int(padding), int(channels), norm.strip(), activation.strip())
-    if not (1 <= layer.kernel <= 16 and 1 <= layer.stride <= 8 and 0 <= layer.padding <= 16):
+    kernel, stride, padding, channels = (int(number or 0) for number in found.groups()[1:5])
+    layer = Layer(found[1], kernel, stride, padding, channels, **words)
+    if layer.op in _KERNEL and not (1 <= layer.kernel <= 16 and 1 <= layer.stride <= 8 and 0 <= layer.padding <= 16):
         raise UserError(f"layer '{text}' is out of range; keep the kernel in 1–16, the stride in 1–8, the padding in 0–16.")
-    return _in_range(layer, text)
+    if found[5] and not 1 <= layer.channels <= MAX_CHANNELS:
+        raise UserError(f"layer '{text}' has {layer.channels} channels; use 1 to {MAX_CHANNELS}.")
+    return layer
+
+
+def _channels_fit(kind: str, channels: str | None) -> bool:
+    return kind == "rgb" or (kind in _CHANNELS) == bool(channels)
+
+
+def _words(kind: str, words: list[str]) -> dict[str, Any] | None:
+    """Fields of Layer → the words behind a layer of this kind; None where they do not belong there."""
+    result: dict[str, Any] = {}
+    for name, *allowed in _KINDS.get(kind, ()):
+        if words and words[0] in allowed:
+            word = words.pop(0)
+            result[name] = True if word == name else word
+    return None if words or kind not in _KINDS else result
 
 
 @dataclass(frozen=True)
@@ -90,13 +137,6 @@ def parse_projected(critic: tuple[str, ...]) -> Projected | None:
     """The projected critic that a critic's only string describes (notation above); None for a critic of layers."""
     found = _PROJECTED.fullmatch(critic[0]) if len(critic) == 1 else None
     return Projected(found[1], int(found[2])) if found else None
-
-
-def _in_range(layer: Layer, text: str) -> Layer:
-    """`layer`, unless its number of channels is out of range. Raises UserError."""
-    if not 1 <= layer.channels <= MAX_CHANNELS:
-        raise UserError(f"layer '{text}' has {layer.channels} channels; use 1 to {MAX_CHANNELS}.")
-    return layer
 
 
 def sizes(layers: tuple[str, ...], start: int) -> list[int]:
@@ -130,6 +170,25 @@ class ModelConfig:
         return any(text[:2] in ("M>", "S>") for text in self.generator)
 
     @property
+    def grows(self) -> bool:
+        """Whether the generator draws its picture at several sides, and learns the small ones first."""
+        return self.fades or self.styled and " adain" not in self.generator[-1]
+
+    @property
+    def fades(self) -> bool:
+        """Whether the generator fades its finer layers in, by `rgb` layers."""
+        return any(text.startswith("rgb") for text in self.generator)
+
+    def sides_drawn(self) -> list[int]:
+        """The sides at which a generator that `fades` draws its picture, in pixels."""
+        return [side for text, side in zip(self.generator, sizes(self.generator, 1)[1:]) if text.startswith("rgb")]
+
+    @property
+    def class_in_norms(self) -> bool:
+        """Whether the generator's norms take the class, and its first layer does not."""
+        return any(" cbn" in text for text in self.generator)
+
+    @property
     def code_dim(self) -> int:
         """Width of the one-hot code: K for K > 1 classes, 0 for a single class."""
         return len(self.classes) if len(self.classes) > 1 else 0
@@ -155,12 +214,34 @@ class ModelConfig:
             raise UserError(
                 f"the generator's layers give {reached[-1]} pixels a side, not {self.resolution}; correct one of them."
             )
-        if self.styled:
-            if not re.fullmatch("M+S+", "".join(parse_layer(text).op for text in self.generator)):
-                raise UserError("a generator with styles needs mapping layers (M) first, then scales (S), and no other layers.")
-        elif parse_layer(self.generator[-1]).channels != 3:
-            raise UserError("the generator's last layer must have 3 channels (red, green, blue).")
+        self._check_order()
         return self
+
+    def _check_order(self) -> None:
+        """Raise UserError where layers do not go together."""
+        layers = [parse_layer(text) for text in self.generator]
+        ops = "".join(layer.op[0] for layer in layers)
+        if self.styled:
+            if not re.fullmatch("M+K?S+", ops):
+                raise UserError("a generator with styles needs mapping layers (M) first, then scales (S), and no other layers.")
+            if len({layer.adain for layer in layers if layer.op == "S"}) > 1:
+                raise UserError("all scales (S) of a generator have 'adain', or none of them.")
+        elif any(layer.op in ("K", "P", "X", "mbstd") or layer.op == "rgb" and layer.channels for layer in layers):
+            raise UserError("the generator has a layer that only a critic, or only a generator with styles, may have.")
+        elif self.fades and layers[-1].op != "rgb":
+            raise UserError("a generator that grows ends with rgb, which draws its largest picture.")
+        elif not self.fades and layers[-1].channels != 3:
+            raise UserError("the generator's last layer must have 3 channels (red, green, blue).")
+        elif "E" in ops[1:] or "E" in ops and self.z_dim % self.noise_shares:
+            raise UserError(
+                f"the embedding (E) is a generator's first layer, and z_dim is a multiple of {self.noise_shares}, one more "
+                "than there are layers with cbn."
+            )
+
+    @property
+    def noise_shares(self) -> int:
+        """Into how many equal parts the noise is cut: for the first layer, and with `E` for each layer with `cbn`."""
+        return 1 + sum(" cbn" in text for text in self.generator) if self.generator[0].startswith("E") else 1
 
     def to_json(self) -> dict[str, Any]:
         """The content of `config.json`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -12,33 +13,41 @@ from torch.nn.functional import conv_transpose2d
 from gan.config import ModelConfig, parse_projected
 from gan.networks.backbones import find_backbone
 from gan.networks.base import Critic
-from gan.networks.layers import build, channels_last, init_weights
+from gan.networks.conditional_norm import run
+from gan.networks.growing import GrowingCritic
+from gan.networks.layers import build, channels_last, init_weights, with_planes
 from gan.networks.projected_critic import ProjectedCritic
+from gan.networks.weight_scaling import is_scaled
 
 
 class ConvCritic(Critic):
-    """Strided convolutions down to a 1×1 score (paper, section 4), conditioned through K constant class planes.
+    """Layers down to a 1×1 score (paper, section 4), conditioned through K constant class planes or by the last layer.
 
     The paper does not publish its critics; `layers` says which one this is.
     """
 
     def __init__(self, config: ModelConfig, layers: tuple[str, ...]) -> None:
         super().__init__()
-        self.critic = build(layers, 3 + config.code_dim)
+        self._planes = layers[-1][0] not in "PX"  # the last layer knows the class, so the first one need not
+        self.critic = build(layers, 3 + config.code_dim * self._planes, config.code_dim)
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
         init_weights(self)
 
     def forward(self, seen: Tensor, code: Tensor) -> Tensor:
-        """Pictures N×3×S×S in [−1, 1] and class codes N×K → scores N, unbounded; higher means more like a photo."""
-        return self.critic(with_planes(seen, code)).flatten()
+        """Pictures N×3×S×S in [−1, 1] and class codes N×K → scores N, unbounded; higher means more like a photo.
+
+        With the last layer `X`: N×(1+K), a score and the logits of the classes.
+        """
+        score = run(self.critic, with_planes(seen, code if self._planes else code[:, :0]), repeat(code))
+        return score if score.ndim == 2 else score.flatten()
 
     @property
     def piecewise_linear(self) -> bool:
         """Whether it has nothing but convolutions and leaky ReLUs, which `gradient` relies on."""
         parts = [part for block in self.critic for part in (block if isinstance(block, nn.Sequential) else [block])]
-        return all(isinstance(part, (nn.Conv2d, nn.LeakyReLU)) for part in parts)
+        return all(isinstance(part, (nn.Conv2d, nn.LeakyReLU)) and not is_scaled(part) for part in parts)
 
     def _convolutions(self) -> Iterator[tuple[nn.Conv2d, nn.LeakyReLU | None]]:
         """Each convolution with the activation behind it, of a critic that is `piecewise_linear`."""
@@ -79,13 +88,6 @@ def _pair(value: Any) -> tuple[int, int]:
     return height, width
 
 
-def with_planes(images: Tensor, code: Tensor) -> Tensor:
-    """Append to N×3×S×S one plane S×S for each of the K classes, filled with its entry of the code (stage 2)."""
-    n, _, height, width = images.shape
-    planes = code.to(images.dtype)[:, :, None, None].expand(n, code.shape[1], height, width)
-    return torch.cat([images, planes], dim=1).contiguous(memory_format=torch.channels_last)
-
-
 def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.device) -> Critic:
     """The critic that `layers` describes (config.py), its weights not drawn yet, on `device`.
 
@@ -94,6 +96,8 @@ def make_critic(config: ModelConfig, layers: tuple[str, ...], device: torch.devi
     critic: Critic
     if found := parse_projected(layers):
         critic = ProjectedCritic(config, find_backbone(found.backbone, device), found.width)
+    elif layers[0].startswith("rgb"):
+        critic = GrowingCritic(config, layers)
     else:
         critic = ConvCritic(config, layers)
     channels_last(critic, device)

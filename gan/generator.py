@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
 
-from gan.config import ModelConfig
+from gan.config import ModelConfig, parse_layer
 from gan.networks import latents
 from gan.networks.base import Generator
-from gan.networks.layers import build, channels_last, folded, init_weights
+from gan.networks.conditional_norm import run
+from gan.networks.growing import GrowingGenerator
+from gan.networks.layers import build, for_inference, init_weights
 from gan.networks.style_generator import StyleGenerator
+from gan.utils.distributed import ShardedRandom
 
 
 class ConvGenerator(Generator):
     """The generators of the paper's ladder, built from `config.generator` (paper, section 4).
+
+    The class goes into the first layer beside the noise, or into the layers with `cbn`; with `E` each of those gets the
+    embedding of the class and a share of the noise (Brock et al. 2019, figure 15).
 
     Keys of the state dict are `gen.<i>.0.weight`, `gen.<i>.1.running_mean`, …, those of the paper authors' files.
     """
@@ -23,15 +30,25 @@ class ConvGenerator(Generator):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.gen = build(config.generator, config.z_dim + config.code_dim)
+        layers, share = config.generator, config.z_dim // config.noise_shares
+        self.embed: nn.Linear | None = None
+        condition = config.code_dim
+        if layers[0].startswith("E"):
+            if config.code_dim:
+                self.embed = nn.Linear(config.code_dim, parse_layer(layers[0]).channels, bias=False)
+            condition = share + (self.embed.out_features if self.embed else 0)
+            layers = layers[1:]
+        self.gen = build(layers, share + (0 if config.class_in_norms else config.code_dim), condition)
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
         init_weights(self)
+        if self.embed is not None:
+            nn.init.normal_(self.embed.weight)
 
     def for_inference(self, dtype: torch.dtype) -> None:
         """Draw in `dtype` from now on: batch norms are folded into the convolutions before them."""
-        self.gen = channels_last(folded(self.gen), dtype=dtype)
+        self.gen = for_inference(self.gen, dtype)
 
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
         """Seeds N and class codes N×K → noise N×z_dim, cut at `truncation` (latents.noise), and the codes.
@@ -44,17 +61,23 @@ class ConvGenerator(Generator):
         """Noise N×z_dim and class codes N×K, as `latents` returns them → pictures N×3×S×S in [−1, 1]."""
         return self(of_seed, of_class)
 
-    def forward(self, z: Tensor, code: Tensor, side: int | None = None) -> Tensor:
+    def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim and class codes N×K (N×0 for a plain model) → pictures N×3×S×S in [−1, 1]; `side` is S or None."""
-        assert side in (None, self.config.resolution), "only a generator with styles draws coarser pictures"
-        x = torch.cat([z, code.to(z.dtype)], dim=1).to(next(self.gen.parameters()).dtype)
+        assert side in (None, self.config.resolution), "only a generator that grows draws coarser pictures"
+        code = code.to(z.dtype)
+        z, *shares = z.chunk(self.config.noise_shares, 1)
+        x = (z if self.config.class_in_norms else torch.cat([z, code], dim=1)).to(next(self.gen.parameters()).dtype)
+        shared = code if self.embed is None else self.embed(code)
+        conditions = (torch.cat([shared, share], 1) for share in shares) if shares else repeat(code)
         # Channels-last from the first layer on is what the convolutions are fastest in, on CPU and GPU alike.
-        return self.gen(x[:, :, None, None].contiguous(memory_format=torch.channels_last))
+        return run(self.gen, x[:, :, None, None].contiguous(memory_format=torch.channels_last), iter(conditions))
 
 
 def make_generator(config: ModelConfig) -> Generator:
     """The generator that `config` describes, its weights not drawn yet."""
-    return StyleGenerator(config) if config.styled else ConvGenerator(config)
+    if config.styled:
+        return StyleGenerator(config)
+    return GrowingGenerator(config) if config.fades else ConvGenerator(config)
 
 
 def one_hot(labels: Tensor, config: ModelConfig) -> Tensor:

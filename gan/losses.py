@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,37 +174,105 @@ def cross_entropy_generator(fake: Tensor, real_labels: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(fake, real_labels)
 
 
+def least_squares_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Critic's loss (E[(C(real) − 1)²] + E[C(fake)²])/2 (Mao et al. 2017, equation 9)."""
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """Generator's loss E[(C(fake) − 1)²]/2 (Mao et al. 2017, equation 9)."""
+    return (fake - 1).square().mean() / 2
+
+
+def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Critic's loss E[max(0, 1 − C(real))] + E[max(0, 1 + C(fake))] (Miyato et al. 2018, equation 16)."""
+    return (1 - real).relu().mean() + (1 + fake).relu().mean()
+
+
+def class_error(scores: Tensor, code: Tensor) -> Tensor:
+    """Cross-entropy of the class logits in N×(1+K) scores to class codes N×K (Odena et al. 2017, equation 3).
+
+    0 for a model without classes, N×0. The first column of the scores tells photos from pictures and is left out.
+    """
+    return -(code * scores[:, 1:].log_softmax(1)).sum(1).mean()
+
+
+def orthogonality(weights: Iterable[Tensor]) -> Tensor:
+    """Σ ‖WWᵀ ⊙ (1 − I)‖² over weights, a row of W for each filter: filters that look alike (Brock et al. 2019, equation 3).
+
+    The length of a filter is left free.
+    """
+    total = torch.zeros(())
+    for weight in weights:
+        products = weight.flatten(1) @ weight.flatten(1).T
+        total = total + (products - products.diag().diag()).square().sum()
+    return total
+
+
+def path_lengths(generated: Tensor, styles: Tensor, noise: Tensor) -> Tensor:
+    """‖Jᵀy‖₂ of N pictures N×3×S×S made of styles N×L×W, for noise y/S of the pictures' shape: N lengths.
+
+    The mean square over the L scales takes the place of the sum, as in the authors' code (Karras et al. 2020, equation 4).
+    Differentiable by what made the pictures.
+    """
+    (gradient,) = torch.autograd.grad((generated * noise).sum() / generated.shape[-1], styles, create_graph=True)
+    return (gradient.square().sum(2).mean(1) + 1e-12).sqrt()
+
+
 # Scores and whether they are of photos → the labels that a cross-entropy compares them with.
 Targets = Callable[[Tensor, bool], Tensor]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What the critic and the generator minimize, of scores N or N×H. A new objective is a new entry of OBJECTIVES."""
+    """What the critic and the generator minimize, of scores N or N×H. A new objective is a new entry of OBJECTIVES.
 
-    critic: Callable[[Tensor, Tensor, Targets], Tensor]  # scores of photos, scores of pictures, labels → its loss
-    generator: Callable[
-        [Tensor, Tensor | None, Targets], Tensor
-    ]  # scores of pictures, of photos if `paired`, labels → its loss
-    penalty: str = (
-        ""  # on the critic's gradient: "one" (to norm 1, between photos and pictures), "zero" (to 0, at both) or none
-    )
+    The functions take scores of photos (of the generator's: only if `paired`, else None), scores of pictures, the labels, and
+    the class codes N×K of both.
+    """
+
+    critic: Callable[[Tensor, Tensor, Targets, Tensor], Tensor]
+    generator: Callable[[Any, Tensor, Targets, Tensor], Tensor]
+    # On the critic's gradient: "one" (to norm 1, between photos and pictures), "zero" (to 0, at both), "photos" (to 0, there).
+    penalty: str = ""
     paired: bool = False  # the generator's loss compares pictures with photos
     clips: bool = False  # the critic's weights are clamped after each step
+    classifies: bool = False  # the scores have class logits behind the first column: the critic ends with the layer X
+
+    def without_classes(self, scores: Tensor) -> Tensor:
+        """The scores alone, which tell photos from pictures."""
+        return scores[:, 0] if self.classifies else scores
 
 
-_WASSERSTEIN = (lambda real, fake, _: wasserstein_critic(real, fake), lambda fake, _, __: wasserstein_generator(fake))
+_WASSERSTEIN = (
+    lambda real, fake, labels, code: wasserstein_critic(real, fake),
+    lambda real, fake, labels, code: wasserstein_generator(fake),
+)
+_CROSS_ENTROPY = (
+    lambda real, fake, labels, code: cross_entropy_critic(real, fake, labels(real, True), labels(fake, False)),
+    lambda real, fake, labels, code: cross_entropy_generator(fake, labels(fake, True)),
+)
 
 OBJECTIVES = {
     "wgan-gp": Objective(*_WASSERSTEIN, penalty="one"),
     "wgan-clip": Objective(*_WASSERSTEIN, clips=True),
-    "bce": Objective(
-        lambda real, fake, labels: cross_entropy_critic(real, fake, labels(real, True), labels(fake, False)),
-        lambda fake, _, labels: cross_entropy_generator(fake, labels(fake, True)),
+    "bce": Objective(*_CROSS_ENTROPY),
+    "bce-r1": Objective(*_CROSS_ENTROPY, penalty="photos"),
+    "lsgan": Objective(
+        lambda real, fake, labels, code: least_squares_critic(real, fake),
+        lambda real, fake, labels, code: least_squares_generator(fake),
+    ),
+    "hinge": Objective(lambda real, fake, labels, code: hinge_critic(real, fake), _WASSERSTEIN[1]),
+    "acgan": Objective(
+        lambda real, fake, labels, code: (
+            _CROSS_ENTROPY[0](real[:, 0], fake[:, 0], labels, code) + class_error(real, code) + class_error(fake, code)
+        ),
+        lambda real, fake, labels, code: _CROSS_ENTROPY[1](None, fake[:, 0], labels, code) + class_error(fake, code),
+        classifies=True,
     ),
     "relativistic": Objective(
-        lambda real, fake, _: relativistic(real, fake),
-        lambda fake, real, _: relativistic(fake, real),  # type: ignore[arg-type]  # `paired` promises the scores of photos
+        lambda real, fake, labels, code: relativistic(real, fake),
+        lambda real, fake, labels, code: relativistic(fake, real),
         penalty="zero",
         paired=True,
     ),

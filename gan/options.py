@@ -22,6 +22,10 @@ OBJECTIVES: dict[str, tuple[str, ...]] = {
     "wgan-clip": ("clip",),
     "bce": ("label_smoothing", "noisy_labels"),
     "relativistic": ("penalty_weight", "penalty_every"),
+    "bce-r1": ("penalty_weight", "penalty_every", "label_smoothing", "noisy_labels"),
+    "lsgan": (),
+    "hinge": (),
+    "acgan": ("label_smoothing", "noisy_labels"),
 }
 NORMS = ("none", "ln", "bn")
 AUTO = "auto"
@@ -77,7 +81,8 @@ class TrainConfig:
         metavar="SIDE:IMAGES", shown="one side",
     )  # fmt: skip
     batch: int = option(64, "photos in a batch", "learning", low=1, high=4096)
-    lr: float = option(2e-4, "Adam's learning rate", "learning", low=1e-8, high=1)
+    optimizer: str = option("adam", "how weights follow their gradients", "learning", choices=("adam", "rmsprop"))
+    lr: float = option(2e-4, "learning rate", "learning", low=1e-8, high=1)
     # Different rates are the two time scales of Heusel et al. 2017.
     critic_lr: float = option(0.0, "the critic's learning rate", "learning", low=0, high=1, shown="the generator's")
     beta1: float = option(0.5, "Adam's first beta", "learning", low=0, high=0.9999)
@@ -86,17 +91,23 @@ class TrainConfig:
     # A new critic would first damage a generator that was trained before.
     critic_warm_up: int = option(0, "images at the start that only the critic learns from", "learning", low=0, high=10**9)
     objective: str = option("wgan-gp", "which losses", "learning", choices=tuple(OBJECTIVES))
-    # λ of Gulrajani et al. 2017, equation 3; for "relativistic" γ of Mescheder et al. 2018, equation 9.
+    # λ of Gulrajani et al. 2017, equation 3; for "relativistic" and "bce-r1" γ of Mescheder et al. 2018, equation 9.
     penalty_weight: float = option(10.0, "weight of the gradient penalty", "learning", low=0, high=1e4)
     # The weight of each penalty is multiplied by this number (Karras et al. 2020, section 3.1).
     penalty_every: int = option(1, "critic steps from one penalty to the next", "learning", low=1, high=1000)
     clip: float = option(0.01, "bound on the critic's weights", "learning", low=1e-6, high=10)
     label_smoothing: float = option(0.0, "distance of the critic's targets from 0 and 1", "learning", low=0, high=0.9)
     noisy_labels: bool = option(False, "targets drawn from [0, 0.3] and [0.7, 1.2]", "learning")
+    mixed_batches: bool = option(False, "the critic judges photos and pictures in one batch, which bn mixes", "learning")
     matching_weight: float = option(
         0.0, "weight of matching sets of pictures and photos (wants a projected critic)", "learning", low=0, high=1e6
     )
     spectrum_weight: float = option(0.0, "weight of the distance of mean log spectra", "learning", low=0, high=1e6)
+    orthogonal_weight: float = option(0.0, "weight of how much the generator's filters look alike", "learning", low=0, high=1e4)
+    style_mixing: float = option(0.0, "share of pictures with the styles of two noises", "learning", low=0, high=1)
+    path_length_weight: float = option(0.0, "weight of the path length penalty (wants styles)", "learning", low=0, high=1e4)
+    # The weight of each is multiplied by this number, as that of the gradient penalty.
+    path_length_every: int = option(1, "generator steps from one such penalty to the next", "learning", low=1, high=1000)
     ema_images: int = option(10_000, "half-life of the weight average, in images", "learning", low=0, high=10**9)
     # bf16 is autocast. Sums of a penalty, and a penalty through norms or heads, stay in float32.
     precision: str = option(
@@ -119,6 +130,11 @@ class TrainConfig:
         if self.matching_weight and not projected:
             raise UserError(
                 "--matching-weight compares features of a frozen network; use it with a projected critic, as flagship has."
+            )
+        if (self.objective == "acgan") != self.critic[-1].startswith("X"):
+            raise UserError(
+                f"--objective is {self.objective}, and the critic ends with {self.critic[-1]}; acgan goes with a critic that "
+                "ends with X, as acgan-64 has, and with no other."
             )
         parse_sides(self.sides, self.images)
         return self
@@ -166,7 +182,7 @@ class RunOptions:
     width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, shown="64")
     critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, shown="the generator's")
     critic_norm: str | None = option(
-        None, "the critic's norm (ln: per sample, bn: the paper's, which breaks the penalty; not for flagship and dcgan-64)",
+        None, "the critic's norm (ln: per sample, bn: the paper's, which breaks the penalty; for the ladder and wgan-64)",
         "model", choices=NORMS, shown="none",
     )  # fmt: skip
     unconditional: bool = option(False, "one class for all photos", "model")
@@ -238,3 +254,30 @@ def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:
         reached = images if number == len(sides) else reached + int(length * images / 100 if percent else length)
         result.append((side, reached))
     return result
+
+
+def settings_of(state: dict[str, Any]) -> dict[str, Any]:
+    """The training settings in a snapshot. A setting that did not exist when the run began has its default."""
+    saved = {**TrainConfig(critic=()).to_json(), **state.get("train", {})}
+    images, side = saved.pop("coarse_images", 0), saved.pop("coarse_side", 0)  # before there was a schedule of sides
+    return {**saved, "sides": [f"{side}:{images}", str(state["model"]["resolution"])]} if images else saved
+
+
+def schedule_of(state: dict[str, Any]) -> list[tuple[int, int]]:
+    """The schedule of sides that the run of a snapshot planned when it began."""
+    if "schedule" in state:
+        return [(int(side), int(end)) for side, end in state["schedule"]]
+    settings = settings_of(state)
+    return parse_sides(tuple(settings["sides"]), settings["images"])
+
+
+# How long a run goes on, and what is written about it, may change between its parts; nothing else may.
+_FREE = ("images", "trained", "scores")
+
+
+def refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Raise UserError where the settings in a snapshot are not those of the run that goes on with it."""
+    changed = [key for key in mine if key not in _FREE and saved.get(key) != mine[key]]
+    if changed:
+        differences = "; ".join(f"{key} was {saved.get(key)!r} and is now {mine[key]!r}" for key in changed)
+        raise UserError(f"the run began under another configuration: {differences}. Use the same one, or another --out.")

@@ -30,6 +30,7 @@ class Preset:
     width: int = 64  # the hidden width h
     z_dim: int = 64
     training: dict[str, Any] = field(default_factory=dict)  # TrainConfig fields that differ from its defaults
+    year: int = 0  # of the paper of others that it follows; 0 for the ladder and the flagship
 
 
 def _blocks(text: str, tail: str) -> tuple[str, ...]:
@@ -61,6 +62,23 @@ _GENERATOR_128 = _blocks(
     _RELU,
 )
 
+# The family: at 64×64, and of a width that one slow core of a processor trains in 40 minutes.
+_FAMILY: dict[str, Any] = {"critic_steps": 1, "batch": 16, "images": 100_000}
+_STYLED = {**_FAMILY, "objective": "bce-r1", "lr": 1e-3, "beta1": 0.0, "beta2": 0.99, "style_mixing": 0.9}
+_DCGAN = _blocks("T4,1,0>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>h · T4,2,1>3", _RELU)
+_CRITIC_BN = ("C4,2,1>h lrelu", "C4,2,1>2h bn lrelu", "C4,2,1>4h bn lrelu", "C4,2,1>8h bn lrelu", "C4,1,0>1")
+_EQ = "eq lrelu pn"
+_GROWING = (
+    f"C4,1,3>16h {_EQ}", f"C3,1,1>16h {_EQ}", "up", f"C3,1,1>16h {_EQ}", f"C3,1,1>16h {_EQ}", "rgb eq",
+    "up", f"C3,1,1>8h {_EQ}", f"C3,1,1>8h {_EQ}", "rgb eq", "up", f"C3,1,1>4h {_EQ}", f"C3,1,1>4h {_EQ}", "rgb eq",
+    "up", f"C3,1,1>h {_EQ}", f"C3,1,1>h {_EQ}", "rgb eq",
+)  # fmt: skip
+_GROWING_CRITIC = (
+    "rgb>h eq lrelu", "C3,1,1>h eq lrelu", "C3,1,1>2h eq lrelu", "down", "rgb>2h eq lrelu", "C3,1,1>2h eq lrelu",
+    "C3,1,1>8h eq lrelu", "down", "rgb>8h eq lrelu", "C3,1,1>8h eq lrelu", "C3,1,1>16h eq lrelu", "down", "rgb>16h eq lrelu",
+    "C3,1,1>16h eq lrelu", "C3,1,1>16h eq lrelu", "down", "mbstd", "C3,1,1>16h eq lrelu", "C4,1,0>16h eq lrelu", "C1,1,0>1 eq",
+)  # fmt: skip
+
 PRESETS: dict[str, Preset] = {
     "wgan-gp-28": Preset("stage 1 of the paper", 28, _GENERATOR_28, _CRITIC_28, conditional=False),
     "cwgan-gp-28": Preset("stage 2 of the paper", 28, _GENERATOR_28, _CRITIC_28),
@@ -75,7 +93,68 @@ PRESETS: dict[str, Preset] = {
     "dcgan-64": Preset(
         "the lecture slides' DCGAN", 64,
         ("T4,1,0>16h lrelu",) + _blocks("T4,2,1>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>3", _LRELU), _CRITIC_DCGAN, z_dim=128,
+        year=2016,
         training={"objective": "bce", "critic_steps": 1, "label_smoothing": 0.4, "noisy_labels": True},
+    ),
+    "wgan-64": Preset(
+        "WGAN with clipped weights, 2017", 64, _DCGAN, _CRITIC_64, width=32, year=2017,
+        training={
+            **_FAMILY, "objective": "wgan-clip", "optimizer": "rmsprop", "lr": 5e-5, "critic_steps": 5,
+        },
+    ),
+    "lsgan-64": Preset(
+        "LSGAN, 2017", 64, _DCGAN, _CRITIC_BN, width=32, year=2017, training={**_FAMILY, "objective": "lsgan"}
+    ),
+    "acgan-64": Preset(
+        "AC-GAN, 2017", 64, _DCGAN, (*_CRITIC_BN[:-1], "X"), width=32, year=2017, training={**_FAMILY, "objective": "acgan"}
+    ),
+    "sngan-64": Preset(
+        "SN-GAN, 2018", 64, _blocks("T4,1,0>8h · T4,2,1>4h · T4,2,1>2h · T4,2,1>h · T4,2,1>3", "cbn relu"),
+        ("C3,1,1>h sn lrelu", "C4,2,1>h sn lrelu", "C4,2,1>2h sn lrelu", "C4,2,1>4h sn lrelu", "C4,2,1>8h sn lrelu", "P sn"),
+        width=32, year=2018, training={**_FAMILY, "images": 80_000, "objective": "hinge"},
+    ),
+    "progan-64": Preset(
+        "ProGAN, 2018", 64, _GROWING, _GROWING_CRITIC, width=8, year=2018, z_dim=128,
+        training={
+            **_FAMILY, "images": 40_000, "objective": "wgan-gp", "lr": 1e-3, "beta1": 0.0, "beta2": 0.99,
+            "sides": ("8:10%", "16:15%", "32:25%", "64"),
+        },
+    ),
+    "sagan-64": Preset(
+        "SAGAN, 2019", 64,
+        ("T4,1,0>8h sn cbn relu", "T4,2,1>4h sn cbn relu", "T4,2,1>2h sn cbn relu", "T4,2,1>h sn cbn relu", "A sn",
+         "T4,2,1>3 sn tanh"),
+        ("C4,2,1>h sn lrelu", "A sn", "C4,2,1>2h sn lrelu", "C4,2,1>4h sn lrelu", "C4,2,1>8h sn lrelu", "P sn"), width=32,
+        year=2019, z_dim=128,
+        training={**_FAMILY, "images": 50_000, "objective": "hinge", "lr": 1e-4, "critic_lr": 4e-4, "beta1": 0.0, "beta2": 0.9},
+    ),
+    "biggan-64": Preset(
+        "BigGAN, 2019", 64,
+        ("E>32", "C4,1,3>16h sn", "R>16h up sn cbn", "R>8h up sn cbn", "R>4h up sn cbn", "A sn", "R>2h up sn cbn",
+         "C1,1,0>2h sn cbn relu", "C3,1,1>3 sn tanh"),
+        ("C4,2,1>4h sn", "A sn", "R>8h down sn", "R>16h down sn", "R>16h down sn", "P sn"), width=8, year=2019, z_dim=120,
+        training={
+            **_FAMILY, "images": 32_000, "objective": "hinge", "critic_steps": 2, "batch": 32, "lr": 1e-4, "critic_lr": 4e-4,
+            "beta1": 0.0, "orthogonal_weight": 1e-4,
+        },
+    ),
+    "stylegan-64": Preset(
+        "StyleGAN, 2019", 64,
+        ("M>16h", "M>16h", "M>16h", "M>16h", "K>16h", "S>16h adain noise", "S>16h adain noise", "S>8h adain noise",
+         "S>4h adain noise", "S>2h adain noise"),
+        ("C4,2,1>4h lrelu", "C4,2,1>8h lrelu", "C4,2,1>16h lrelu", "C4,2,1>16h lrelu", "mbstd", "C4,1,0>16h lrelu", "P"),
+        width=8, year=2019, z_dim=128, training={**_STYLED, "images": 48_000, "penalty_weight": 10.0},
+    ),
+    "stylegan2-64": Preset(
+        "StyleGAN2, 2020", 64,
+        ("M>16h", "M>16h", "M>16h", "M>16h", "K>16h", "S>16h noise", "S>16h noise", "S>8h noise", "S>4h smooth noise",
+         "S>2h smooth noise"),
+        ("C4,2,1>4h lrelu", "R>8h down", "R>16h down", "R>16h down", "mbstd", "C3,1,1>16h lrelu", "C4,1,0>16h lrelu", "P"),
+        width=8, year=2020, z_dim=128,
+        training={
+            **_STYLED, "images": 28_000, "penalty_weight": 1.0, "penalty_every": 16, "path_length_weight": 2.0,
+            "path_length_every": 4,
+        },
     ),
     "flagship": Preset(
         "styles, a projected critic and matched sets", 128,
@@ -156,10 +235,13 @@ def from_preset(
     model = ModelConfig(name, side, classes, layers, preset.z_dim).validate()
     train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
     _check_objective(train.objective, training)
-    if sides and not (model.styled and parse_sides(sides, train.images)[-1][0] == side):
-        raise UserError(
-            f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that has styles, as flagship."
-        )
+    if sides and not (model.grows and parse_sides(sides, train.images)[-1][0] == side):
+        raise UserError(f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that grows, as flagship.")
+    if model.fades and not {side for side, _ in parse_sides(sides, train.images)} <= {*model.sides_drawn()}:
+        drawn = ", ".join(map(str, model.sides_drawn()))
+        raise UserError(f"--sides is {' '.join(sides)}, and {name} grows by {drawn} pixels; use those sides.")
+    if (train.style_mixing or train.path_length_weight) and not model.styled:
+        raise UserError(f"--style-mixing and --path-length-weight want styles, which {name} has not; leave them out.")
     return model, replace(train, sides=sides or _sides_up_to(side, preset.training.get("sides", ()))).validate()
 
 
@@ -209,7 +291,7 @@ def _keep_smoothing(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple
 def _layers_for(preset: Preset, side: int) -> tuple[str, ...]:
     """The generator's layers for pictures of `side` pixels. Raises UserError for a side that the preset does not have."""
     scales = [layer for layer in preset.generator if layer.startswith("S>")]
-    sides = RESOLUTIONS if scales else (preset.resolution,)
+    sides = RESOLUTIONS if scales and preset.critic[0].startswith("projected") else (preset.resolution,)
     if side not in sides:
         raise UserError(
             f"--resolution is {side}, and this preset draws {' or '.join(map(str, sides))} pixels; use one of these."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from gan import losses
@@ -26,7 +26,8 @@ from gan.networks.base import Generator
 from gan.networks.layers import channels_last
 from gan.networks.projected_critic import CALIBRATION_PHOTOS, ProjectedCritic, SavedCritic
 from gan.networks.sync_batch_norm import share_batch_norms
-from gan.options import TrainConfig, parse_sides
+from gan.options import TrainConfig, parse_sides, refuse_difference, schedule_of, settings_of
+from gan.regularizers import Regularizers, mixed_noise
 from gan.utils.distributed import ALONE, ProcessGroup, ShardedRandom
 
 
@@ -78,14 +79,13 @@ class Trainer:
         if train.matching_weight and isinstance(self.critic, ProjectedCritic):
             self.matching = Matching(self.critic, processes)
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
-        betas = (train.beta1, train.beta2)
-        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), train.lr, betas)
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), train.critic_lr or train.lr, betas)
+        self.regularizers = Regularizers(train, processes)
+        self.generator_optimizer = make_optimizer(self.generator, train.lr, train)
+        self.critic_optimizer = make_optimizer(self.critic, train.critic_lr or train.lr, train)
         augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
         self.stream = PhotoStream(photos, model.resolution, augment, train.seed, device)
-        self.steps = 0
+        self.steps = self.images_seen = 0
         self.generator_steps = 0  # fewer, where the critic was warmed up
-        self.images_seen = 0
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
         self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
         self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
@@ -96,6 +96,8 @@ class Trainer:
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
             self._calibrate()
+            for network in (self.generator, self.critic, self.ema):
+                network.grow(self.side, self.fade)
             index = self.processes.local_shard(self.stream.indices(self.images_seen, self.config.batch, self.side))
             real, labels = self.stream.pictures(index, self.side, draws), self.photos.labels[index].to(self.device)
             code = one_hot(labels, self.model)
@@ -109,7 +111,7 @@ class Trainer:
             self.images_seen += self.config.batch
         generator_loss = torch.zeros((), device=self.device)
         if warm:
-            generator_loss = self._generator_step(fake, fake_seen, real_seen, code, labels)
+            generator_loss = self._generator_step(fake, fake_seen, real_seen, code, labels, draws)
             self._update_ema()
             self.generator_steps += 1
         self.steps += 1
@@ -131,6 +133,13 @@ class Trainer:
     def side(self) -> int:
         """Pixels a side that are trained now, by the schedule: fewer at the beginning (Karras et al. 2018, section 2)."""
         return next((side for side, end in self.schedule if self.images_seen < end), self.model.resolution)
+
+    @property
+    def fade(self) -> float:
+        """How much the layers of this side count: 0 to 1 over half of its images; the first side has 1 from the start."""
+        begin = max((end for side, end in self.schedule if side < self.side), default=0)
+        end = next((end for side, end in self.schedule if side == self.side), 0)
+        return min(1.0, 2 * (self.images_seen - begin) / (end - begin)) if begin else 1.0
 
     def sides_trained(self) -> list[str]:
         """The sides trained so far, each but the last with the images after which it ended: "64:4800", "128"."""
@@ -165,8 +174,10 @@ class Trainer:
 
     def _draw_fakes(self, code: Tensor, draws: ShardedRandom) -> Tensor:
         z = draws.normal(len(code), self.model.z_dim).to(self.device)
+        if self.config.style_mixing:
+            z = mixed_noise(z, self.generator.style_scales, self.config.style_mixing, draws)
         with self._autocast():
-            return self.generator(z, code, self.side)
+            return self.generator(z, code, self.side, draws)
 
     def _features(self, images: Tensor, draws: ShardedRandom) -> Tensor:
         """The critic's features of photos or pictures, after DiffAugment where it is on."""
@@ -179,10 +190,10 @@ class Trainer:
         """Update the critic from features of photos and of pictures → loss, mean real score, mean fake score, gradient norm."""
         config = self.config
         with self._autocast():
-            # Two passes, not one of both halves: a batch norm must not mix photos with pictures (slides).
-            real_score, fake_score = self.critic(real, code).float(), self.critic(fake, code).float()
+            scores = self.critic.scores(real, fake, code, config.mixed_batches)
+        real_score, fake_score = (score.float() for score in scores)
         norms = torch.zeros(1, device=self.device)
-        loss = self.objective.critic(real_score, fake_score, lambda score, real: self._labels(score, real, draws))
+        loss = self.objective.critic(real_score, fake_score, lambda score, real: self._labels(score, real, draws), code)
         if self.objective.penalty and self.steps % config.penalty_every == 0:
             penalty, norms = self._penalty(real, fake, code, draws)
             loss = loss + config.penalty_every * config.penalty_weight * penalty
@@ -192,6 +203,7 @@ class Trainer:
         self.critic_optimizer.step()
         if self.objective.clips:
             losses.clip_weights(self.critic, config.clip)
+        real_score, fake_score = map(self.objective.without_classes, (real_score, fake_score))
         return [value.detach().mean() for value in (loss, real_score, fake_score, norms)]
 
     def _penalty(self, real: Tensor, fake: Tensor, code: Tensor, draws: ShardedRandom) -> tuple[Tensor, Tensor]:
@@ -205,11 +217,12 @@ class Trainer:
             else:
                 norms = losses.gradient_norms(lambda images: self.critic(images, code), real, fake, mix)
             return losses.gradient_penalty(norms), norms
-        norms = losses.gradient_norms_at(lambda seen: self.critic(seen, torch.cat([code, code])), torch.cat([real, fake]))
-        return 2 * losses.r1_r2_penalty(norms), norms
+        points = [real] if self.objective.penalty == "photos" else [real, fake]
+        norms = losses.gradient_norms_at(lambda seen: self.critic(seen, torch.cat([code] * len(points))), torch.cat(points))
+        return len(points) * losses.r1_r2_penalty(norms), norms
 
     def _generator_step(
-        self, fake: Tensor, seen: Tensor, real_seen: Tensor, code: Tensor, labels: Tensor
+        self, fake: Tensor, seen: Tensor, real_seen: Tensor, code: Tensor, labels: Tensor, draws: ShardedRandom
     ) -> Tensor:  # fmt: skip
         """Update the generator through its pictures `fake` and the critic's features `seen` of them → its loss."""
         config = self.config
@@ -219,13 +232,13 @@ class Trainer:
             real_score = self.critic(real_seen, code).float() if self.objective.paired else None
         # Labels are smoothed as in the slides' listing, but not noisy: noise on them is there to mislead the critic.
         loss = self.objective.generator(
-            score, real_score, lambda score, real: losses.labels(score, real, config.label_smoothing, None)
+            real_score, score, lambda score, real: losses.labels(score, real, config.label_smoothing, None), code
         )
         if self.matching:
             loss = loss + config.matching_weight * self.matching(fake, labels)
         if config.spectrum_weight:
             loss = loss + config.spectrum_weight * losses.spectral_distance(fake, self.spectrum, self.processes.mean)
-        loss = loss + losses.out_of_range(fake)
+        loss = loss + self.regularizers(self.generator, code, draws, self.generator_steps) + losses.out_of_range(fake)
         self.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average_gradients(self.generator)
@@ -292,6 +305,7 @@ class Trainer:
             **{name: getattr(self, name).state_dict() for name in _PARTS},
             "schedule": [list(entry) for entry in self.schedule],
             "known_side": self.known_side,
+            **self.regularizers.state(),
             **({"matching": self.matching.state(), "settled_at": self._calibrated_at} if self.matching else {}),
         }
 
@@ -300,9 +314,9 @@ class Trainer:
 
         Raises UserError when the state is damaged, or belongs to a run with other settings or photos; it names the difference.
         """
-        _refuse_difference(state.get("model", {}), self.model.to_json())
-        _refuse_difference(settings_of(state), self.config.to_json())
-        self.schedule = _schedule_of(state)
+        refuse_difference(state.get("model", {}), self.model.to_json())
+        refuse_difference(settings_of(state), self.config.to_json())
+        self.schedule = schedule_of(state)
         if state.get("photos") != self.photos.digest:
             raise UserError(
                 "the photos are not those the run began with (or another Pillow release decodes them differently); "
@@ -314,6 +328,7 @@ class Trainer:
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.generator_steps = int(state.get("generator_steps", self.steps))
             self._calibrated_at, self.known_side = 0, int(state.get("known_side", 0))
+            self.regularizers.load_state(state)
             if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
                 self._calibrate()
                 self.matching.load_state(state["matching"])
@@ -323,28 +338,10 @@ class Trainer:
             ) from None
 
 
+def make_optimizer(network: nn.Module, lr: float, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer that `config` names, for all weights of a network."""
+    rmsprop, weights = config.optimizer == "rmsprop", network.parameters()
+    return torch.optim.RMSprop(weights, lr) if rmsprop else torch.optim.Adam(weights, lr, (config.beta1, config.beta2))
+
+
 _PARTS = ("generator", "critic", "ema", "generator_optimizer", "critic_optimizer")
-# How long a run goes on, and what is written about it, may change between its parts; nothing else may.
-_FREE = ("images", "trained", "scores")
-
-
-def settings_of(state: dict[str, Any]) -> dict[str, Any]:
-    """The training settings in a snapshot. A setting that did not exist when the run began has its default."""
-    saved = {**TrainConfig(critic=()).to_json(), **state.get("train", {})}
-    images, side = saved.pop("coarse_images", 0), saved.pop("coarse_side", 0)  # before there was a schedule of sides
-    return {**saved, "sides": [f"{side}:{images}", str(state["model"]["resolution"])]} if images else saved
-
-
-def _schedule_of(state: dict[str, Any]) -> list[tuple[int, int]]:
-    """The schedule of sides that a run planned when it began."""
-    if "schedule" in state:
-        return [(int(side), int(end)) for side, end in state["schedule"]]
-    settings = settings_of(state)
-    return parse_sides(tuple(settings["sides"]), settings["images"])
-
-
-def _refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
-    changed = [key for key in mine if key not in _FREE and saved.get(key) != mine[key]]
-    if changed:
-        differences = "; ".join(f"{key} was {saved.get(key)!r} and is now {mine[key]!r}" for key in changed)
-        raise UserError(f"the run began under another configuration: {differences}. Use the same one, or another --out.")

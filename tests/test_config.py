@@ -22,6 +22,15 @@ SIDES = {
     "cwgan-gp-64": "1 4 8 8 16 16 16 32 32 32 64 64 64 64",
     "cwgan-gp-128": "1 4 8 8 16 16 16 32 32 32 64 64 64 128 128 128 128",
     "dcgan-64": "1 4 8 16 32 64",
+    "wgan-64": "1 4 8 16 32 64",
+    "lsgan-64": "1 4 8 16 32 64",
+    "acgan-64": "1 4 8 16 32 64",
+    "sngan-64": "1 4 8 16 32 64",
+    "progan-64": "1 4 4 8 8 8 8 16 16 16 16 32 32 32 32 64 64 64 64",
+    "sagan-64": "1 4 8 16 32 32 64",
+    "biggan-64": "1 1 4 8 16 32 32 64 64 64",
+    "stylegan-64": "1 1 1 1 1 1 4 8 16 32 64",
+    "stylegan2-64": "1 1 1 1 1 1 4 8 16 32 64",
     "flagship": "1 1 1 4 8 16 32 64 128",
 }
 
@@ -30,7 +39,7 @@ SIDES = {
 def test_generator_sides_are_those_of_the_paper(name):
     model, train = from_preset(name, TWO)
     assert sizes(model.generator, 1) == [int(side) for side in SIDES[name].split()]
-    if not model.styled:
+    if name != "flagship":
         assert sizes(train.critic, model.resolution)[-1] == 1, "the critic ends in one score"
 
 
@@ -64,7 +73,7 @@ def test_widths():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "C3,1,1", "X3,1,1>4", "C3,1>4", "C0,1,1>4", "C3,1,1>0", "C3,1,1>99999", "C3,1,1>4 softmax", "down"]
+    "text", ["", "C3,1,1", "X3,1,1>4", "C3,1>4", "C0,1,1>4", "C3,1,1>0", "C3,1,1>99999", "C3,1,1>4 softmax", "sideways"]
 )
 def test_bad_layers_are_refused(text):
     with pytest.raises(UserError):
@@ -101,7 +110,7 @@ def test_what_is_no_config_is_refused(data):
     "values",
     [
         {"batch": 0}, {"batch": 10**6}, {"lr": 0.0}, {"lr": float("nan")}, {"critic_steps": 0}, {"images": 0}, {"seed": -1},
-        {"seed": 2**32}, {"objective": "lsgan"}, {"precision": "fp8"}, {"label_smoothing": 1.0}, {"width": 0},
+        {"seed": 2**32}, {"objective": "energy"}, {"precision": "fp8"}, {"label_smoothing": 1.0}, {"width": 0},
         {"critic_width": 999}, {"critic_norm": "instance"}, {"batch": 3.5}, {"images": 1e5}, {"critic_steps": 2.0},
         {"seed": 0.5}, {"ema_images": 10.5},
     ],

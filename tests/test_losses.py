@@ -323,9 +323,16 @@ def test_every_objective_by_name_has_its_losses():
     assert set(losses.OBJECTIVES) == set(OBJECTIVES)
     real, fake = torch.tensor([2.0, 0.0]), torch.tensor([1.0, -1.0])
     targets = lambda score, real: torch.full_like(score, float(real))  # noqa: E731
+    code = torch.zeros(2, 0)
     found = {
-        name: (one.critic(real, fake, targets).item(), one.generator(fake, real, targets).item(), one.penalty, one.clips)
+        name: (
+            one.critic(real, fake, targets, code).item(),
+            one.generator(real, fake, targets, code).item(),
+            one.penalty,
+            one.clips,
+        )
         for name, one in losses.OBJECTIVES.items()
+        if not one.classifies
     }
     assert found["wgan-gp"] == (-1.0, 0.0, "one", False) and found["wgan-clip"] == (-1.0, 0.0, "", True)
     assert found["relativistic"] == (
@@ -339,3 +346,48 @@ def test_every_objective_by_name_has_its_losses():
         pytest.approx(sum(critic) / 2),
         pytest.approx(sum(math.log(1 + math.exp(-x)) for x in (1, -1)) / 2),
     )
+    assert found["bce-r1"] == (*found["bce"][:2], "photos", False)
+    assert found["lsgan"] == (pytest.approx((1 + 1) / 2 / 2 + (1 + 1) / 2 / 2), pytest.approx((0 + 4) / 2 / 2), "", False)
+    assert found["hinge"] == (pytest.approx((0 + 1) / 2 + (2 + 0) / 2), 0.0, "", False)
+
+
+def test_an_auxiliary_classifier_by_hand():
+    """Scores first, then the logits of two classes: a score of 0 costs ln 2, logits apart by d cost ln(1 + exp(∓d))."""
+    acgan, code = losses.OBJECTIVES["acgan"], torch.eye(2)
+    real, fake = torch.tensor([[0.0, 3, 1], [0, 0, 0]]), torch.tensor([[0.0, 0, 2], [0, -1, 1]])
+    targets = lambda score, real: torch.full_like(score, float(real))  # noqa: E731
+    of_photos, of_pictures = ((math.log1p(math.exp(-a)) + math.log1p(math.exp(-b))) / 2 for a, b in ((2, 0), (-2, 2)))
+    assert acgan.critic(real, fake, targets, code).item() == pytest.approx(2 * math.log(2) + of_photos + of_pictures)
+    assert acgan.generator(None, fake, targets, code).item() == pytest.approx(math.log(2) + of_pictures)
+    assert acgan.without_classes(real).tolist() == [0, 0]
+    plain = acgan.critic(real[:, :1], fake[:, :1], targets, torch.zeros(2, 0))
+    assert plain.item() == pytest.approx(2 * math.log(2)), "a model without classes has nothing to classify"
+
+
+def test_least_squares_and_hinge_stop_where_they_should():
+    """Least squares pull scores that are too good back; the hinge leaves them alone."""
+    real, fake = torch.tensor([3.0], requires_grad=True), torch.tensor([-3.0], requires_grad=True)
+    losses.least_squares_critic(real, fake).backward()
+    assert real.grad.item() == pytest.approx(2) and fake.grad.item() == pytest.approx(-3)
+    real.grad = fake.grad = None
+    losses.hinge_critic(real, fake).backward()
+    assert real.grad.item() == 0 == fake.grad.item()
+
+
+def test_orthogonality_by_hand():
+    """Filters (1, 2) and (3, 4) have the product 11, which counts twice; their own lengths do not count."""
+    assert losses.orthogonality([torch.tensor([[1.0, 2], [3, 4]])]).item() == pytest.approx(2 * 11**2)
+    square = torch.linalg.qr(torch.randn(12, 12))[0]
+    assert losses.orthogonality([7 * square.view(12, 3, 2, 2)]).item() == pytest.approx(0, abs=1e-4)
+
+
+def test_path_lengths_of_a_linear_network():
+    """Pictures A·w have the Jacobian A at every style, so a length is ‖Aᵀy‖/S; the mean over one scale changes nothing."""
+    torch.manual_seed(0)
+    matrix = torch.randn(5, 12, requires_grad=True)
+    styles, noise = torch.randn(4, 1, 5, requires_grad=True), torch.randn(4, 3, 2, 2)
+    pictures = (styles[:, 0] @ matrix).view(4, 3, 2, 2)
+    lengths = losses.path_lengths(pictures, styles, noise)
+    assert torch.allclose(lengths, (noise.flatten(1) @ matrix.T).norm(dim=1) / 2)
+    lengths.sum().backward()
+    assert matrix.grad.abs().sum() > 0, "the generator can learn from it"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig
+from gan.utils.distributed import ShardedRandom
 
 
 class Generator(nn.Module):
@@ -46,10 +47,22 @@ class Generator(nn.Module):
         """What `latents` returned, or a point between two such rows → pictures N×3×S×S, around [−1, 1]."""
         raise NotImplementedError
 
-    def forward(self, z: Tensor, code: Tensor, side: int | None = None) -> Tensor:
+    def grow(self, side: int, share: float) -> None:
+        """Draw `side` pixels from now on; the layers of this side count `share`, 0 to 1. Does nothing where nothing fades."""
+
+    def styles(self, z: Tensor, code: Tensor) -> Tensor:
+        """Noise N×z_dim, or N×L×z_dim with a row for each scale, and class codes N×K → styles N×L×W. With styles only."""
+        raise NotImplementedError
+
+    def synthesize(self, styles: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
+        """Styles N×W or N×L×W → pictures N×3×S×S. With styles only; `side` and `draws` as in `forward`."""
+        raise NotImplementedError
+
+    def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim and class codes N×K (N×0 for a plain model) → pictures N×3×S×S, around [−1, 1].
 
-        A code row is one-hot for a class, or a convex mix of such rows. `side` asks for a coarser picture, with styles only.
+        A code row is one-hot for a class, or a convex mix of such rows. `side` asks for a coarser picture, of a generator that
+        grows. Layers that add a number to every pixel take it from `draws`; without, they add the ones that they keep.
         """
         raise NotImplementedError
 
@@ -78,6 +91,19 @@ class Critic(nn.Module):
     def forward(self, seen: Tensor, code: Tensor) -> Tensor:
         """What `features` returned, and class codes N×K → scores N or N×H, unbounded; higher means more like a photo."""
         raise NotImplementedError
+
+    def scores(self, real: Tensor, fake: Tensor, code: Tensor, mixed: bool = False) -> tuple[Tensor, Tensor]:
+        """The scores of photos and of pictures, as `features` returned them, of the same class codes N×K.
+
+        In two passes, because a batch norm must not mix photos with pictures (slides); in one if `mixed`.
+        """
+        if mixed:
+            of_real, of_fake = self(torch.cat([real, fake]), torch.cat([code, code])).chunk(2)
+            return of_real, of_fake
+        return self(real, code), self(fake, code)
+
+    def grow(self, side: int, share: float) -> None:
+        """Judge `side` pixels from now on; the layers of this side count `share`, 0 to 1. Does nothing where nothing fades."""
 
     def gradient(self, images: Tensor, code: Tensor) -> Tensor:
         """∂score/∂images, N×3×S×S in float32, where the critic is `piecewise_linear`."""

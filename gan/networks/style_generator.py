@@ -1,8 +1,9 @@
 """The style generator: noise and class code → style → pictures, a scale at a time (StyleGAN2 without custom operators).
 
 What it keeps of Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN": a mapping network, modulated and
-demodulated 3×3 convolutions, pictures summed over the scales. What it leaves out: noise a pixel (taken for texture, it hides
-what the layers have not learnt yet), the constant start (every flower then has one layout), equalized learning rates.
+demodulated 3×3 convolutions, pictures summed over the scales. What it leaves out unless layers ask for it: noise a pixel (taken
+for texture, it hides what the layers have not learnt yet), the constant start (every flower then has one layout). It has no
+equalized learning rates. Scales with `adain` are those of the first StyleGAN (adain.py).
 There is no norm over a batch anywhere: one picture is the same alone and in a batch, and the CPU has less to do.
 """
 
@@ -15,9 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu, pad
 
-from gan.config import ModelConfig, parse_layer
+from gan.config import Layer, ModelConfig, parse_layer
 from gan.networks import latents
+from gan.networks.adain import AdaptiveConv
 from gan.networks.base import Generator
+from gan.networks.pixel_noise import PixelNoise
+from gan.utils.distributed import ShardedRandom
 
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
@@ -43,10 +47,13 @@ class StyleGenerator(Generator):
         widths = [config.z_dim * (2 if config.code_dim else 1), *mapping]
         self.mapping = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         style = widths[-1]
-        self.start = nn.Linear(style, scales[0].channels * 16)
+        constant = next((layer.channels for layer in layers if layer.op == "K"), 0)
+        self.constant = nn.Parameter(torch.ones(constant, 4, 4)) if constant else None
+        self.start = None if constant else nn.Linear(style, scales[0].channels * 16)
+        widths = [constant or scales[0].channels, *(scale.channels for scale in scales)]
         built = [
-            Scale(before.channels, scale.channels, style, scale.smooth)
-            for before, scale in zip([scales[0], *scales], scales, strict=False)
+            Scale(before, scale, style, 4 << number, number == len(scales) - 1)
+            for number, (before, scale) in enumerate(zip(widths, scales, strict=False))
         ]
         self.scales = nn.ModuleList(built)  # type: ignore[assignment]  # torch's types make Modules of its items
         # The mean style of each class, which truncation draws towards; `calibrate` keeps it.
@@ -54,7 +61,7 @@ class StyleGenerator(Generator):
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
-        for module in (*self.mapping, self.start):
+        for module in (*self.mapping, *([self.start] if self.start else [])):
             nn.init.normal_(module.weight, 0, GAIN / math.sqrt(module.in_features))
             nn.init.zeros_(module.bias)
         if self.embed is not None:
@@ -91,19 +98,30 @@ class StyleGenerator(Generator):
         """How many scales take a style of their own, L."""
         return len(self.scales)
 
-    def synthesize(self, styles: Tensor, side: int | None = None) -> Tensor:
+    def styles(self, z: Tensor, code: Tensor) -> Tensor:
+        """Noise N×z_dim, or N×L×z_dim with a row for each scale, and class codes N×K → styles N×L×W."""
+        if z.ndim == 2:
+            return self.style(z, code)[:, None].expand(-1, len(self.scales), -1)
+        return self.style(z.flatten(0, 1), code.repeat_interleave(z.shape[1], 0)).view(*z.shape[:2], -1)
+
+    def synthesize(self, styles: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Styles N×W, or N×L×W with one for each of the L scales → pictures N×3×S×S, around [−1, 1].
 
         With a `side` below S the finer scales are left out, as at the beginning of a training. The range is not enforced.
+        Scales with `noise` take it from `draws`; without, they add the one that they keep.
         """
         count = len(self.scales) if side is None else _scales(side)
         if styles.ndim == 2:
             styles = styles[:, None].expand(-1, len(self.scales), -1)
-        channels = self.start.out_features // 16
-        x = self.start(styles[:, 0]).view(-1, channels, 4, 4).contiguous(memory_format=torch.channels_last)
+        if self.start:
+            x = self.start(styles[:, 0]).view(-1, self.start.out_features // 16, 4, 4)
+        else:
+            assert self.constant is not None
+            x = self.constant.expand(len(styles), -1, -1, -1).to(_kind(styles))
+        x = x.contiguous(memory_format=torch.channels_last)
         picture: Tensor | None = None
         for number, scale in enumerate(self.scales[:count]):
-            x, picture = scale(x, picture, styles[:, number], number > 0)
+            x, picture = scale(x, picture, styles[:, number], number > 0, draws)
         assert picture is not None  # there is one scale at least
         return picture
 
@@ -116,17 +134,18 @@ class StyleGenerator(Generator):
     def begin_coarse(self, side: int) -> None:
         """Set the output of the scales above `side` pixels to 0; they add to the picture once they have learned to."""
         for scale in self.scales[_scales(side) :]:
-            nn.init.zeros_(scale.rgb_weight)
+            if not scale.adain:  # there the last scale alone draws the picture
+                nn.init.zeros_(scale.rgb_weight)
 
-    def forward(self, z: Tensor, code: Tensor, side: int | None = None) -> Tensor:
-        """Noise N×z_dim and class code N×K → pictures N×3×S×S, as `synthesize` gives them for the style of both."""
-        return self.synthesize(self.style(z, code), side)
+    def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
+        """Noise N×z_dim or N×L×z_dim and class codes N×K → pictures N×3×S×S, as `synthesize` gives them for their styles."""
+        return self.synthesize(self.styles(z, code), side, draws)
 
     @torch.no_grad()
     def calibrate(self) -> None:
         """Measure the mean style of each class over a fixed draw of noise. To be called when the weights are final."""
         z = torch.randn(MEAN_STYLE_DRAWS, self.config.z_dim, generator=torch.Generator().manual_seed(0)).to(
-            self.start.weight.device
+            self.mapping[0].weight.device  # type: ignore[arg-type]  # torch's types do not know it is a Linear
         )
         for number, code in enumerate(torch.eye(len(self.mean_style), device=z.device)):
             code = code if self.config.code_dim else code[:0]
@@ -147,29 +166,50 @@ def normalize(x: Tensor) -> Tensor:
 
 
 class Scale(nn.Module):
-    """Two modulated convolutions at one size, and what they add to the picture."""
+    """Two convolutions at one size, and what they add to the picture."""
 
-    def __init__(self, before: int, channels: int, style: int, smooth: bool) -> None:
+    def __init__(self, before: int, layer: Layer, style: int, side: int, last: bool) -> None:
+        """`before` channels come in, maps of `side` pixels go out. With `adain` only the `last` scale draws a picture."""
         super().__init__()
-        self.first, self.second = Modulated(before, channels, style, smooth), Modulated(channels, channels, style)
-        self.rgb = nn.Linear(style, channels)  # the modulation of the three 1×1 kernels below
-        self.rgb_weight, self.rgb_bias = nn.Parameter(torch.empty(3, channels)), nn.Parameter(torch.zeros(3))
+        channels, self.adain, self.draws_noise = layer.channels, layer.adain, layer.noise
+        self.first: AdaptiveConv | Modulated
+        self.second: AdaptiveConv | Modulated
+        if layer.adain:
+            self.first, self.second = (AdaptiveConv(c, channels, style, side, layer.noise) for c in (before, channels))
+        else:
+            noise = side if layer.noise else None
+            self.first = Modulated(before, channels, style, layer.smooth, noise)
+            self.second = Modulated(channels, channels, style, noise=noise)
+        self.rgb = None if layer.adain else nn.Linear(style, channels)  # the modulation of the three 1×1 kernels below
+        if last or not layer.adain:
+            self.rgb_weight, self.rgb_bias = nn.Parameter(torch.empty(3, channels)), nn.Parameter(torch.zeros(3))
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
         self.first.init_weights()
         self.second.init_weights()
-        nn.init.normal_(self.rgb.weight, 0, 1 / math.sqrt(self.rgb.in_features))
-        nn.init.ones_(self.rgb.bias)
-        # Small: an untrained scale must not hide the coarser ones.
-        nn.init.normal_(self.rgb_weight, 0, 0.1 / math.sqrt(self.rgb_weight.shape[1]))
-        nn.init.zeros_(self.rgb_bias)
+        if self.rgb is not None:
+            nn.init.normal_(self.rgb.weight, 0, 1 / math.sqrt(self.rgb.in_features))
+            nn.init.ones_(self.rgb.bias)
+        if hasattr(self, "rgb_weight"):
+            # Small: an untrained scale must not hide the coarser ones.
+            nn.init.normal_(self.rgb_weight, 0, 0.1 / math.sqrt(self.rgb_weight.shape[1]))
+            nn.init.zeros_(self.rgb_bias)
 
-    def forward(self, x: Tensor, picture: Tensor | None, style: Tensor, enlarge: bool) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, picture: Tensor | None, style: Tensor, enlarge: bool, draws: ShardedRandom | None = None
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         """Maps N×C×H×W, the coarser picture or None, and styles N×W → maps N×C'×S×S and picture N×3×S×S; S is H, or 2H."""
-        x = self.second(self.first(x, style, enlarge), style, False)
-        kernels = (self.rgb(style)[:, :, None] * self.rgb_weight.T).to(x.dtype)  # N×C×3: cheaper than scaling x
+        side = x.shape[2] * (2 if enlarge else 1)
+        noises = [draws.normal(len(x), side, side).to(x.device) if draws and self.draws_noise else None for _ in range(2)]
+        x = self.second(self.first(x, style, enlarge, noises[0]), style, False, noises[1])
+        if not hasattr(self, "rgb_weight"):
+            return x, None
         n, channels, side, _ = x.shape
+        if self.rgb is None:
+            kernels = self.rgb_weight.T.expand(n, -1, -1).to(x.dtype)
+        else:
+            kernels = (self.rgb(style)[:, :, None] * self.rgb_weight.T).to(x.dtype)  # N×C×3: cheaper than scaling x
         seen = torch.bmm(x.permute(0, 2, 3, 1).reshape(n, side * side, channels), kernels).float()
         seen = (seen + self.rgb_bias).view(n, side, side, 3).permute(0, 3, 1, 2)
         if picture is not None:
@@ -180,10 +220,14 @@ class Scale(nn.Module):
 class Modulated(nn.Module):
     """A 3×3 convolution with modulation and demodulation by a style (Karras et al. 2020, section 2.2), then leaky ReLU."""
 
-    def __init__(self, before: int, channels: int, style: int, smooth: bool = False) -> None:
-        """`smooth`: maps are enlarged with a low-pass filter; otherwise by repeating pixels, which leaves a grid."""
+    def __init__(self, before: int, channels: int, style: int, smooth: bool = False, noise: int | None = None) -> None:
+        """`smooth`: maps are enlarged with a low-pass filter; otherwise by repeating pixels, which leaves a grid.
+
+        `noise`: the side of the maps that come out, where a number is added to each of their pixels; None without noise.
+        """
         super().__init__()
         self.smooth = smooth
+        self.noise = PixelNoise(channels, noise) if noise else None
         self._inference_kernels: tuple[Tensor, Tensor] | None = None
         self.affine = nn.Linear(style, before)
         self.weight, self.bias = nn.Parameter(torch.empty(channels, before, 3, 3)), nn.Parameter(torch.zeros(channels))
@@ -200,8 +244,8 @@ class Modulated(nn.Module):
         kernels = self.weight.detach().to(dtype, memory_format=torch.channels_last)
         self._inference_kernels = kernels, self.weight.detach().square().sum((2, 3))
 
-    def forward(self, x: Tensor, style: Tensor, enlarge: bool) -> Tensor:
-        """Maps N×C×H×W and styles N×W → maps N×C'×H×W, or 2H×2W where they are enlarged first."""
+    def forward(self, x: Tensor, style: Tensor, enlarge: bool, noise: Tensor | None = None) -> Tensor:
+        """Maps N×C×H×W, styles N×W and noise N×S×S or None → maps N×C'×S×S; S is H, or 2H where they are enlarged first."""
         kernels, energy = self._inference_kernels or (self.weight.to(_kind(x)), self.weight.square().sum((2, 3)))
         with torch.autocast(x.device.type, enabled=False):
             scale = self.affine(style)
@@ -216,7 +260,7 @@ class Modulated(nn.Module):
         else:  # drawing keeps this form: sums in another order would change the bytes of every flower
             x = conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
         x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
-        return leaky_relu(x, SLOPE, inplace=True)
+        return leaky_relu(self.noise(x, noise) if self.noise else x, SLOPE, inplace=True)
 
 
 def repeating_kernels(weight: Tensor) -> Tensor:

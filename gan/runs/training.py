@@ -19,7 +19,7 @@ from gan.data.split import judging_photos
 from gan.errors import UserError
 from gan.hub import loader, publish
 from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapshot
-from gan.options import AUTO, RunOptions, TrainConfig
+from gan.options import AUTO, RunOptions, TrainConfig, settings_of
 from gan.presets import from_preset, merged
 from gan.runs.auto_preset import choose
 from gan.runs.dashboard_server import preview
@@ -29,7 +29,7 @@ from gan.runs.request import Request
 from gan.runs.run import Run
 from gan.runs.training_photos import TrainingPhotos
 from gan.runs.validator import Validator, make_validator
-from gan.trainer import StepStats, settings_of
+from gan.trainer import StepStats
 from gan.utils import interrupts, lock
 from gan.utils.device import describe, pick_device, pick_precision
 from gan.utils.distributed import ProcessGroup, joined

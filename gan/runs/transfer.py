@@ -53,13 +53,24 @@ def init_from(generator: Generator, other: Generator) -> int:
     those of `other`, enlarged, and training adds detail: progressive growing (Karras et al. 2018) without fading in.
 
     For generators with styles, the mapping network and the leading scales are copied; the other scales add nothing to the
-    picture at first. Classes are matched by name (with_classes).
+    picture at first. Classes are matched by name (with_classes). A generator that grows by fading layers in is copied as a
+    whole, or not at all.
     """
+    if generator.config.fades or other.config.fades:
+        same = _same_shapes(generator, other) and generator.config.classes == other.config.classes
+        if same:
+            generator.load_state_dict(other.state_dict())
+        return len(generator.config.generator) if same else 0
+    if other.config.class_in_norms and not (other.config.code_dim and generator.config.code_dim):
+        if other.config.classes != generator.config.classes:
+            return 0  # without classes there are no such weights
     other = with_classes(other, generator.config.classes)
     if isinstance(generator, StyleGenerator) and isinstance(other, StyleGenerator):
         return _init_styles_from(generator, other)
     if not (isinstance(generator, ConvGenerator) and isinstance(other, ConvGenerator)):
         return 0  # only one of them has styles
+    if generator.embed is not None and other.embed is not None and _same_shapes(generator.embed, other.embed):
+        generator.embed.load_state_dict(other.embed.state_dict())
     blocks = _copy_leading_blocks(generator.gen, other.gen)
     new = list(generator.gen)[blocks:-1]
     if blocks == len(other.gen) - 1 and _same_shapes(generator.gen[-1], other.gen[-1]) and all(map(_can_pass, new)):
@@ -74,9 +85,13 @@ def init_from(generator: Generator, other: Generator) -> int:
 
 def _init_styles_from(generator: StyleGenerator, other: StyleGenerator) -> int:
     """`init_from` for two generators with styles. Nothing fits where their mapping networks differ."""
-    parts: list[tuple[nn.Module, nn.Module]] = [(generator.mapping, other.mapping), (generator.start, other.start)]
-    if generator.embed is not None and other.embed is not None:
-        parts.append((generator.embed, other.embed))
+    shapes = [None if one.constant is None else one.constant.shape for one in (generator, other)]
+    if shapes[0] != shapes[1]:
+        return 0
+    parts: list[tuple[nn.Module, nn.Module]] = [(generator.mapping, other.mapping)]
+    for mine, its in ((generator.start, other.start), (generator.embed, other.embed)):
+        if mine is not None and its is not None:
+            parts.append((mine, its))
     if not all(_same_shapes(ours, theirs) for ours, theirs in parts):
         return 0
     scales = 0
@@ -85,6 +100,8 @@ def _init_styles_from(generator: StyleGenerator, other: StyleGenerator) -> int:
             break
         parts.append((scale, other_scale))
         scales += 1
+    if generator.constant is not None and other.constant is not None:
+        generator.constant.copy_(other.constant)
     for ours, theirs in parts:
         ours.load_state_dict(theirs.state_dict())
     if scales:
@@ -187,6 +204,9 @@ def _convert_style_state(state: dict[str, Tensor], old: StyleGenerator, new: Sty
 
 def _convert_code_state(state: dict[str, Tensor], old: ConvGenerator, new: ModelConfig) -> None:
     """Convert the state of `old`, whose classes are one-hot codes, in place, into one for the classes of `new`."""
+    if new.class_in_norms:
+        _convert_norm_state(state, old.config.classes, new.classes)
+        return
     number, first = next((number, block[0]) for number, block in enumerate(old.gen) if isinstance(block, nn.Sequential))
     into = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # the axis of the weight with the input channels
     z_dim, kernels = old.config.z_dim, state[f"gen.{number}.0.weight"].movedim(into, 0)
@@ -199,6 +219,13 @@ def _convert_code_state(state: dict[str, Tensor], old: ConvGenerator, new: Model
         state[f"gen.{number}.0.bias"] += of_class[0].mean((1, 2))
         of_class = of_class[:0]
     state[f"gen.{number}.0.weight"] = torch.cat([of_noise, of_class]).movedim(0, into).contiguous()
+
+
+def _convert_norm_state(state: dict[str, Tensor], old: tuple[str, ...], new: tuple[str, ...]) -> None:
+    """As `_convert_code_state`, where norms take the class: a column of the embedding, or of every scale and shift, is one."""
+    shared = ["embed.weight"] if "embed.weight" in state else [key for key in state if ".gain.w" in key or ".shift.w" in key]
+    for key in shared:
+        state[key] = _rows_by_class(state[key].T, old, new).T.contiguous()
 
 
 def _rows_by_class(table: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:

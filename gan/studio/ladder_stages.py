@@ -1,4 +1,4 @@
-"""The bundled models of the paper's six stages, and the checkerboard that their upsampling layers leave in the spectrum."""
+"""The bundled models of the paper's six stages and of the family's papers, and the checkerboard in their spectrum."""
 
 from __future__ import annotations
 
@@ -15,17 +15,29 @@ from gan.sampling.flower import Flower, grid_flowers
 from gan.sampling.sampler import Sampler
 
 STAGES = tuple(name for name, preset in PRESETS.items() if " of the paper" in preset.stage)
+BRANCHES = tuple(sorted((name for name, preset in PRESETS.items() if preset.year), key=lambda name: PRESETS[name].year))
 SPECTRUM_FLOWERS = 64  # flowers that a spectrum averages over
 SPECTRUM_RANGE = 60.0  # decibels from black to white
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the paper's models, loaded."""
+    """One of the paper's models, or one of another paper, loaded."""
 
     name: str
-    number: int  # from 1
+    number: int  # from 1; 0 for a branch
     sampler: Sampler
+
+    @property
+    def year(self) -> int:
+        """The year of the paper that a branch follows; 0 for the paper's own stages."""
+        return PRESETS[self.name].year
+
+    def scores(self) -> dict[str, float]:
+        """`kid` and `recall` of the model's own evaluation, over all classes; empty without one."""
+        found = (self.sampler.config.scores.get("parts") or {}).get("all") or {}
+        values = {name: (found.get(key) or {}).get("value") for name, key in (("kid", "kid"), ("recall", "recall_3"))}
+        return {name: float(value) for name, value in values.items() if value is not None}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -63,7 +75,13 @@ class Stage:
 
 def load() -> list[Stage]:
     """Load the bundled stages, in the paper's order. Raises UserError if one is damaged."""
-    bundled = loader.bundled()
-    return [
-        Stage(name, number, Sampler(loader.load(name).generator, 1)) for number, name in enumerate(STAGES, 1) if name in bundled
-    ]
+    return [Stage(name, number, _sampler(name)) for number, name in enumerate(STAGES, 1) if name in loader.bundled()]
+
+
+def load_branches() -> list[Stage]:
+    """Load the bundled models of other papers, by year. Raises UserError if one is damaged."""
+    return [Stage(name, 0, _sampler(name)) for name in BRANCHES if name in loader.bundled()]
+
+
+def _sampler(name: str) -> Sampler:
+    return Sampler(loader.load(name).generator, 1)

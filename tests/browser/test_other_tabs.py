@@ -90,8 +90,11 @@ def test_a_flower_goes_down_the_ladder(visit):  # noqa: F811
     visitor.page.get_by_role("dialog").get_by_role("button", name="Ladder").click()
     opened(visitor, "ladder")
     assert visitor.query().items() >= {"ladder-class": "marigold", "ladder-seed": "51", "ladder-truncation": "0.8"}.items()
-    assert visitor.page.locator("#ladder-pictures article").count() == 6
-    assert all(visitor.page.locator("#ladder-pictures article").nth(i).locator("li").count() == 3 for i in range(6))
+    trunk = visitor.page.locator("#ladder-pictures .trunk article")
+    assert trunk.count() == 6 and all(trunk.nth(i).locator("li").count() == 2 + 3 for i in range(6))
+    branches = visitor.page.locator("#ladder-pictures .branch")
+    assert branches.count() >= 1 and branches.first.locator("h2").inner_text() == "2016"
+    assert branches.first.locator("article h3").inner_text() == "dcgan-64"
     assert visitor.page.get_by_role("tab", name="Ladder").get_attribute("aria-selected") == "true"
 
 

@@ -14,9 +14,8 @@ from gan.data.image_folder import Photos, load_photos
 from gan.errors import UserError
 from gan.evaluation import photo_index
 from gan.hub import checkpoint, loader, sample_history
-from gan.options import TrainConfig
+from gan.options import TrainConfig, settings_of
 from gan.runs.run import Run
-from gan.trainer import settings_of
 
 DATA = Path(__file__).resolve().parents[1] / "files"
 RUNS = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())

@@ -7,7 +7,7 @@ import pytest
 
 from gan.evaluation.artifacts import mean_spectrum
 from gan.hub import loader
-from gan.studio import ladder_stages
+from gan.studio import i18n, ladder_stages
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,17 @@ def test_the_six_stages_in_the_paper_s_order(stages):
         6,
     ]
     assert [stage.sampler.config.resolution for stage in stages] == [28, 28, 64, 64, 64, 128]
+
+
+def test_branches_are_bundled_models_of_other_papers_by_year_with_a_sentence_each():
+    branches = ladder_stages.load_branches()
+    assert "dcgan-64" in [branch.name for branch in branches] and not {b.name for b in branches} & {*ladder_stages.STAGES}
+    assert [branch.year for branch in branches] == sorted(branch.year for branch in branches) and branches[0].year == 2016
+    for language in i18n.LANGUAGES:
+        assert all(i18n.say(f"ladder_new_{name}", language) for name in ladder_stages.BRANCHES)
+    scores = branches[0].scores()
+    parts = loader.load("dcgan-64").generator.config.scores["parts"]["all"]
+    assert scores == {"kid": parts["kid"]["value"], "recall": parts["recall_3"]["value"]}
 
 
 def test_a_class_and_a_seed_go_through_every_stage(stages):

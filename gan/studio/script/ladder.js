@@ -1,10 +1,11 @@
-// The Ladder tab: six stages, each with its flower, its spectrum and the strength of its grid.
+// The Ladder tab, a tree: the paper's six steps are the trunk, the models of other papers branch off by year.
 flowers.kit.places.push(["ladder", "", "tab_ladder"]);
 flowers.stages.ladder = (element, props, watch) => {
   "use strict";
   const { make, remember, say } = flowers.kit;
-  const place = element.querySelector(".stages");
-  place.setAttribute("role", "list");
+  const place = element.querySelector(".tree");
+  const trunk = make("div", { class: "stages trunk", role: "list" });
+  const branches = make("div", { class: "branches" });
 
   function card() {
     const flower = make("img", { class: "flower", alt: "", width: 128, height: 128 });
@@ -19,24 +20,38 @@ flowers.stages.ladder = (element, props, watch) => {
       spectrum.alt = say("ladder_spectrum", { title: stage.title });
       name.textContent = stage.title;
       what.textContent = `${stage.size}×${stage.size} · ${stage.new}`;
-      list.replaceChildren(...stage.peaks.map((words) => make("li", {}, words)));
+      list.replaceChildren(...[...stage.scores, ...stage.peaks].map((words) => make("li", {}, words)));
     };
     return { figure, show };
   }
 
   const cards = Array.from({ length: 6 }, card);
+  const grown = new Map(); // the cards of the branches by the name of their model
+
+  function branch(year, stages) {
+    const list = make("div", { class: "stages", role: "list" });
+    for (const stage of stages) {
+      if (!grown.has(stage.title)) grown.set(stage.title, card());
+      grown.get(stage.title).show(stage);
+      list.append(grown.get(stage.title).figure);
+    }
+    return make("section", { class: "branch" }, make("h2", {}, String(year)), list);
+  }
 
   function draw() {
-    const { stages = [], address } = props.value || {};
+    const { stages = [], branches: others = [], address } = props.value || {};
     if (address) remember(address);
-    place.classList.toggle("empty", !address);
-    if (address && !stages.length) {
+    trunk.classList.toggle("empty", !address);
+    if (address && !stages.length && !others.length) {
       place.replaceChildren(make("p", { class: "none" }, say("ladder_none")));
       return;
     }
-    if (stages.length) cards.length = stages.length;
+    if (address) cards.length = Math.min(cards.length, stages.length);
     stages.forEach((stage, number) => cards[number].show(stage));
-    place.replaceChildren(...cards.map((one) => one.figure));
+    trunk.replaceChildren(...cards.map((one) => one.figure));
+    const years = [...new Set(others.map((one) => one.year))];
+    branches.replaceChildren(...years.map((year) => branch(year, others.filter((one) => one.year === year))));
+    place.replaceChildren(trunk, branches);
   }
 
   draw();

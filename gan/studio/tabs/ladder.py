@@ -1,4 +1,7 @@
-"""The Ladder tab: one seed through the paper's six stages (figs. 9–18), and the checkerboard in the spectrum of each."""
+"""The Ladder tab, a tree: one seed through the paper's six stages (figs. 9–18), and through the models that branch off by year.
+
+Below each flower is the mean spectrum, in which a checkerboard shows, and what the model's evaluation found.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from gan.utils.formatting import rounded
 
 @dataclass(frozen=True)
 class Ladder:
-    """The class, seed and truncation that every stage draws."""
+    """The class, seed and truncation that every model draws."""
 
     name: str
     seed: int
@@ -33,13 +36,13 @@ class Ladder:
 
 
 class LadderTab(Tab):
-    """One picture and one spectrum for each bundled stage."""
+    """One picture and one spectrum for each bundled stage and branch."""
 
     id, position = "ladder", 60
-    stage_class = "stages"
+    stage_class = "tree"
 
     def __init__(self, studio: Studio) -> None:
-        self._stages: list[ladder_stages.Stage] | None = None
+        self._tree: tuple[list[ladder_stages.Stage], list[ladder_stages.Stage]] | None = None
         self._lock = Lock()  # visitors who open the tab at once load the models once
         super().__init__(studio)
 
@@ -75,9 +78,11 @@ class LadderTab(Tab):
         return Ladder(name, latents.check_seed(seed), settings.check_truncation(None if off else level))
 
     def draw(self, wanted: Ladder) -> dict[str, Any]:
-        """The picture, spectrum and texts of each of the `stages`."""
+        """The picture, spectrum and texts of each of the `stages` and `branches`."""
+        stages, branches = self._load()
         return {
-            "stages": [self._draw_stage(stage, wanted) for stage in self._load()],
+            "stages": [self._draw_stage(stage, wanted) for stage in stages],
+            "branches": [self._draw_stage(stage, wanted) for stage in branches],
             "address": {
                 "ladder-class": wanted.name,
                 "ladder-seed": str(wanted.seed),
@@ -91,11 +96,11 @@ class LadderTab(Tab):
         wanted = replace(self.from_controls(*values), seed=flower.seed, truncation=flower.truncation)
         return replace(wanted, name=name) if name in self.names else wanted
 
-    def _load(self) -> list[ladder_stages.Stage]:
+    def _load(self) -> tuple[list[ladder_stages.Stage], list[ladder_stages.Stage]]:
         with self._lock:
-            if self._stages is None:
-                self._stages = ladder_stages.load()
-            return self._stages
+            if self._tree is None:
+                self._tree = ladder_stages.load(), ladder_stages.load_branches()
+            return self._tree
 
     def _draw_stage(self, stage: ladder_stages.Stage, wanted: Ladder) -> dict[str, Any]:
         flower = stage.flower(wanted.name, wanted.seed, wanted.truncation)
@@ -111,8 +116,10 @@ class LadderTab(Tab):
         return {
             "src": data_url(images.png(picture, metadata)),
             "spectrum": spectrum,
-            "title": say("ladder_stage", language, number=stage.number, name=stage.name),
-            "new": say(f"ladder_new_{stage.number}", language),
+            "title": say("ladder_stage", language, number=stage.number, name=stage.name) if stage.number else stage.name,
+            "new": say(f"ladder_new_{stage.number or stage.name}", language),
+            "year": stage.year,
+            "scores": [say(f"ladder_{key}", language, value=rounded(value, 2)) for key, value in stage.scores().items()],
             "size": picture.shape[0],
             "peaks": peaks or [say("ladder_unjudged", language)],
         }
