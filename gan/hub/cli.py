@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gan.errors import UserError
 
+# A model → path and content of the files of a page that draws it in the browser (gan/garden). The second argument says where its
+# runtime comes from: None: a content network; "": npm; else a folder of the npm package.
+Garden = Callable[[Any, str | None], dict[str, bytes]]
+VENDOR = "take the page's runtime into its folder, from npm or from FOLDER of its npm package, so that it needs nobody else"
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+
+def add_commands(commands: argparse._SubParsersAction, garden: Garden) -> None:
     """Add `export` and `publish`."""
     export = commands.add_parser("export", allow_abbrev=False, help="write a generator for use without PyTorch")
     export.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
-    export.add_argument("--onnx", action="store_true", required=True, help="as an ONNX file")
-    export.add_argument("--out", type=Path, metavar="FILE", help="where it goes (default MODEL.onnx, in this folder)")
-    export.add_argument("--force", action="store_true", help="replace a file that is there already")
-    export.set_defaults(do=_export)
+    kinds = export.add_mutually_exclusive_group(required=True)
+    kinds.add_argument("--onnx", action="store_true", help="as an ONNX file")
+    kinds.add_argument("--web", action="store_true", help="as a page that draws in the visitor's browser: a folder for any host")
+    export.add_argument("--vendor", nargs="?", const="", metavar="FOLDER", help=f"with --web: {VENDOR}")
+    export.add_argument("--out", type=Path, metavar="PATH", help="where it goes (default MODEL.onnx or MODEL-garden, here)")
+    export.add_argument("--force", action="store_true", help="replace what is there already")
+    export.set_defaults(do=_export, garden=garden)
     publish = commands.add_parser("publish", allow_abbrev=False, help="put a model on the Hugging Face Hub")
     publish.add_argument("model", metavar="MODEL", help="path or bundled name of a model")
     publish.add_argument("repo", metavar="OWNER/NAME", help="the repository, made where there is none")
@@ -25,6 +35,36 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _export(args: argparse.Namespace, command: str) -> int:
+    if args.web:
+        return _export_page(args)
+    if args.vendor is not None:
+        raise UserError("--vendor is for a page; add --web, or leave it out.")
+    return _export_onnx(args)
+
+
+def _export_page(args: argparse.Namespace) -> int:
+    from gan.hub import loader, onnx_export
+    from gan.utils.files import check_writable, write_atomic
+    from gan.utils.names import file_stem
+
+    onnx_export.check_installed()
+    model = loader.load(args.model)
+    out: Path = args.out or Path(f"{file_stem(model.title)}-garden")
+    check_writable(out.parent if not out.exists() else out, "choose another --out")
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not args.force)):
+        raise UserError(f"{out} is there already, and nothing was written; choose another --out, or add --force for a folder.")
+    files = args.garden(model, args.vendor)
+    for old in (old for name in ("styles", "painting") for old in out.glob(f"{name}-????????????.onnx")):
+        if old.name not in files:
+            old.unlink()  # of the model that was there
+    for path, content in files.items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(out / path, content)
+    print(f"{out}: {sum(map(len, files.values())) / 1e6:.1f} MB; see it with: python -m http.server --directory {out}")
+    return 0
+
+
+def _export_onnx(args: argparse.Namespace) -> int:
     from gan.hub import loader, onnx_export
     from gan.utils.files import check_writable, write_atomic
     from gan.utils.names import file_stem

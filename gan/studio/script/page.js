@@ -165,7 +165,8 @@ window.flowers = (() => {
       field.classList.toggle("empty", !items.length);
       while (cells.length < count) cells.push(cell());
       cells.length = count;
-      field.replaceChildren(...cells.map((entry) => entry.figure));
+      const figures = cells.map((entry) => entry.figure);
+      if (field.children.length !== count || figures.some((figure, i) => figure !== field.children[i])) field.replaceChildren(...figures); // else the focus stays
       const mixed = items.some((item) => item.class !== items[0].class); // one class for all goes without saying
       items.forEach((item, position) => cells[position].show(item, mixed));
       if (pairs) remember(pairs);
