@@ -36,7 +36,7 @@ STYLES_USED = ("page", "tabs", "explore")
 CHECKED = 6  # flowers that the graphs have to draw as PyTorch does
 FARTHEST = 1  # of 255, from PyTorch in float32
 PROBE = 64  # values of a picture that a browser has to come near to
-ICON_SIDE = 512
+ICON_SIDE = 256
 
 
 def garden_files(model: Model, *, vendored: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
@@ -72,7 +72,9 @@ def _checked_graphs(generator: Generator) -> dict[str, bytes]:
         differs = _difference(generator, found)
         if differs <= FARTHEST:
             return found
-    raise UserError(f"onnxruntime draws other pictures than PyTorch ({differs} of 255); take the versions of requirements-onnx.txt.")
+    raise UserError(
+        f"onnxruntime draws other pictures than PyTorch ({differs} of 255); take the versions of requirements-onnx.txt."
+    )
 
 
 def _difference(generator: Generator, content: Mapping[str, bytes]) -> int:

@@ -81,7 +81,9 @@ def _fetched(folder: Path) -> Path:
     npm = shutil.which("npm")
     command = f"npm install {PACKAGE}@{VERSION}"
     if npm is None:
-        raise UserError(f"--vendor needs npm, which is not here; install Node.js, or run {command} elsewhere and name its folder.")
+        raise UserError(
+            f"--vendor needs npm, which is not here; install Node.js, or run {command} elsewhere and name its folder."
+        )
     words = [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--prefer-offline"]
     try:
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=FETCH_SECONDS)
@@ -105,7 +107,9 @@ def _read(package: Path) -> dict[str, bytes]:
         try:
             content = (package / "dist" / name).read_bytes()
         except OSError as error:
-            raise UserError(f"{error.filename} cannot be read ({error.strerror}); name the folder of {PACKAGE} {VERSION}.") from None
+            raise UserError(
+                f"{error.filename} cannot be read ({error.strerror}); name the folder of {PACKAGE} {VERSION}."
+            ) from None
         if digest(content) != PINNED["files"][name]["sha384"]:
             raise UserError(f"{package / 'dist' / name} is not that of {PACKAGE} {VERSION}; install that release.")
         files[_place(name)] = packed(content) if name.endswith(".wasm") else content

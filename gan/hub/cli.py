@@ -21,7 +21,9 @@ def add_commands(commands: argparse._SubParsersAction, garden: Garden) -> None:
     export.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
     kinds = export.add_mutually_exclusive_group(required=True)
     kinds.add_argument("--onnx", action="store_true", help="as an ONNX file")
-    kinds.add_argument("--web", action="store_true", help="as a page that draws in the visitor's browser: a folder for any host")
+    kinds.add_argument(
+        "--web", action="store_true", help="as a page that draws in the visitor's browser: a folder for any host"
+    )
     export.add_argument("--vendor", nargs="?", const="", metavar="FOLDER", help=f"with --web: {VENDOR}")
     export.add_argument("--out", type=Path, metavar="PATH", help="where it goes (default MODEL.onnx or MODEL-garden, here)")
     export.add_argument("--force", action="store_true", help="replace what is there already")

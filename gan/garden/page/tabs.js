@@ -2,7 +2,7 @@
 import * as address from "./address.js";
 import { button, choice, classChoice, heading, level, number, toggle, truncation } from "./controls.js";
 import { describe, extras, following, MAX_SEED, mainClass, readShift, stem, withExtras, writeShift } from "./flower.js";
-import { record } from "./film.js";
+import { film } from "./film.js";
 
 const { make, say, seed: fresh } = window.flowers.kit;
 const BLANK = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="; // what is not drawn yet
@@ -39,7 +39,8 @@ class Tab {
   }
 
   put(value) {
-    this.props.value = { ...value, address: { tab: this.id, ...this.settings.write(this.wanted, this.facts) } };
+    const address = value.items || value.frames ? { address: { tab: this.id, ...this.settings.write(this.wanted, this.facts) } } : {};
+    this.props.value = { ...value, ...address };
     this.show();
   }
 
@@ -101,6 +102,7 @@ export class Generate extends Tab {
 
   fill() {
     const { label, seed, truncation: value, side } = this.wanted;
+    if (!this.shown) this.put({ side }); // empty places
     this.label.set(label);
     this.seed.set(seed);
     this.level.set(value);
@@ -197,14 +199,13 @@ export class Interpolate extends Tab {
 
   async record() {
     this.film.disabled = true;
-    this.film.textContent = say("garden_recording");
     try {
-      const { film, ending } = await record(this.frames, { size: this.facts.size, rate: 12, still: this.wanted.loop ? 0 : 6 });
-      this.save(`${this.name()}.${ending}`, film, film.type);
-    } catch {
+      const made = await film(this.frames, { size: this.facts.size, rate: 12, still: this.wanted.loop ? 0 : 6 });
+      this.save(`${this.name()}.webm`, made, "video/webm");
+    } catch (error) {
+      console.warn("no film:", error);
       this.complain({ key: "garden_no_film", values: {} });
     }
-    this.film.textContent = say("garden_film");
     this.film.disabled = !this.complete;
   }
 
