@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Rooms on one floor do not import one another, but for a room's own files.
 FLOORS = (
     ("errors",), ("utils",), ("config",), ("options",), ("presets",), ("data", "networks"), ("losses", "generator", "critic"),
-    ("matching",), ("trainer",), ("hub",), ("sampling",), ("evaluation",), ("runs", "studio"), ("garden",), ("__main__", "__init__"),
+    ("matching",), ("trainer",), ("hub",), ("sampling",), ("evaluation",), ("runs", "studio"), ("garden",),
+    ("__main__", "__init__"),
 )  # fmt: skip
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 NEVER = {(room, "trainer") for room in ("hub", "sampling", "evaluation", "studio")}

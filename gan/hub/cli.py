@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,13 @@ def add_commands(commands: argparse._SubParsersAction, garden: Garden) -> None:
     publish.add_argument("model", metavar="MODEL", help="path or bundled name of a model")
     publish.add_argument("repo", metavar="OWNER/NAME", help="the repository, made where there is none")
     publish.add_argument("--private", action="store_true", help="for its owner's eyes only; an existing public one is refused")
-    publish.add_argument("--space", action="store_true", help="also make a Space of the same name that serves the app with it")
-    publish.set_defaults(do=_publish)
+    publish.add_argument(
+        "--space", nargs="?", const="gradio", choices=("gradio", "static"),
+        help="also make a Space of the same name: gradio, which serves the app with it (the default), or static, a page that draws "
+        "in the visitor's browser",
+    )  # fmt: skip
+    publish.add_argument("--vendor", nargs="?", const="", metavar="FOLDER", help=f"with --space static: {VENDOR}")
+    publish.set_defaults(do=_publish, garden=garden)
 
 
 def _export(args: argparse.Namespace, command: str) -> int:
@@ -95,11 +101,18 @@ def _publish(args: argparse.Namespace, command: str) -> int:
     model = loader.load(args.model)
     if model.folder is None or model.source not in ("path", "bundled"):
         raise UserError(f"a model folder is published, and '{args.model}' is none on this computer; fetch it first.")
-    if args.space:
+    if args.vendor is not None and args.space != "static":
+        raise UserError("--vendor is for a page; add --space static, or leave it out.")
+    config, page = model.generator.config, {}
+    if args.space == "gradio":
         spaces.app_files()  # refused before anything is sent
+    elif args.space:
+        page = args.garden(replace(model, name=args.repo, source="hub"), args.vendor)
     print(f"the model: {publish.publish(model.folder, args.repo, private=args.private)}")
-    if args.space:
-        print(f"the Space: {spaces.publish_space(args.repo, model.generator.config, private=args.private)}")
-    if args.space and args.private:
+    if args.space == "gradio":
+        print(f"the Space: {spaces.publish_space(args.repo, config, private=args.private)}")
+    elif args.space:
+        print(f"the Space: {spaces.publish_static(args.repo, config, page, private=args.private)}")
+    if args.space == "gradio" and args.private:
         print("A Space reads a private model with a token only: add a secret HF_TOKEN, one that may read it, in its settings.")
     return 0
