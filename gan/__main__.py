@@ -43,7 +43,7 @@ def _choose_side(files: Mapping[str, Sequence[Path]]) -> int:
 
 
 def _garden(model: Any, vendor: str | None) -> dict[str, bytes]:
-    """The files of a page that draws `model` in the browser, with its runtime (from npm or a folder) unless `vendor` is None."""
+    """The files of a page that draws `model` in the browser, with its runtime unless `vendor` is None."""
     from gan.garden import runtime
     from gan.garden.files import garden_files
 

@@ -132,7 +132,7 @@ def _probe(generator: Generator, level: float) -> dict[str, Any]:
 
 
 def _directions(generator: Generator) -> dict[str, Any] | None:
-    """The directions of the app's Explore tab, found now, as a browser would need minutes for them; None where there are none."""
+    """The directions of the app's Explore tab; None where there are none. A browser would need minutes to find them."""
     if not can_be_found(generator.config):
         return None
     sampler = Sampler(generator)

@@ -10,8 +10,8 @@ from typing import Any
 
 from gan.errors import UserError
 
-# A model → path and content of the files of a page that draws it in the browser (gan/garden). The second argument says where its
-# runtime comes from: None: a content network; "": npm; else a folder of the npm package.
+# A model → path and content of the files of a page that draws it in the browser (gan/garden). The second argument says where
+# its runtime comes from: None: a content network; "": npm; else a folder of the npm package.
 Garden = Callable[[Any, str | None], dict[str, bytes]]
 VENDOR = "take the page's runtime into its folder, from npm or from FOLDER of its npm package, so that it needs nobody else"
 
@@ -22,9 +22,7 @@ def add_commands(commands: argparse._SubParsersAction, garden: Garden) -> None:
     export.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
     kinds = export.add_mutually_exclusive_group(required=True)
     kinds.add_argument("--onnx", action="store_true", help="as an ONNX file")
-    kinds.add_argument(
-        "--web", action="store_true", help="as a page that draws in the visitor's browser: a folder for any host"
-    )
+    kinds.add_argument("--web", action="store_true", help="as a page that draws in the browser: a folder for any host")
     export.add_argument("--vendor", nargs="?", const="", metavar="FOLDER", help=f"with --web: {VENDOR}")
     export.add_argument("--out", type=Path, metavar="PATH", help="where it goes (default MODEL.onnx or MODEL-garden, here)")
     export.add_argument("--force", action="store_true", help="replace what is there already")

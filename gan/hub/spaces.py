@@ -1,7 +1,7 @@
 """Spaces on the Hub for a published model.
 
-A Gradio Space serves the app: what git has of it, and a variable naming the model. A static Space serves files only, those of a page
-that draws the model in the visitor's browser (gan/garden).
+A Gradio Space serves the app: what git has of it, and a variable naming the model. A static Space serves files only, those of
+a page that draws the model in the visitor's browser (gan/garden).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def publish_space(repo: str, config: ModelConfig, *, private: bool = False, toke
 
 
 def _gradio_space(api: HfApi, repo: str, private: bool) -> str:
-    """Make the Space, on ZeroGPU where the account may have no other hardware; its address. Raises UserError where it may not."""
+    """Make the Space, on ZeroGPU where the account may have no other hardware; its address. Raises UserError."""
     from huggingface_hub.errors import HfHubHTTPError
 
     for hardware in ({}, {"space_hardware": ZERO_GPU}):
@@ -71,8 +71,8 @@ def _gradio_space(api: HfApi, repo: str, private: bool) -> str:
                 raise
             said = (error.server_message or "no reason given").strip().splitlines()[0][:160].rstrip(".")
     raise UserError(
-        f"the Hub makes no Gradio Space for this account, on ZeroGPU neither ({said}); take --space static, which free accounts may "
-        "have, or see docs/deploy.md."
+        f"the Hub makes no Gradio Space for this account, on ZeroGPU neither ({said}); take --space static, which free "
+        "accounts may have, or see docs/deploy.md."
     )
 
 

@@ -197,7 +197,8 @@ def test_noise_is_the_apps_for_a_thousand_seeds(garden, enter):
 @only_styled
 def test_changed_flowers_are_those_of_the_app_and_links_go_both_ways(garden, enter):
     model, _ = garden
-    moved = "explore-at=1_-2_0_0.5_0_0&explore-second=marigold&explore-degree=40&explore-fine=dandelion_clock&explore-fine-seed=8&explore-scales=1"
+    crossed = "explore-fine=dandelion_clock&explore-fine-seed=8&explore-scales=1"
+    moved = f"explore-at=1_-2_0_0.5_0_0&explore-second=marigold&explore-degree=40&{crossed}"
     visitor = enter(f"?tab=explore&explore-class=dandelion&explore-seed=5&explore-truncation=1.5&{moved}")
     files = wait(visitor, "explore", 9)
     middle = read_settings(files[4])
@@ -258,7 +259,8 @@ def test_a_new_wish_ends_the_old_one(garden, enter, browser):
     page = visitor.page
     page.evaluate("""() => {
       window.came = [];
-      const observer = new MutationObserver((all) => all.forEach(({ target }) => window.came.push(target.closest("figure").dataset.seed)));
+      const note = ({ target }) => window.came.push(target.closest("figure").dataset.seed);
+      const observer = new MutationObserver((all) => all.forEach(note));
       document.querySelectorAll("#generate-pictures img").forEach((one) => observer.observe(one, { attributeFilter: ["src"] }));
       const field = document.querySelector(".level.seed input[type=number]");
       for (const seed of [1000, 2000, 3000]) {
