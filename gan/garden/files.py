@@ -65,7 +65,7 @@ def _size(content: bytes) -> dict[str, int]:
 
 
 def _checked_graphs(generator: Generator) -> dict[str, bytes]:
-    """The graphs, in half precision if they then draw the same pictures. Raises UserError where they do not in float32 either."""
+    """The graphs, in half precision if these draw the same pictures, else in float32. Raises UserError where neither does."""
     differs = 0
     for half in (True, False):
         found = graphs(generator, half=half)

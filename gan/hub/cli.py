@@ -33,8 +33,8 @@ def add_commands(commands: argparse._SubParsersAction, garden: Garden) -> None:
     publish.add_argument("--private", action="store_true", help="for its owner's eyes only; an existing public one is refused")
     publish.add_argument(
         "--space", nargs="?", const="gradio", choices=("gradio", "static"),
-        help="also make a Space of the same name: gradio, which serves the app with it (the default), or static, a page that draws "
-        "in the visitor's browser",
+        help="also make a Space of the same name: gradio, which serves the app with it (the default), or static, a page that "
+        "draws in the visitor's browser",
     )  # fmt: skip
     publish.add_argument("--vendor", nargs="?", const="", metavar="FOLDER", help=f"with --space static: {VENDOR}")
     publish.set_defaults(do=_publish, garden=garden)
