@@ -6,7 +6,6 @@ import functools
 import io
 import json
 import shutil
-import time
 import zipfile
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -112,34 +111,46 @@ def garden(request, vendored, tmp_path_factory):
 only_styled = pytest.mark.parametrize("garden", ["styled"], indirect=True)
 
 
-@pytest.fixture
-def enter(browser, garden):
-    """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
+class Guest(Visitor):
+    """A visitor of the page; a whole one, as loading it costs seconds of a core."""
+
+    def __init__(self, browser, host, address: str = "", **options) -> None:
+        super().__init__(browser, host.url, **{"viewport": DESKTOP, **options})
+        self.context.set_default_timeout(180_000)
+        self.host = host
+        self.page.goto(f"{host.url}/{address}")
+
+    def follow(self, address: str) -> None:
+        """A link, while the page stays."""
+        self.page.evaluate(
+            "(to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }", address
+        )
+
+    def drawn(self, tab: str, count: int) -> list[bytes]:
+        """The files of the pictures of a tab, once all of them are there."""
+        self.page.wait_for_function(
+            """([tab, count, drawn]) => document.querySelectorAll(`#${tab}-pictures ${drawn}`).length === count
+              && !document.querySelector(`#${tab}-pictures.pending`)""",
+            arg=[tab, count, DRAWN],
+        )
+        sources = self.page.eval_on_selector_all(f"#{tab}-pictures {DRAWN}", "all => all.map(one => one.src)")
+        return [content(src) for src in sources]
+
+
+@pytest.fixture(scope="module")
+def hosts(garden):
     with hosted(garden[1]) as host:
-        visitors = []
-
-        def arrive(address: str = "", **options) -> Visitor:
-            visitor = Visitor(browser, host.url, **{"viewport": DESKTOP, **options})
-            visitors.append(visitor)
-            visitor.host = host
-            visitor.page.goto(f"{host.url}/{address}")
-            return visitor
-
-        yield arrive
-        for visitor in visitors:
-            visitor.context.close()
-            assert not visitor.errors and not visitor.away
+        yield host
 
 
-def wait(visitor: Visitor, tab: str, count: int) -> list[bytes]:
-    """The files of the pictures of a tab, once all of them are drawn."""
-    visitor.page.wait_for_function(
-        "([tab, count, drawn]) => document.querySelectorAll(`#${tab}-pictures ${drawn}`).length === count"
-        " && !document.querySelector(`#${tab}-pictures.pending`)", arg=[tab, count, DRAWN]
-    )  # fmt: skip
-    return [
-        content(src) for src in visitor.page.eval_on_selector_all(f"#{tab}-pictures {DRAWN}", "all => all.map(one => one.src)")
-    ]
+@pytest.fixture(scope="module")
+def guest(browser, hosts):
+    """One page for all tests that need no new one; afterwards nothing may have gone wrong or left this computer."""
+    visitor = Guest(browser, hosts, "?seed=1&grid=1&lang=en")
+    visitor.drawn("generate", 1)
+    yield visitor
+    visitor.context.close()
+    assert not visitor.errors and not visitor.away
 
 
 def pixels(file: bytes) -> np.ndarray:
@@ -162,12 +173,13 @@ def check(model: Model, files: list[bytes]) -> None:
     assert len({pixels(file).tobytes() for file in files}) == len(files), "each looks different"
 
 
-def test_the_flowers_are_those_of_the_app(garden, enter):
+def test_the_flowers_are_those_of_the_app(garden, guest):
     """Class, seed and truncation mean here what they mean there, and a file says what it shows."""
     model, _ = garden
     classes = model.generator.config.classes
     for level in ("0.5", "1.5", "off"):
-        files = wait(enter(f"?seed=4294967294&truncation={level}&grid=2"), "generate", 4)
+        guest.follow(f"?seed=4294967294&truncation={level}&grid=2")
+        files = guest.drawn("generate", 4)
         check(model, files)
         for file, seed in zip(files, (4294967294, 4294967295, 0, 1)):
             said = read_settings(file)
@@ -179,8 +191,8 @@ def test_the_flowers_are_those_of_the_app(garden, enter):
 
 
 @only_styled
-def test_noise_is_the_apps_for_a_thousand_seeds(garden, enter):
-    page = enter().page
+def test_noise_is_the_apps_for_a_thousand_seeds(garden, guest):
+    page = guest.page
     for level in (None, 0.5, 3.0):
         drawn = page.evaluate(
             """async (level) => {
@@ -195,36 +207,36 @@ def test_noise_is_the_apps_for_a_thousand_seeds(garden, enter):
 
 
 @only_styled
-def test_changed_flowers_are_those_of_the_app_and_links_go_both_ways(garden, enter):
+def test_changed_flowers_are_those_of_the_app_and_links_go_both_ways(garden, guest):
     model, _ = garden
     crossed = "explore-fine=dandelion_clock&explore-fine-seed=8&explore-scales=1"
     moved = f"explore-at=1_-2_0_0.5_0_0&explore-second=marigold&explore-degree=40&{crossed}"
-    visitor = enter(f"?tab=explore&explore-class=dandelion&explore-seed=5&explore-truncation=1.5&{moved}")
-    files = wait(visitor, "explore", 9)
+    guest.follow(f"?tab=explore&explore-class=dandelion&explore-seed=5&explore-truncation=1.5&{moved}")
+    files = guest.drawn("explore", 9)
     middle = read_settings(files[4])
     assert middle["extras"].startswith("0.5~m60:40:0~s") and middle["extras"].endswith("~f2:8:1")
     check(model, files)
-    visitor.page.click("#explore-pictures .here button")
-    visitor.page.get_by_role("button", name="Interpolate from").click()
-    wait(visitor, "interpolate", 24)
-    sent = settings.interpolate_from(settings.Address(visitor.page.url.partition("?")[2], lambda: 0), CLASSES)
+    guest.page.click("#explore-pictures .here button")
+    guest.page.get_by_role("button", name="Interpolate from").click()
+    guest.drawn("interpolate", 24)
+    sent = settings.interpolate_from(settings.Address(guest.page.url.partition("?")[2], lambda: 0), CLASSES)
     assert sent.from_extras == middle["extras"] and sent.from_seed == 5, "the app reads the address as this page does"
 
 
 @only_styled
-def test_a_film_is_drawn_recorded_and_laid_out(garden, enter):
+def test_a_film_is_drawn_recorded_and_laid_out(garden, guest):
     model, _ = garden
-    visitor = enter("?tab=interpolate&from=dandelion&from-seed=1&to=marigold&to-seed=2&film-truncation=1.5&steps=5&lang=uk")
-    files = wait(visitor, "interpolate", 5)
+    guest.follow("?tab=interpolate&from=dandelion&from-seed=1&to=marigold&to-seed=2&film-truncation=1.5&steps=5")
+    files = guest.drawn("interpolate", 5)
     sampler = Sampler(model.generator, workers=1)
-    wanted = settings.interpolate_from(settings.Address(visitor.page.url.partition("?")[2], lambda: 0), CLASSES)
+    wanted = settings.interpolate_from(settings.Address(guest.page.url.partition("?")[2], lambda: 0), CLASSES)
     start, end = sampler.latents(list(wanted.ends(CLASSES)))[0]
     assert not torch.equal(start, end)
     frames = sampler.path(*wanted.ends(CLASSES), wanted.steps, wanted.path).astype(int)
     sampler.close()
     near = 12  # the sampler may draw in bf16 here
     assert all(np.abs(pixels(file) - frame).max() <= near for file, frame in zip(files, frames))
-    name, film = visitor.download(lambda: visitor.page.click("#download-film"))
+    name, film = guest.download(lambda: guest.page.click("#download-film"))
     assert name == "dandelion-1-t1.5-to-marigold-2-t1.5.webm"
     with av.open(io.BytesIO(film)) as opened:
         shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in opened.decode(video=0)]
@@ -232,31 +244,16 @@ def test_a_film_is_drawn_recorded_and_laid_out(garden, enter):
     assert [one.shape for one in shown] == [(384, 384, 3)] * 11, "five pictures, the last one for half a second more"
     assert np.abs(shown[0].mean((0, 1)) - frames[0].mean((0, 1))).max() < 8
     assert np.abs(shown[-1].mean((0, 1)) - frames[-1].mean((0, 1))).max() < 8
-    name, strip = visitor.download(lambda: visitor.page.click("#download-png"))
+    name, strip = guest.download(lambda: guest.page.click("#download-png"))
     assert name.endswith(".png") and read_settings(strip)["from-seed"] == 1
     np.testing.assert_array_equal(pixels(strip), np.hstack([pixels(file) for file in files]))
 
 
 @only_styled
-def test_a_second_visit_needs_no_network(garden, enter):
-    visitor = enter("?seed=3&grid=2&truncation=1")
-    first = wait(visitor, "generate", 4)
-    visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    visitor.page.wait_for_function("navigator.serviceWorker.controller")
-    visitor.host.shutdown()
-    visitor.host.server_close()
-    visitor.page.goto(f"{visitor.url}/?seed=3&grid=2&truncation=1&threads=2&lang=uk")
-    assert wait(visitor, "generate", 4) == first
-    page = visitor.page
-    assert page.evaluate("crossOriginIsolated") and page.get_attribute(".garden", "data-engine") == "wasm 2"
-    assert "потоків: 2" in page.inner_text("#status") and page.inner_text("#tabs [aria-selected=true]") == "Створити"
-
-
-@only_styled
-def test_a_new_wish_ends_the_old_one(garden, enter, browser):
-    visitor = enter("?seed=100&grid=7")
-    wait(visitor, "generate", 49)
-    page = visitor.page
+def test_a_new_wish_ends_the_old_one(garden, guest):
+    guest.follow("?seed=100&grid=7")
+    guest.drawn("generate", 49)
+    page = guest.page
     page.evaluate("""() => {
       window.came = [];
       const note = ({ target }) => window.came.push(target.closest("figure").dataset.seed);
@@ -271,35 +268,14 @@ def test_a_new_wish_ends_the_old_one(garden, enter, browser):
     page.wait_for_function("document.querySelector('#generate-pictures figure:last-child').dataset.seed === '3048'")
     came = [int(seed) for seed in page.evaluate("window.came")]
     assert not [seed for seed in came if 1001 <= seed < 3000], "of those given up at most the first was drawn"
-    assert visitor.seeds() == list(range(3000, 3049))
+    assert guest.seeds() == list(range(3000, 3049))
 
 
 @only_styled
-def test_a_download_that_breaks_off_is_said_and_tried_again(garden, enter):
-    model, folder = garden
-    painting = next(folder.glob("painting-*.onnx")).name
-    with hosted(folder) as host:
-        host.cut.add(painting)
-        visitor = enter("?lang=en")
-        visitor.page.goto(f"{host.url}/?seed=1&grid=2&lang=en")
-        sentence = visitor.page.get_by_role("alert")
-        sentence.wait_for()
-        assert sentence.inner_text().startswith("The download broke off; check the connection and try again.")
-        assert not visitor.page.locator(".loading").is_visible()
-        host.cut.clear()
-        visitor.page.get_by_role("button", name="Try again").click()
-        check(model, wait(visitor, "generate", 4))
-        assert not sentence.is_visible()
-        assert all("ERR_CONTENT_LENGTH_MISMATCH" in error for error in visitor.errors)
-        visitor.errors.clear()
-
-
-@only_styled
-def test_grid_zip_large_view_and_keys(garden, enter):
-    model, _ = garden
-    visitor = enter("?class=marigold&seed=10&grid=2&truncation=1.5&lang=en")
-    page, files = visitor.page, wait(visitor, "generate", 4)
-    name, packed = visitor.download(lambda: page.click("#download-all"))
+def test_grid_zip_large_view_and_keys(garden, guest):
+    guest.follow("?class=marigold&seed=10&grid=2&truncation=1.5")
+    page, files = guest.page, guest.drawn("generate", 4)
+    name, packed = guest.download(lambda: page.click("#download-all"))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert name == "flowers-10-2x2.zip" and archive.testzip() is None
         assert {one: archive.read(one) for one in archive.namelist()} == {
@@ -307,41 +283,67 @@ def test_grid_zip_large_view_and_keys(garden, enter):
         }
     page.locator(f"{FIGURES} button").nth(1).click()
     assert page.get_by_role("dialog", name="Marigold, seed 11").is_visible()
-    name, one = visitor.download(lambda: page.get_by_role("link", name="Download PNG").click())
+    name, one = guest.download(lambda: page.get_by_role("link", name="Download PNG").click())
     assert name == "marigold-11-t1.5.png" and one == files[1]
     page.keyboard.press("Escape")
     page.keyboard.press("r")
     page.wait_for_function("document.querySelector('#generate-pictures figure').dataset.seed !== '10'")
-    wait(visitor, "generate", 4)
+    guest.drawn("generate", 4)
     page.focus("#tab-generate")
     page.keyboard.press("ArrowRight")
-    assert page.get_attribute("#tab-interpolate", "aria-selected") == "true" and visitor.query()["tab"] == "interpolate"
+    assert page.get_attribute("#tab-interpolate", "aria-selected") == "true" and guest.query()["tab"] == "interpolate"
 
 
 @only_styled
-def test_nothing_stands_in_the_way_in_either_language(garden, enter):
-    for language, tab, count in (("en", "generate", 4), ("uk", "interpolate", 4), ("en", "explore", 9)):
-        visitor = enter(f"?lang={language}&tab={tab}&grid=2&steps=4")
-        wait(visitor, tab, count)
-        assert visitor.page.evaluate("document.documentElement.lang") == language
-        assert barriers_everywhere(visitor.page) == []
-        visitor.page.set_viewport_size(PHONE)
-        assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
+def test_nothing_stands_in_the_way_on_any_tab(garden, guest):
+    for tab, count in (("generate", 4), ("interpolate", 4), ("explore", 9)):
+        guest.follow(f"?tab={tab}&grid=2&steps=4")
+        guest.drawn(tab, count)
+        assert barriers_everywhere(guest.page) == []
+        guest.page.set_viewport_size(PHONE)
+        assert guest.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
+        guest.page.set_viewport_size(DESKTOP)
 
 
 @only_styled
-def test_an_opened_file_and_an_old_browser_are_told(garden, enter):
+def test_a_download_breaks_off_and_a_second_visit_needs_no_network(garden, browser):
+    """One visitor: a broken download, another try, and the host is gone when the page is opened again, in another language."""
+    model, folder = garden
+    with hosted(folder) as host:
+        host.cut.add(next(folder.glob("painting-*.onnx")).name)
+        visitor = Guest(browser, host, "?seed=3&grid=2&truncation=1&lang=en")
+        page, sentence = visitor.page, visitor.page.get_by_role("alert")
+        sentence.wait_for()
+        assert sentence.inner_text().startswith("The download broke off; check the connection and try again.")
+        assert not page.locator(".loading").is_visible()
+        host.cut.clear()
+        page.get_by_role("button", name="Try again").click()
+        first = visitor.drawn("generate", 4)
+        check(model, first)
+        assert not sentence.is_visible() and host.asked.count("/ort-1.30.0/ort.wasm.min.mjs") == 1, "what had come was kept"
+        assert visitor.errors and all("ERR_CONTENT_LENGTH_MISMATCH" in error for error in visitor.errors)
+        visitor.errors.clear()
+        page.wait_for_function("navigator.serviceWorker.controller")
+    page.goto(f"{visitor.url}/?seed=3&grid=2&truncation=1&threads=2&lang=uk")
+    assert visitor.drawn("generate", 4) == first
+    assert page.evaluate("crossOriginIsolated") and page.get_attribute(".garden", "data-engine") == "wasm 2"
+    assert page.evaluate("document.documentElement.lang") == "uk" and page.inner_text("#tab-generate") == "Створити"
+    assert "потоків: 2" in page.inner_text("#status")
+    visitor.context.close()
+    assert not visitor.errors and not visitor.away
+
+
+@only_styled
+def test_an_opened_file_and_an_old_browser_are_told(garden, browser, hosts):
     _, folder = garden
-    visitor = enter()
-    visitor.page.goto(f"file://{folder}/index.html")
-    assert "python -m http.server" in visitor.page.get_by_role("alert").inner_text()
-    visitor.errors.clear()  # modules cannot be read from files
-    visitor.away.clear()
-    visitor.page.add_init_script("delete window.WebAssembly")
-    visitor.page.goto(f"{visitor.url}/?lang=en")
-    assert "which this browser lacks" in visitor.page.get_by_role("alert").first.inner_text()
-    time.sleep(0.2)
-    visitor.errors.clear()
+    profile = browser.new_context()
+    page = profile.new_page()
+    page.goto(f"file://{folder}/index.html")
+    assert "python -m http.server" in page.get_by_role("alert").inner_text()
+    page.add_init_script("delete window.WebAssembly")
+    page.goto(f"{hosts.url}/?lang=en")
+    assert "which this browser lacks" in page.get_by_role("alert").first.inner_text()
+    profile.close()
 
 
 @only_styled

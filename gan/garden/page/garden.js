@@ -206,6 +206,12 @@ function keepForOffline() {
   navigator.serviceWorker?.register("sw.js").catch((error) => console.warn("no service worker:", error));
 }
 
+// An address that was entered or followed while the page stays: what it describes is drawn.
+addEventListener("popstate", () => {
+  restore(location.search);
+  open.redraw();
+});
+
 header();
 build();
 restore(location.search);
