@@ -195,6 +195,8 @@ async function begin() {
     const drawn = say(engine === "webgpu" ? "garden_by_gpu" : threads > 1 ? "garden_by_threads" : "garden_by_thread", { threads });
     status.textContent = say("status", { name: facts.title, source: drawn, revision: facts.revision, size: facts.size });
     garden.dataset.engine = `${engine} ${threads}`;
+    for (const tab of tabs) tab.complete = false; // what another worker drew, this one has not got
+    open.redraw();
   } catch (trouble) {
     loading.hidden = true;
     complain(trouble);
@@ -217,5 +219,4 @@ build();
 restore(location.search);
 window.flowers.restored();
 keepForOffline();
-await begin();
-open.redraw();
+begin();
