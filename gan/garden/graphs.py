@@ -120,6 +120,7 @@ def _styles(generator: StyleGenerator, half: bool) -> bytes:
         mean = graph.node("MatMul", "classes", mean)
         x = graph.node("Concat", x, _normalized(graph, graph.linear("classes", generator.embed)), axis=1)
     for layer in generator.mapping:
+        assert isinstance(layer, nn.Linear)
         x = graph.node("LeakyRelu", graph.linear(x, layer), alpha=SLOPE)
     offset = graph.node("Sub", x, mean)
     mean = graph.node("Sub", x, offset) if generator.embed is None else mean  # as many rows as there are of noise
@@ -207,7 +208,8 @@ def _block(graph: _Graph, part: nn.Module, x: str) -> str:
         return graph.enlarged(x, bool(part.align_corners))
     assert isinstance(part, nn.Sequential)
     first, *rest = part
-    norm = rest.pop(0) if rest and isinstance(rest[0], nn.BatchNorm2d) else None
+    norm = rest[0] if rest and isinstance(rest[0], nn.BatchNorm2d) else None
+    rest = rest[1:] if norm is not None else rest
     x = _convolution(graph, first, norm, x)
     for module in rest:
         x = _pointwise(graph, module, x)
