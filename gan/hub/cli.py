@@ -57,8 +57,8 @@ def _export_page(args: argparse.Namespace) -> int:
     model = loader.load(args.model)
     out: Path = args.out or Path(f"{file_stem(model.title)}-garden")
     check_writable(out.parent if not out.exists() else out, "choose another --out")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not args.force)):
-        raise UserError(f"{out} is there already, and nothing was written; choose another --out, or add --force for a folder.")
+    if out.exists() and any(out.iterdir()) and not args.force:
+        raise UserError(f"{out} is there already, and nothing was written; choose another --out, or add --force.")
     files = args.garden(model, args.vendor)
     for old in (old for name in ("styles", "painting") for old in out.glob(f"{name}-????????????.onnx")):
         if old.name not in files:

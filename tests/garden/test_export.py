@@ -40,7 +40,7 @@ def test_what_is_refused(model_folder, tmp_path, capsys, monkeypatch):
     assert "add --web" in refused(capsys, model_folder, "--onnx", "--vendor", "--out", tmp_path / "a.onnx")
     assert "cannot be read" in refused(capsys, model_folder, "--web", "--vendor", tmp_path / "no", "--out", tmp_path / "a")
     (tmp_path / "file").write_text("mine")
-    assert "is there already" in refused(capsys, model_folder, "--web", "--force", "--out", tmp_path / "file")
+    assert "cannot be a folder" in refused(capsys, model_folder, "--web", "--force", "--out", tmp_path / "file")
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
     assert "pip install -r requirements-onnx.txt" in refused(capsys, model_folder, "--web", "--out", tmp_path / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -39,8 +39,10 @@ class Tab {
   }
 
   put(value) {
-    const address = value.items || value.frames ? { address: { tab: this.id, ...this.settings.write(this.wanted, this.facts) } } : {};
-    this.props.value = { ...value, ...address };
+    const address = value.items || value.frames ? { tab: this.id, ...this.settings.write(this.wanted, this.facts) } : null;
+    const news = value.frames || (address && JSON.stringify(address) !== JSON.stringify(this.said)); // not with every picture
+    this.said = address ?? this.said;
+    this.props.value = { ...value, ...(news ? { address } : {}) };
     this.show();
   }
 
