@@ -1,5 +1,6 @@
-# make demo: the app on port 7860 with bundled weights.  make check: style, docstrings, types.  make test: every test.
-# make test-lowest: those of the app, on the lowest Gradio allowed.  make mutate: are the tests strict enough? (takes hours)
+# make demo: the app on port 7860 with bundled weights.  make garden: a page that draws in the browser, on port 8000.
+# make check: style, docstrings, types.  make test: every test.  make test-lowest: those of the app, on the lowest Gradio allowed.
+# make mutate: are the tests strict enough? (takes hours)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,10 +8,16 @@ LOWEST := build/lowest
 # Two processes, each on one core; one file's tests stay together, in the order of their names, for they share what they have built.
 PYTEST := -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo check test test-lowest mutate clean
+.PHONY: demo garden check test test-lowest mutate clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py
+
+# A page that needs no server to draw: MODEL in a folder for any static host, with its runtime from npm; then served here.
+MODEL ?= flagship
+garden: $(VENV)/.web
+	$(BIN)/python -m gan export $(MODEL) --web --vendor --force --out build/garden
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/garden 8000
 
 # Style, docstrings and types.
 check: $(VENV)/.dev
@@ -35,6 +42,10 @@ $(BIN)/python:
 
 $(VENV)/.app: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -r requirements.txt
+	touch $@
+
+$(VENV)/.web: requirements.txt requirements-onnx.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-onnx.txt
 	touch $@
 
 $(VENV)/.dev: requirements.txt requirements-dev.txt requirements-onnx.txt requirements-weights.txt | $(BIN)/python

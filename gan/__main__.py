@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gan.data.cli
 import gan.evaluation.cli
@@ -28,7 +29,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     gan.evaluation.cli.add_commands(commands)
     gan.data.cli.add_commands(commands, _choose_side)
     gan.sampling.cli.add_commands(commands)
-    gan.hub.cli.add_commands(commands)
+    gan.hub.cli.add_commands(commands, _garden)
     return parser.parse_args(words)
 
 
@@ -38,6 +39,14 @@ def _choose_side(files: Mapping[str, Sequence[Path]]) -> int:
     from gan.utils.device import pick_device
 
     return choose(pick_device("auto"), files).resolution
+
+
+def _garden(model: Any, vendor: str | None) -> dict[str, bytes]:
+    """The files of a page that draws `model` in the browser, with its runtime unless `vendor` is None."""
+    from gan.garden import runtime
+    from gan.garden.files import garden_files
+
+    return garden_files(model, vendored=None if vendor is None else runtime.vendor(Path(vendor) if vendor else None))
 
 
 @safe_output()

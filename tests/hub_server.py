@@ -33,7 +33,7 @@ class Repo:
         self.commits: dict[str, dict[str, bytes]] = {}
         self.refs: dict[str, str] = {}
         self.variables: dict[str, str] = {}  # of a Space
-        self.sdk = ""  # of a Space
+        self.sdk = self.hardware = ""  # of a Space
 
     def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
         """Add or replace files on a branch. Returns the commit, 40 hex digits."""
@@ -51,6 +51,7 @@ class HubServer:
         self.objects: dict[str, bytes] = {}  # what was uploaded through LFS, by SHA-256
         self.fault: str | None = None
         self.upload_mode = "regular"  # or "lfs", for safetensors
+        self.hardware = {"cpu-basic"}  # that the account may have for a Gradio Space
         self.requests: list[str] = []
         self.released = threading.Event()  # set at the end, so that nothing hangs longer than the test
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
@@ -179,12 +180,14 @@ class _Handler(BaseHTTPRequestHandler):
         if parts == ["repos", "create"]:
             asked = json.loads(body)
             space = asked.get("type") == "space"
+            if space and asked.get("sdk") == "gradio" and asked.get("hardware", "cpu-basic") not in self.hub.hardware:
+                return self.answer(402, b"", {"X-Error-Message": "Creating this Space needs a paid plan."})
             name = f"{'spaces/' if space else ''}{asked['organization']}/{asked['name']}"
             if name in self.hub.repos:
                 return self.json({"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"}, 409)
             self.hub.repos[name] = Repo(private=asked.get("visibility") == "private" or asked.get("private") is True)
             self.hub.repos[name].commit({})
-            self.hub.repos[name].sdk = asked.get("sdk", "")
+            self.hub.repos[name].sdk, self.hub.repos[name].hardware = asked.get("sdk", ""), asked.get("hardware", "")
             return self.json({"url": f"{self.hub.url}/{name}", "name": name})
         name, action = "/".join(parts[1:3]), parts[3] if len(parts) > 3 else ""
         name = f"spaces/{name}" if parts[0] == "spaces" else name

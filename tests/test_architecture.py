@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Rooms on one floor do not import one another, but for a room's own files.
 FLOORS = (
     ("errors",), ("utils",), ("config",), ("options",), ("presets",), ("data", "networks"), ("losses", "generator", "critic"),
-    ("matching", "regularizers"), ("trainer",), ("hub",), ("sampling",), ("evaluation",), ("runs", "studio"),
+    ("matching", "regularizers"), ("trainer",), ("hub",), ("sampling",), ("evaluation",), ("runs", "studio"), ("garden",),
     ("__main__", "__init__"),
 )  # fmt: skip
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}

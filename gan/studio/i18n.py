@@ -6,10 +6,7 @@ To add a language, add its code to every entry of those files; the code of `titl
 from __future__ import annotations
 
 import html
-import json
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,17 +17,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
 
+from gan.utils import words
+from gan.utils.words import read_words
+
 HERE = Path(__file__).parent
 
 
-def _read_text() -> dict[str, dict[str, str]]:
-    entries: dict[str, dict[str, str]] = {}  # key → language → text
-    for path in sorted((HERE / "text").glob("*.json")):
-        entries.update(json.loads(path.read_text(encoding="utf-8")))
-    return {language: {key: text[language] for key, text in entries.items()} for language in entries["title"]}
-
-
-TEXT = _read_text()  # language → key → text
+TEXT = read_words(sorted((HERE / "text").glob("*.json")))  # language → key → text
 LANGUAGES = tuple(TEXT)  # the first is the default
 COOKIE = "language"
 _current: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
@@ -64,32 +57,8 @@ def class_titles(classes: Sequence[str], language: str) -> list[str]:
 
 
 def untranslated_names(classes: Sequence[str]) -> dict[str, str]:
-    """Names of the classes that have no translation: class → its own name, with spaces instead of underscores.
-
-    Classes whose names would look the same in some language keep their underscores. If they still look the same, a number is
-    added.
-    """
-    forms = {name: {_visible(text.get(f"class_{name}", _spaced(name))) for text in TEXT.values()} for name in classes}
-    counts = Counter(form for several in forms.values() for form in several)
-    unique = {form for form, count in counts.items() if count == 1}
-    found, taken = {}, set(unique)
-    for number, name in enumerate(classes, 1):
-        if not forms[name] <= unique:
-            found[name] = name if _visible(name) not in taken else f"{name} ({number})"
-            taken.add(_visible(found[name]))
-        elif f"class_{name}" not in TEXT[LANGUAGES[0]]:
-            found[name] = _spaced(name)
-    return found
-
-
-def _spaced(name: str) -> str:
-    """`dandelion_clock` becomes `dandelion clock`."""
-    return name.replace("_", " ") if name.strip("_ ") else name
-
-
-def _visible(name: str) -> str:
-    """The name as a reader sees it: composed letters, and no spaces that a page does not show."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    """Names of the classes that have no translation (`words.untranslated_names`)."""
+    return words.untranslated_names(classes, TEXT)
 
 
 class Translations(gr.I18n):

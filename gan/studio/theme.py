@@ -32,16 +32,7 @@ def _composed(studio: Studio, language: str) -> dict[str, str]:
 
 def _logo() -> str:
     """The flower beside the title, as SVG."""
-    petals = "".join(
-        f'<ellipse cx="24" cy="10" rx="4.6" ry="9.4" transform="rotate({turn} 24 24)"/>' for turn in range(0, 360, 30)
-    )
-    inner = "".join(
-        f'<ellipse cx="24" cy="15" rx="3.2" ry="6" transform="rotate({turn} 24 24)"/>' for turn in range(15, 375, 30)
-    )
-    return (
-        f'<svg class="mark" viewBox="0 0 48 48" aria-hidden="true"><g fill="#e07b12">{petals}</g><g fill="#f5b71e">{inner}</g>'
-        '<circle cx="24" cy="24" r="5.6" fill="#8a3c06"/></svg>'
-    )
+    return (HERE / "logo.svg").read_text(encoding="utf-8")
 
 
 def _header(studio: Studio, language: str) -> str:

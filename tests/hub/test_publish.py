@@ -114,6 +114,40 @@ def test_private_is_for_both_and_never_made_of_a_public_one(server, signed_in, r
     assert "is public, so nothing was sent" in capsys.readouterr().err and len(server.repos[SPACE].commits) == before
 
 
+def test_zero_gpu_is_asked_for_where_the_account_has_nothing_else(server, signed_in, repository, tmp_path, capsys):
+    folder = make(tmp_path / "run", seed=6)
+    server.hardware = {"zero-a10g"}
+    assert main(["publish", str(folder), REPO, "--space", "gradio"]) == 0
+    assert server.repos[SPACE].hardware == "zero-a10g" and "app.py" in head(server, SPACE)
+    del server.repos[SPACE]
+    server.hardware = set()
+    assert main(["publish", str(folder), REPO, "--space"]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(
+        "error: the Hub makes no Gradio Space for this account, on ZeroGPU neither (Creating this Space needs"
+    )
+    assert "take --space static" in error and "\n" not in error and SPACE not in server.repos
+
+
+def test_a_static_space_holds_a_page_that_draws_by_itself(server, signed_in, tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    folder = make(tmp_path / "run", seed=6)
+    server.hardware = set()
+    assert main(["publish", str(folder), REPO, "--space", "static"]) == 0
+    assert f"the Space: {server.url}/{SPACE}\n" in capsys.readouterr().out
+    assert server.repos[SPACE].sdk == "static" and not server.repos[SPACE].variables
+    files = head(server, SPACE)
+    assert {"index.html", "facts.js", "worker.js", "sw.js", "README.md"} < set(files) and "app.py" not in files
+    assert any(path.startswith("painting-") and path.endswith(".onnx") for path in files)
+    data = SpaceCard(files[CARD].decode()).data
+    assert (data.sdk, data.app_file, data.models) == ("static", "index.html", [REPO])
+    assert data.get("sdk_version") is None and data.get("python_version") is None
+    assert data.custom_headers["cross-origin-opener-policy"] == "same-origin"
+    assert REPO.encode() in files["facts.js"], "links name the model by where it is published"
+    assert main(["publish", str(folder), REPO, "--vendor"]) == 2
+    assert "add --space static" in capsys.readouterr().err
+
+
 def test_the_space_of_this_repository_is_all_the_app_needs(tmp_path):
     """What goes into a Space starts as an app does, in a folder of its own."""
     for path, content in spaces.app_files().items():

@@ -53,7 +53,9 @@ window.flowers = (() => {
       if (value === "") query.delete(key);
       else query.set(key, value);
     }
-    history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
+    try {
+      history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
+    } catch { /* Safari allows a hundred in half a minute; a later one says it all */ }
     // A Space shows the app in a frame, and keeps its own address in step with the frame's by this message.
     if (window.parent !== window && location.hostname.endsWith(".hf.space")) {
       window.parent.postMessage({ queryString: String(query) }, "https://huggingface.co");
@@ -148,7 +150,7 @@ window.flowers = (() => {
       const entry = { figure, show };
       function show(item, mixed) {
         entry.item = item;
-        picture.src = item.src;
+        if (picture.src !== item.src) picture.src = item.src; // the same one would be decoded again
         button.setAttribute("aria-label", label(item));
         figure.dataset.seed = item.seed;
         figure.dataset.class = item.class;
@@ -165,7 +167,8 @@ window.flowers = (() => {
       field.classList.toggle("empty", !items.length);
       while (cells.length < count) cells.push(cell());
       cells.length = count;
-      field.replaceChildren(...cells.map((entry) => entry.figure));
+      const figures = cells.map((entry) => entry.figure);
+      if (field.children.length !== count || figures.some((figure, i) => figure !== field.children[i])) field.replaceChildren(...figures); // else the focus stays
       const mixed = items.some((item) => item.class !== items[0].class); // one class for all goes without saying
       items.forEach((item, position) => cells[position].show(item, mixed));
       if (pairs) remember(pairs);

@@ -1,0 +1,126 @@
+"""The two graphs of a page in the browser draw what PyTorch draws, for every kind of layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from gan.config import ModelConfig
+from gan.errors import UserError
+from gan.garden import files, runtime
+from gan.garden.graphs import graphs
+from gan.generator import make_generator
+from gan.hub import loader
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+LAYERS = {
+    "styles": ("M>16", "S>8", "S>8", "S>4"),
+    "smooth": ("M>16", "M>16", "S>8", "S>8 smooth", "S>4 smooth"),
+    "norms": ("T4,1,0>8 ln relu", "up-corners", "C3,1,1>8 bn lrelu", "T4,2,1>3 tanh"),
+    "plain": ("C4,1,3>8 bn lrelu", "up", "C3,1,1>8 ln relu", "T4,2,1>3"),
+}
+
+
+def network(name: str, classes: tuple[str, ...]):
+    """An untrained generator whose batch norms have something to do."""
+    config = ModelConfig("tiny", 16, classes, LAYERS[name], z_dim=8).validate()
+    torch.manual_seed(0)
+    generator = make_generator(config)
+    generator.init_weights()
+    for module in generator.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            torch.nn.init.normal_(module.weight, 0, 0.2)
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.normal_(module.bias)
+    generator.calibrate()
+    return generator.requires_grad_(False).eval()
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ("all",)], ids=["classes", "one"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_kind_of_layer(name, classes):
+    generator = network(name, classes)
+    code = torch.tensor([[0.25, 0.75]])[:, : generator.config.code_dim]
+    level = 1.5
+    with torch.no_grad():
+        expected = generator.decode(*generator.latents([7], code, level)).numpy()
+    assert expected.std() > 0.02, "something to see"
+    farthest = {}
+    for half in (False, True):
+        content = graphs(generator, half=half)
+        sessions = {
+            key: onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"]) for key, file in content.items()
+        }
+        farthest[half] = np.abs(files._drawn(generator, sessions, 7, code.numpy(), level) - expected).max()
+    assert farthest[False] < 1e-5
+    assert farthest[False] < farthest[True] < 0.01
+
+
+def test_weights_take_half_the_room_and_a_bundled_model_loses_nothing_by_it():
+    """`wgan-gp-28` is stored in half precision itself."""
+    generator = loader.load("wgan-gp-28").generator
+    half, whole = (graphs(generator, half=half) for half in (True, False))
+    assert 0.45 < len(half["painting"]) / len(whole["painting"]) < 0.55
+    assert files._checked_graphs(generator) == half
+
+
+def test_float32_where_half_precision_shows(monkeypatch):
+    generator = network("plain", ("a", "b"))
+    seen = iter([files.FARTHEST + 1, files.FARTHEST])
+    monkeypatch.setattr(files, "_difference", lambda generator, content: next(seen))
+    assert files._checked_graphs(generator) == graphs(generator, half=False)
+    seen = iter([9, 9])
+    with pytest.raises(UserError, match="draws other pictures than PyTorch .9 of 255."):
+        files._checked_graphs(generator)
+
+
+def test_a_layer_that_is_not_known_is_said():
+    generator = network("plain", ("a", "b"))
+    generator.gen[2].append(torch.nn.Sigmoid())
+    with pytest.raises(UserError, match="Sigmoid"):
+        graphs(generator)
+
+
+# ------------------------------------------------------------------------------------------------------------- runtime
+
+
+def package(folder, version=runtime.VERSION):
+    """A folder that looks like the npm package."""
+    (folder / "dist").mkdir(parents=True)
+    (folder / "package.json").write_text(f'{{"version": "{version}"}}')
+    for names in runtime.KINDS.values():
+        for name in names:
+            (folder / "dist" / name).write_bytes(name.encode())
+    return folder
+
+
+def test_the_runtime_of_another_release_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="is not that of onnxruntime-web"):
+        runtime.vendor(package(tmp_path / "other"))
+    (tmp_path / "other" / "dist" / "ort.wasm.min.mjs").unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        runtime.vendor(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="needs npm, which is not here; install Node.js"):
+        runtime.vendor()
+
+
+def test_an_installed_package_of_the_pinned_release_is_found_from_below(tmp_path, monkeypatch):
+    package(tmp_path / "node_modules" / runtime.PACKAGE)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    assert runtime._installed() == tmp_path / "node_modules" / runtime.PACKAGE
+    package(tmp_path / "a" / "node_modules" / runtime.PACKAGE, version="0.0.1")
+    assert runtime._installed() == tmp_path / "node_modules" / runtime.PACKAGE, "an older one is passed over"
+
+
+def test_without_a_copy_the_page_names_the_release_and_its_digests():
+    for kind in runtime.facts(None).values():
+        for file in kind.values():
+            assert file["url"].startswith(f"https://cdn.jsdelivr.net/npm/onnxruntime-web@{runtime.VERSION}/dist/ort")
+            assert file["integrity"].startswith("sha384-") and file["bytes"] >= file["wire"] > 0
