@@ -151,6 +151,9 @@ class RunOptions:
     overwrite: bool = option(False, "let a run that begins anew replace a trained model in --out", "run")
     every: int = option(10_000, "write a grid and a snapshot every N images", "run", low=1)
     evaluate_every: int = option(10_000, "judge every N images and keep the best model; 0: keep the last", "run", low=0)
+    network: str = option(
+        "mobilenetv2", "feature network that judges: mobilenetv2, dinov2 (another family, slower), …", "run", metavar="NAME"
+    )  # fmt: skip
     half: bool = option(False, "store the model's weights in half precision", "run")
     note: str = option("", "what the pictures show and what they do not, for the model card", "run", metavar="TEXT")
     push_to_hub: str = option("", "publish the model when training ends", "run", metavar="OWNER/NAME", shown="")

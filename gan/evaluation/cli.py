@@ -58,7 +58,7 @@ def _common() -> argparse.ArgumentParser:
         help="judge these classes only (default: all the model draws)")  # fmt: skip
     add("-n", type=int, metavar="N", help="how many flowers (default 2000; compare: 1000)")
     add("--network", default="mobilenetv2", metavar="NAME",
-        help="mobilenetv2 (default), efficientnet-lite0, inception, or a TorchScript file")  # fmt: skip
+        help="mobilenetv2 (default), efficientnet-lite0, dinov2, inception, or a TorchScript file")  # fmt: skip
     add("--device", default="auto", metavar="NAME", help="of the feature network: auto, cpu, cuda or mps (default auto)")
     add("--seed", type=int, default=0, metavar="N", help="of the first flower (default 0)")
     add("--truncation", type=float, metavar="X", help="default: the one with the best KID; compare: each model's own")

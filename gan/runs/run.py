@@ -27,6 +27,7 @@ from gan.utils.distributed import ALONE, PeerLost, ProcessGroup
 
 SNAPSHOT_SECONDS = 300  # longest time between two snapshots
 ROLLBACKS = 3  # how often a run may diverge and go back
+_FIRST_KID = "KID-MobileNetV2"  # of the validations in snapshots that do not name their network
 
 
 class Diverged(UserError):
@@ -92,6 +93,9 @@ class Run:
         self.seconds, self.begun_from = float(state.get("seconds", 0)), dict(state.get("begun_from", {}))
         # Without a validator the last model is kept, whatever was best before.
         self.best = dict(state.get("best", {})) if self.validator else {}
+        # Runs from before there was a choice of the network were judged by MobileNetV2.
+        if self.best and self._kid_name().get("kid_name", _FIRST_KID) != self.best.get("kid_name", _FIRST_KID):
+            self.best = {}  # KIDs of two networks cannot be compared
         use_held_out = getattr(self.validator, "use_held_out", None)
         if self.best and use_held_out:  # KIDs to other photos cannot be compared
             use_held_out(bool(self.best.get("held_out")))
@@ -248,6 +252,10 @@ class Run:
         self.files.save_snapshot(progress, keep=keep)
         self.saved = self.trainer.images_seen
 
+    def _kid_name(self) -> dict[str, str]:
+        """The name of the validator's KID, "KID-DINOv2" say; empty for a validator without a feature network."""
+        return {"kid_name": self.validator.network.kid_name} if hasattr(self.validator, "network") else {}
+
     def _is_best(self) -> bool:
         """Measure the KID and log it; whether it is the lowest so far."""
         assert self.validator is not None
@@ -256,5 +264,5 @@ class Run:
         better = kid < self.best.get("kid", math.inf)
         if better:
             by = {"held_out": self.validator.held_out} if hasattr(self.validator, "held_out") else {}
-            self.best = {"kid": kid, "images": self.trainer.images_seen, **by}
+            self.best = {"kid": kid, "images": self.trainer.images_seen, **by, **self._kid_name()}
         return better

@@ -99,7 +99,8 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
             print_estimate(run)
             return Outcome(run, True)
         if validator:
-            print(f"validated: every {options.evaluate_every:,} images, by the KID to {judging_photos(validator.held_out)}")
+            by = f"{validator.network.kid_name} to {judging_photos(validator.held_out)}"
+            print(f"validated: every {options.evaluate_every:,} images, by the {by}")
         outcome = _run_to_end(run, options)
     if outcome.finished and options.push_to_hub and processes.first:
         print(f"published at {publish.publish(out, options.push_to_hub)}")
@@ -199,7 +200,7 @@ def _make_validator(
     if options.dry_run or not 0 < options.evaluate_every <= config.images:
         return None
     try:
-        return make_validator(photos, device, source.load_held_out(model, config))
+        return make_validator(photos, device, source.load_held_out(model, config), options.network)
     except UserError as error:
         print(f"not validated, the last model will be kept: {error}")
         return None
@@ -284,8 +285,8 @@ def _print_end(run: Run, finished: bool) -> None:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
         return
     if run.best:
-        to = judging_photos(run.best.get("held_out", 0))
-        print(f"the best validated model is kept: {run.best['images']:,} images, KID {run.best['kid']:.3f} to {to}")
+        kid, to = run.best.get("kid_name", "KID"), judging_photos(run.best.get("held_out", 0))
+        print(f"the best validated model is kept: {run.best['images']:,} images, {kid} {run.best['kid']:.3f} to {to}")
     print(f"finished {run.trainer.images_seen:,} images in {clock(run.seconds)}; look at {run.folder / 'learning.html'}")
     print(f"open it: python app.py --model {command([str(run.folder)])}")
     print(f"judge it: python -m gan evaluate {command([str(run.folder)])} PHOTOS")

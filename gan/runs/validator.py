@@ -8,7 +8,7 @@ import torch
 from gan.data.image_folder import Photos
 from gan.errors import UserError
 from gan.evaluation import metrics
-from gan.evaluation.features import FeatureNetwork, cached, features, find_network
+from gan.evaluation.features import DEFAULT, FeatureNetwork, cached, features, find_network
 from gan.evaluation.reference import pictures, quotas
 from gan.trainer import Trainer
 from gan.utils.images import to_uint8
@@ -51,10 +51,12 @@ class Validator:
         return metrics.kid(self._to, features(self.network, np.concatenate(drawn)), 0)
 
 
-def make_validator(photos: Photos, device: torch.device, held_out: Photos | None = None) -> Validator:
-    """A Validator with the default feature network. Raises UserError when that network or torchmetrics is not available."""
+def make_validator(
+    photos: Photos, device: torch.device, held_out: Photos | None = None, network: str = DEFAULT
+) -> Validator:  # fmt: skip
+    """A Validator with the feature network called `network`. Raises UserError when it or torchmetrics is not available."""
     try:
         import torchmetrics  # noqa: F401
     except ImportError:
         raise UserError("torchmetrics is not installed; run pip install -r requirements-dev.txt.") from None
-    return Validator(find_network(device=device), photos, held_out)
+    return Validator(find_network(network, device), photos, held_out)
