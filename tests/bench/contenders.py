@@ -181,6 +181,9 @@ class Ours:
         parts = zip(range(seed, seed + len(labels), others.CHUNK), labels.split(others.CHUNK))
         return np.concatenate([to_uint8(self.trainer.draw(range(first, first + len(part)), part)) for first, part in parts])
 
+    def shorten(self) -> None:
+        """A step has no parts."""
+
     def state(self) -> dict[str, Any]:
         """All that resuming needs."""
         return self.trainer.state()

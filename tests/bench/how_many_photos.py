@@ -105,7 +105,7 @@ def judge(out: Path, count: int, seed: int) -> dict[str, Any]:
             **values, **{f"{key}_error": error for key, error in errors.items()},
             "copies": memorization.share_below(nearest, limit), "label": network.label,
         }  # fmt: skip
-        found["judged"][name]["floor"] = peers_judge.floor(known[::2])["kid"]
+        found["judged"][name]["floor"] = metrics.kid(real, known[::2], 0)  # the photos trained on, as if they were drawn
     return found
 
 

@@ -19,7 +19,6 @@ import sys
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -48,6 +47,9 @@ class Other:
     def units(self) -> list[Unit]:
         """An update, once in a turn."""
         return [(1, self.update)]
+
+    def shorten(self) -> None:
+        """From now on do a part of a step, where steps have parts; it costs the same a photo, but for the optimizers."""
 
     def update(self) -> int:
         """Up to the next generator step → photos seen."""
@@ -89,15 +91,18 @@ class Lucidrains(Other):
         trainer.set_data_src(str(folder))
         trainer.init_GAN()
         accumulated = trainer.gradient_accumulate_every
-        if not whole:  # a part of a step, which costs the same a photo; optimizers aside, which are next to nothing
-            trainer.gradient_accumulate_every = 1
-        self.parts = accumulated // trainer.gradient_accumulate_every
+        if not whole:
+            self.shorten()
         trainer.loader = iter(data(trainer.loader.__next__), None)
         package.DiffAugment = data(package.DiffAugment)
         self.settings = (
             f"float32, batch {trainer.batch_size} × {accumulated} accumulated, lr {trainer.lr:g}, "
             f"penalty every 4th step, augmentation {trainer.aug_prob:.2f}"
         )
+
+    def shorten(self) -> None:
+        self.parts *= self.trainer.gradient_accumulate_every
+        self.trainer.gradient_accumulate_every = 1
 
     def units(self) -> list[Unit]:
         """A step with the penalty, and the three without it."""
@@ -243,12 +248,13 @@ class Diffusion(Other):
     def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
         (package,) = imported(self)
         package.cpu_count = lambda: 0  # worker processes
-        package.tqdm = partial(package.tqdm, disable=True)
+        package.tqdm = _quiet(package.tqdm)
         network = package.Unet(dim=32, dim_mults=(1, 2, 4, 8))
         model = package.GaussianDiffusion(network, image_size=side, sampling_timesteps=DIFFUSION_DRAW_STEPS)
         self.trainer = package.Trainer(
             model, str(folder), calculate_fid=False, save_and_sample_every=NO_END, results_folder=str(work)
         )
+        self.trainer.accelerator.print = lambda *args: None  # that the training is complete, after each step
         self.trainer.dl = iter(data(self.trainer.dl.__next__), None)
         self.drawing = (self.trainer.ema.ema_model.model,)
         self.settings = f"float32, batch 16, lr 1e-4, average 0.995, drawn in {DIFFUSION_DRAW_STEPS} steps"
@@ -296,6 +302,11 @@ class _TorchOnCPU(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return (lambda *args: torch.device("cpu")) if name == "device" else getattr(torch, name)
+
+
+def _quiet(bar: Any) -> Any:
+    """tqdm without a bar, whatever it is asked for."""
+    return lambda *args, **options: bar(*args, **{**options, "disable": True})
 
 
 def _imported(name: str) -> Any:

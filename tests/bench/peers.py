@@ -149,6 +149,7 @@ def draw(contender: Any, labels: torch.Tensor, folder: Path, stopped: list[int])
 def costs(contender: Any, labels: torch.Tensor) -> dict[str, Any]:
     """10⁹ operations a photo of the training and a picture drawn, and the weights that draw, in bytes of float32."""
     operations = photos = 0
+    contender.shorten()
     for often, unit in contender.units():
         with Operations() as counted:
             seen = unit()
