@@ -8,8 +8,9 @@
 | diffusion | denoising-diffusion-pytorch 2.3.4 | of its classes, but half the width, and 25 steps to draw |
 
 What is bent: the first two refuse to be imported without CUDA, so it is said to be there meanwhile, and `.cuda()` leaves
-things where they are. Experiment trackers, TensorFlow and scikit-image, which are imported and not used, are empty modules.
-Photos are read without worker processes. Grids and checkpoints are not written. requirements-peers.txt has the versions.
+things where they are. Empty modules stand for what is imported and not used: experiment trackers, scikit-image, and mimicry's
+metrics and data sets, which want TensorFlow and an older PyTorch. Photos are read without worker processes. Grids and checkpoints are not written.
+requirements-peers.txt has the versions.
 """
 
 from __future__ import annotations
@@ -313,7 +314,7 @@ def _imported(name: str) -> Any:
     """A module of another program, imported as if CUDA and what it does not use were there. Raises ImportError."""
     nn.Module.cuda = Tensor.cuda = lambda self, *args, **options: self
     available = torch.cuda.is_available
-    with _stand_ins("aim", "torch_mimicry.metrics", "skimage", "skimage.io"):
+    with _stand_ins("aim", "torch_mimicry.metrics", "torch_mimicry.datasets", "skimage", "skimage.io"):
         try:
             torch.cuda.is_available = lambda: not name.startswith("denoising")
             return import_module(name)

@@ -24,8 +24,8 @@ ABOUT = {  # what each is, and what had to be bent
     "lightweight-gan": "lightweight-gan 1.2.1, defaults of its command line; it refuses to start without CUDA, so it is told "
     "that CUDA is there, and computes on the CPU",
     "stylegan2-pytorch": "stylegan2-pytorch 1.9.0, defaults of its command line; bent in the same way",
-    "mimicry-sngan": "torch-mimicry 0.1.16, SNGAN for 64×64 as its README trains it; its metrics, which want TensorFlow, are "
-    "left out",
+    "mimicry-sngan": "torch-mimicry 0.1.16, SNGAN for 64×64 as its README trains it; its metrics and data sets, "
+    "which want TensorFlow and an older PyTorch, are left out",
     "cwgan-gp-64": "the paper's recipe in this project's trainer (`--preset cwgan-gp-64`)",
     "diffusion": "denoising-diffusion-pytorch 2.3.4, its Trainer's defaults; the U-Net has half the width of its README's, and "
     "25 steps of DDIM draw a picture, because 250 take ten times as long",
