@@ -9,8 +9,8 @@
 
 What is bent: the first two refuse to be imported without CUDA, so it is said to be there meanwhile, and `.cuda()` leaves
 things where they are. Empty modules stand for what is imported and not used: experiment trackers, scikit-image, and mimicry's
-metrics and data sets, which want TensorFlow and an older PyTorch. Photos are read without worker processes. Grids and checkpoints are not written.
-requirements-peers.txt has the versions.
+metrics and data sets, which want TensorFlow and an older PyTorch. Photos are read without worker processes. Grids and
+checkpoints are not written. requirements-peers.txt has the versions.
 """
 
 from __future__ import annotations
