@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
+import signal
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -93,7 +96,7 @@ def test_a_training_of_a_contender_stops_saves_and_goes_on(tmp_path):
     one = Walk()
     assert not peers.train(one, spent, 0.02, tmp_path / "state.pt", [15])
     assert peers.train(one, spent, 0.02, tmp_path / "state.pt", [])
-    assert spent["cpu"] >= 0.02 and spent["photos"] == 3 * spent["updates"] > 0
+    assert spent["cpu"] >= 0.02 and spent["memory"] > 2**24 and spent["photos"] == 3 * spent["updates"] > 0
     following = torch.rand(1)
     other = Walk()
     torch.manual_seed(9)
@@ -133,3 +136,24 @@ def test_a_smaller_set_of_photos_is_part_of_a_larger_one(tmp_path):
     sets = [{path.name for path in (tmp_path / "out" / f"photos-{count}" / "marigold").iterdir()} for count in counts]
     held = {path.name for path in (tmp_path / "out" / "held-out" / "marigold").iterdir()}
     assert sets[0] < sets[1] < sets[2] and len(sets[0]) == 25 and not sets[2] & held and len(held) == 14
+
+
+def test_a_contender_that_fails_does_not_end_the_others_and_a_signal_does(tmp_path, monkeypatch):
+    codes, asked, judged = {"diffusion": 3, "flagship": 0, "cwgan-gp-64": 1}, [], []
+    monkeypatch.setattr(peers, "started", lambda args, name, moment: (asked.append((name, moment)), codes[name])[1])
+    monkeypatch.setattr(peers, "judge", lambda args, reference, name, moment: judged.append((name, moment)))
+    args = argparse.Namespace(hours=0.5, contenders=["diffusion", "cwgan-gp-64", "flagship"], out=tmp_path)
+    assert peers.run(args, None) == 3 and judged == [("flagship", 0.25), ("flagship", 0.5)]
+    assert asked[:3] == [("diffusion", 0.25), ("cwgan-gp-64", 0.25), ("flagship", 0.25)] and len(asked) == 4
+    codes["diffusion"], asked[:] = 128 + 15, []
+    assert peers.run(args, None) == 143 and len(asked) == 1
+
+
+def test_an_interpreter_without_the_packages_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers.others, "imported", lambda contender: importlib.import_module("a_package_that_nobody_has"))
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        assert peers.child("diffusion", 0.25, tmp_path, 64, 10) == 3
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGINT), handlers):
+            signal.signal(number, handler)

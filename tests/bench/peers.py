@@ -39,8 +39,10 @@ from operations import Operations  # noqa: E402
 
 from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos  # noqa: E402
 from gan.data.split import split  # noqa: E402
+from gan.errors import UserError  # noqa: E402
 from gan.evaluation.reference import pictures, quotas  # noqa: E402
 from gan.runs.validator import FIRST_SEED  # noqa: E402
+from gan.utils import lock  # noqa: E402
 from gan.utils.device import describe  # noqa: E402
 from gan.utils.files import json_bytes, write_atomic  # noqa: E402
 
@@ -80,13 +82,12 @@ def child(name: str, moment: float, out: Path, side: int, count: int) -> int:
         spent = load(place / "state.pt", contender)
     if not train(contender, spent, 3600 * moment, place / "state.pt", stopped):
         return 128 + stopped[0]
-    memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     counts = torch.tensor([len(paths) for paths in find_photos(out / "photos").values()])
     labels = quotas(torch.arange(len(counts)).repeat_interleave(counts), len(counts), count)
     drawn = draw(contender, labels, place / f"pictures-{moment:g}", stopped)
     if drawn is None:
         return 128 + stopped[0]
-    found = {**spent, "moment": moment, "memory": memory, "draw_seconds": drawn, "settings": contender.settings}
+    found = {**spent, "moment": moment, "draw_seconds": drawn, "settings": contender.settings}
     if not (place / "costs.json").exists():  # the steps that are counted are not kept
         write_atomic(place / "costs.json", json_bytes(costs(contender, labels)))
     write_atomic(place / f"moment-{moment:g}.json", json_bytes(found))
@@ -110,7 +111,8 @@ def train(contender: Any, spent: dict[str, Any], until: float, state: Path, stop
 
 
 def save(path: Path, contender: Any, spent: dict[str, Any]) -> None:
-    """Write all that going on needs, whole or not at all."""
+    """Write all that going on needs, whole or not at all. Notes the most memory that the process has had."""
+    spent["memory"] = max(spent.get("memory", 0), 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     kept = {"contender": contender.state(), "spent": spent, "torch": torch.get_rng_state(), "python": random.getstate()}
     temporary = path.with_suffix(".tmp")
     torch.save(kept, temporary)
@@ -182,7 +184,8 @@ def prepare(photos: Path, out: Path, side: int) -> Any:
 
 def run(args: argparse.Namespace, reference: Any) -> int:
     """Train and judge all contenders, a moment after the other → exit code."""
-    missing: set[str] = set()
+    missing: set[str] = set()  # not installed, or failed
+    worst = 0
     for moment in (moment for moment in MOMENTS if moment <= args.hours):
         for name in args.contenders:
             if name in missing:
@@ -190,13 +193,14 @@ def run(args: argparse.Namespace, reference: Any) -> int:
             if not (args.out / name / f"moment-{moment:g}.json").exists():
                 print(f"{time.strftime('%H:%M')} {name} up to {moment:g} h", flush=True)
                 code = started(args, name, moment)
-                if code == 3:
-                    missing.add(name)
-                    continue
-                if code:
+                if code < 0 or code > 128:  # a signal
                     return code
+                if code:
+                    missing.add(name)
+                    worst = max(worst, code)
+                    continue
             judge(args, reference, name, moment)
-    return 0
+    return worst
 
 
 def started(args: argparse.Namespace, name: str, moment: float) -> int:
@@ -215,7 +219,7 @@ def started(args: argparse.Namespace, name: str, moment: float) -> int:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-    if code not in (0, 3):
+    if code:
         print(f"{name} ended with {code}; {args.out / name}.log has its last words", flush=True)
     return code
 
@@ -282,9 +286,13 @@ def main() -> int:
 
         peers_page.write(json.loads((args.out / "results.json").read_text()), ROOT / "docs")
         return 0
-    args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    return run(args, prepare(args.photos, args.out, args.resolution))
+    try:
+        with lock.hold(args.out):
+            return run(args, prepare(args.photos, args.out, args.resolution))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
