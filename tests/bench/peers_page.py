@@ -11,6 +11,7 @@ from typing import Any
 
 from gan.utils import svg_plots
 from gan.utils.files import json_bytes
+from gan.utils.formatting import number
 
 Results = Mapping[str, Any]
 Moment = Mapping[str, Any]
@@ -30,36 +31,24 @@ ABOUT = {  # what each is, and what had to be bent
     "diffusion": "denoising-diffusion-pytorch 2.3.4, its Trainer's defaults; the U-Net has half the width of its README's, and "
     "25 steps of DDIM draw a picture, because 250 take ten times as long",
 }
-# What speaks for a contender: words, whether less is better, and how the figure is read from a moment (None: it has none).
 Read = Callable[[Moment], float | None]
-
-
-def judged(key: str, network: str) -> Read:
-    """A figure by one network."""
-    return lambda moment: moment["judged"].get(network, {}).get(key)
+# What speaks for a contender: in words, whether less is better, and how the figure is read from a moment and its costs.
+JUDGED = (
+    ("the pictures as a whole shall be near the photos (KID", True, "kid"),
+    ("each picture shall pass (precision", False, "precision"),
+    ("the pictures shall be varied (recall", False, "recall"),
+    ("no photo shall be repeated (near copies", True, "copies"),
+)
+COSTS: tuple[tuple[str, bool, Read], ...] = (
+    ("pictures shall be drawn fast", False, lambda moment: _drawn(moment)),
+    ("the training has little memory", True, lambda moment: moment["memory"]),
+    ("the file shall be small", True, lambda moment: moment["bytes"]),
+)
 
 
 def _drawn(moment: Moment) -> float:
+    """Pictures a second."""
     return 1 / moment["draw_seconds"]
-
-
-def measures(results: Results) -> list[tuple[str, bool, Read]]:
-    """What contenders are compared by: when it counts, whether less is better, and how it is read."""
-    found: list[tuple[str, bool, Read]] = []
-    for network, floor in results["floors"].items():
-        name = floor["label"]
-        found += [
-            (f"the pictures as a whole shall be near the photos (KID, {name})", True, judged("kid", network)),
-            (f"each picture shall pass (precision, {name})", False, judged("precision", network)),
-            (f"the pictures shall be varied (recall, {name})", False, judged("recall", network)),
-            (f"no photo shall be repeated (near copies, {name})", True, judged("copies", network)),
-        ]
-    return [
-        *found,
-        ("pictures shall be drawn fast", False, _drawn),
-        ("the training has little memory", True, lambda moment: moment["memory"]),
-        ("the file shall be small", True, lambda moment: moment.get("bytes")),
-    ]
 
 
 def write(results: Results, folder: Path) -> None:
@@ -111,9 +100,10 @@ def page(results: Results) -> str:
         *(f"| {LABELS[name]} | {ABOUT[name]} | {one['moments'][-1]['settings']} |" for name, one in contenders.items()), "",
         *_missing(contenders), "## Quality against time", "", "![KID against hours, by each judge](peers.svg)", "",
     ]  # fmt: skip
+    moment = shared_moment(contenders)
     for network, floor in results["floors"].items():
-        lines += _quality(network, floor, contenders)
-    lines += ["## What it costs", "", *_costs(contenders), "", "## Which one?", "", *_choice(results, contenders), ""]
+        lines += _quality(network, floor, contenders, moment)
+    lines += ["## What it costs", "", *_costs(contenders), "", "## Which one?", "", *_choice(results, contenders, moment), ""]
     return "\n".join(lines)
 
 
@@ -122,25 +112,32 @@ def _missing(contenders: Mapping[str, Any]) -> list[str]:
     return [f"Not measured yet: {', '.join(absent)}.", ""] if absent else []
 
 
-def _quality(network: str, floor: Mapping[str, Any], contenders: Mapping[str, Any]) -> list[str]:
-    """The table of one judge."""
+def _quality(network: str, floor: Mapping[str, Any], contenders: Mapping[str, Any], shared: float | None) -> list[str]:
+    """The tables of one judge: KID at every moment, and all figures at the latest that all have reached."""
+    hours = sorted({moment["moment"] for one in contenders.values() for moment in one["moments"]})
     lines = [
-        f"### By {floor['label']}", "",
-        "| contender | hours | KID | FD | precision | recall | near copies |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"### By {floor['label']}", "", f"KID after so many hours (photos beside photos: {floor['kid']:.3f}):", "",
+        "| contender | " + " | ".join(f"{hour:g}" for hour in hours) + " |", "| --- |" + " ---: |" * len(hours),
     ]  # fmt: skip
     for name, one in contenders.items():
+        known = {moment["moment"]: moment["judged"].get(network) for moment in one["moments"]}
+        cells = [f"{j['kid']:.3f} ± {j['kid_error']:.3f}" if (j := known.get(hour)) else "" for hour in hours]
+        lines.append(f"| {LABELS[name]} | " + " | ".join(cells) + " |")
+    rows = []
+    for name, one in contenders.items():
         for moment in one["moments"]:
-            if (j := moment["judged"].get(network)) is not None:
-                lines.append(
-                    f"| {LABELS[name]} | {moment['cpu'] / 3600:.2f} | {j['kid']:.3f} ± {j['kid_error']:.3f} | {j['fd']:.3g} | "
-                    f"{j['precision']:.2f} | {j['recall']:.2f} | {j['copies']:.1%} |"
+            if moment["moment"] == shared and (j := moment["judged"].get(network)):
+                rows.append(
+                    f"| {LABELS[name]} | {number(j['fd'])} | {j['precision']:.2f} | {j['recall']:.2f} | {j['copies']:.1%} |"
                 )
-    return [
-        *lines,
-        f"| *photos beside photos, {floor['n']} each* | | {floor['kid']:.3f} ± {floor['kid_error']:.3f} | {floor['fd']:.3g} | "
-        f"{floor['precision']:.2f} | {floor['recall']:.2f} | 1.0% |", "",
-    ]  # fmt: skip
+    if rows:
+        lines += [
+            "", f"All figures after {shared:g} h:", "", "| contender | FD | precision | recall | near copies |",
+            "| --- | ---: | ---: | ---: | ---: |", *rows,
+            f"| *photos beside photos, {floor['n']} each* | {number(floor['fd'])} | {floor['precision']:.2f} | "
+            f"{floor['recall']:.2f} | 1.0% |",
+        ]  # fmt: skip
+    return [*lines, ""]
 
 
 def _costs(contenders: Mapping[str, Any]) -> list[str]:
@@ -170,20 +167,22 @@ def shared_moment(contenders: Mapping[str, Any]) -> float | None:
     return max(set.intersection(*reached), default=None) if reached else None
 
 
-def _choice(results: Results, contenders: Mapping[str, Any]) -> list[str]:
+def _choice(results: Results, contenders: Mapping[str, Any], moment: float | None) -> list[str]:
     """Which contender is best by what, at the latest moment that all have reached; and whether ours leads."""
-    moment = shared_moment(contenders)
     if moment is None or len(contenders) < 2:
         return ["There is no moment yet that two contenders have reached."]
     at = {name: next({**one, **m} for m in one["moments"] if m["moment"] == moment) for name, one in contenders.items()}
     best: dict[str, list[str]] = {name: [] for name in contenders}
-    for words, less, read in measures(results):
-        values = {name: read(at[name]) for name in contenders}
-        known = {name: value for name, value in values.items() if value is not None}
-        if len(known) == len(values):
-            first = (min if less else max)(known.values())
-            for name in (name for name, value in known.items() if value == first):
-                best[name].append(words)
+    for words, less, key in JUDGED:
+        judges: dict[str, list[str]] = {}
+        for network, floor in results["floors"].items():
+            for name in _first({name: m["judged"].get(network, {}).get(key) for name, m in at.items()}, less):
+                judges.setdefault(name, []).append(floor["label"])
+        for name, labels in judges.items():
+            best[name].append(f"{words} by {' and '.join(labels)})")
+    for words, less, read in COSTS:
+        for name in _first({name: read(m) for name, m in at.items()}, less):
+            best[name].append(words)
     lines = [
         f"After {moment:g} hours of one core, the latest moment that all have reached, each is best of all where:", "",
         "| choose | when |", "| --- | --- |",
@@ -193,6 +192,15 @@ def _choice(results: Results, contenders: Mapping[str, Any]) -> list[str]:
         "Best of all is no recommendation where all are poor: the rows of photos beside photos say what is possible.", "",
     ]  # fmt: skip
     return lines + [sentence for network in results["floors"] for sentence in _lead(results, network, contenders)]
+
+
+def _first(values: Mapping[str, float | None], less: bool) -> list[str]:
+    """Whose value is the best; nobody where one has none, or where all have the same."""
+    known = {name: value for name, value in values.items() if value is not None}
+    if len(known) < len(values) or len(set(known.values())) == 1:
+        return []
+    best = (min if less else max)(known.values())
+    return [name for name, value in known.items() if value == best]
 
 
 def _lead(results: Results, network: str, contenders: Mapping[str, Any]) -> list[str]:
@@ -212,7 +220,8 @@ def _lead(results: Results, network: str, contenders: Mapping[str, Any]) -> list
     spent, best = min(rest, key=lambda point: point[1])
     first = next((cpu for cpu, kid in ours if kid <= best), None)
     when = (
-        f"it had what the best of the others reached (KID {best:.3f}, {spent / 3600:.2f} h) by {first / 3600:.2f} h"
+        f"it had what the best of the others reached (KID {best:.3f}, {spent / 3600:.2f} h) by {first / 3600:.2f} h, "
+        f"{spent / first:.1f} times as soon"
         if first is not None
         else f"it did not reach what the best of the others did (KID {best:.3f}, {spent / 3600:.2f} h)"
     )
