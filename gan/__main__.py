@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import gan.evaluation.cli
 import gan.hub.cli
 import gan.sampling.cli
 from gan.errors import UserError
-from gan.utils.terminal import complain, safe_output
+from gan.utils.terminal import complain, published_command, safe_output
 
 RENAMED = {"remember": "index-photos"}  # old command → today's, for one release
 
@@ -47,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     args = parse(argv)
     try:
-        return args.do(args, shlex.join(["python", "-m", "gan", *words]))
+        return args.do(args, published_command(["python", "-m", "gan", *words]))
     except UserError as error:
         complain(f"error: {error}")
         return 2

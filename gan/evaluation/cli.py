@@ -1,4 +1,4 @@
-"""The commands `python -m gan evaluate`, `compare` and `index-photos`."""
+"""The commands `python -m gan evaluate`, `compare`, `check-figures`, `index-photos`, `survey`, `survey-results`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `evaluate`, `compare` and `index-photos`."""
+    """Add the commands of this wing."""
     common = _common()
     one = commands.add_parser("evaluate", parents=[common], allow_abbrev=False, help="judge one model")
     one.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
@@ -44,7 +44,28 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="whose features (default efficientnet-lite0, which the app installs)",
     )  # fmt: skip
     index.set_defaults(do=_index_photos)
-    for command in (one, several, index):
+    survey = commands.add_parser(
+        "survey", allow_abbrev=False, help="write a page on which people say of pictures whether they are photos or drawn"
+    )
+    survey.add_argument("model", metavar="MODEL", help="path, bundled name or Hub name of a model")
+    survey.add_argument("photos", metavar="PHOTOS", help=f"{PHOTOS} of its classes; the page shows some of them")
+    survey.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where survey.html and key.json go")
+    survey.add_argument("--pairs", type=int, default=40, metavar="N", help="flowers, and as many photos (default 40)")
+    survey.add_argument("--seed", type=int, default=0, metavar="N", help="another one gives other pictures (default 0)")
+    survey.add_argument("--truncation", type=float, metavar="X", help="of the flowers (default the model's own)")
+    survey.set_defaults(do=_survey)
+    results = commands.add_parser("survey-results", allow_abbrev=False, help="add up the answers to a survey")
+    results.add_argument("key", type=Path, metavar="KEY", help="the key.json of the survey")
+    results.add_argument("answers", type=Path, nargs="+", metavar="ANSWERS", help="files of answers, or folders of them")
+    results.set_defaults(do=_survey_results)
+    again = commands.add_parser("check-figures", allow_abbrev=False, help="take the figures in the cards of models again")
+    again.add_argument("photos", metavar="PHOTOS", help=f"the {PHOTOS} they were trained on")
+    again.add_argument("models", metavar="MODEL", nargs="*", help="models (default: every bundled one)")
+    again.add_argument("-n", type=int, default=600, metavar="N", help="how many flowers, 100 to 50000 (default 600)")
+    again.add_argument("--network", action="append", metavar="NAME", help="only what this network saw (default: every one)")
+    again.add_argument("--device", default="auto", metavar="NAME", help="of the feature network (default auto)")
+    again.set_defaults(do=_check_figures)
+    for command in (one, several, index, survey, again):
         command.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest.csv given to train.py, if one was")
 
 
@@ -56,9 +77,10 @@ def _common() -> argparse.ArgumentParser:
         help="a folder of photos no model was trained on (default: the --holdout of the training)")  # fmt: skip
     add("--classes", nargs="+", action="extend", default=[], metavar="NAME",
         help="judge these classes only (default: all the model draws)")  # fmt: skip
-    add("-n", type=int, metavar="N", help="how many flowers (default 2000; compare: 1000)")
-    add("--network", default="mobilenetv2", metavar="NAME",
-        help="mobilenetv2 (default), efficientnet-lite0, dinov2, inception, or a TorchScript file")  # fmt: skip
+    add("-n", type=int, metavar="N", help="how many flowers, 100 to 50000 (default 2000; compare: 1000)")
+    add("--network", action="append", metavar="NAME",
+        help="mobilenetv2 (default), efficientnet-lite0, dinov2, inception, or a TorchScript file; given several times, the "
+        "first one judges everything, and the others repeat the metrics")  # fmt: skip
     add("--device", default="auto", metavar="NAME", help="of the feature network: auto, cpu, cuda or mps (default auto)")
     add("--seed", type=int, default=0, metavar="N", help="of the first flower (default 0)")
     add("--truncation", type=float, metavar="X", help="default: the one with the best KID; compare: each model's own")
@@ -75,14 +97,14 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
-    settings, network = _settings(args, command, 2000), _network(args)
+    settings, networks = _settings(args, command, 2000), _networks(args)
     model = loader.load(args.model)
     out = args.out or Path("evaluations") / display_name(model)
     check_writable(out, "choose another --out")
     folder = _model_folder(model, f"--card writes into a model folder, and '{args.model}'") if args.card else None
     if folder:
         check_writable(folder, "leave out --card")
-    found = _judge(args, model, network, settings, args.resolution or model.generator.config.resolution)
+    found = _judge(args, model, networks, settings, args.resolution or model.generator.config.resolution)
     write_atomic(out / "evaluation.json", json_bytes(found.result))
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
     print(report.table(found.result))
@@ -105,7 +127,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
 
     out = args.out or Path("evaluations") / "compare"
     check_writable(out, "choose another --out")
-    settings, network = _settings(args, command, 1000), _network(args)
+    settings, networks = _settings(args, command, 1000), _networks(args)
     models = [loader.load(name) for name in args.models]
     side = args.resolution or max(model.generator.config.resolution for model in models)
     results: list[dict[str, Any]] = []
@@ -114,7 +136,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
         own = settings
         if args.truncation is None:
             own = replace(settings, truncation=default_truncation(model.generator.config.scores))
-        found = _judge(args, model, network, own, side)
+        found = _judge(args, model, networks, own, side)
         found.result["model"] = _unused(pictures, found.result["model"])
         results.append(found.result)
         pictures[found.result["model"]] = found.pictures["samples"]
@@ -153,11 +175,68 @@ def _index_photos(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def _judge(args: argparse.Namespace, model: Model, network: FeatureNetwork, settings: Settings, side: int) -> Evaluation:
+def _check_figures(args: argparse.Namespace, command: str) -> int:
+    from gan.evaluation import check_figures
+    from gan.evaluation.evaluate import display_name
+    from gan.evaluation.evaluate_model import find_judging_network, open_photos
+    from gan.evaluation.reference import load_reference
+    from gan.hub import loader
+
+    names = args.models or loader.bundled()
+    folder, keep = open_photos(args.photos, args.manifest, progress("photos"))
+    found = []
+    for name in names:
+        model = loader.load(name)
+        show = progress(display_name(model))
+        for view in check_figures.views(model):
+            setting = view["settings"]
+            if args.network and setting["network"] not in args.network:
+                continue
+            network = find_judging_network(setting["network"], args.device)
+            only = [one for one in view["parts"] if one != "all"]
+            side = setting["compared_at"]
+            reference = load_reference(folder, model.generator.config, side, only=only, keep=keep)
+            checks = check_figures.check(model, view, reference, network, args.n, show)
+            found.append((f"{display_name(model)}, {network.label}", checks))
+    print(check_figures.table(found))
+    wrong = [one for _, checks in found for one in checks if not one.holds]
+    print(f"\n{sum(len(checks) for _, checks in found)} figures taken again with {args.n:,} flowers, {len(wrong)} do not hold")
+    return 1 if wrong else 0
+
+
+def _survey(args: argparse.Namespace, command: str) -> int:
+    from gan.evaluation import survey
+    from gan.evaluation.evaluate_model import open_photos
+    from gan.hub import loader
+    from gan.networks.latents import check_seed, check_truncation
+    from gan.utils import validation
+    from gan.utils.files import check_writable
+
+    pairs, seed = validation.whole("--pairs", args.pairs, 1, survey.MAX_PAIRS), check_seed(args.seed)
+    truncation = None if args.truncation is None else check_truncation(args.truncation)
+    check_writable(args.out, "choose another --out")
+    model, show = loader.load(args.model), progress("survey")
+    folder, keep = open_photos(args.photos, args.manifest, show)
+    survey.make(model, folder, args.out, pairs=pairs, seed=seed, truncation=truncation, keep=keep, progress=show)
+    print(f"{args.out / survey.PAGE}: send it to people; it shows {pairs} of your photos, so look at their rights first")
+    print(f"{args.out / survey.KEY}: keep it; then python -m gan survey-results {args.out / survey.KEY} ANSWERS …")
+    return 0
+
+
+def _survey_results(args: argparse.Namespace, command: str) -> int:
+    from gan.evaluation import survey
+
+    print(survey.table(*survey.add_up(args.key, args.answers)))
+    return 0
+
+
+def _judge(
+    args: argparse.Namespace, model: Model, networks: list[FeatureNetwork], settings: Settings, side: int
+) -> Evaluation:  # fmt: skip
     from gan.evaluation.evaluate_model import evaluate_model
 
     return evaluate_model(
-        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=network,
+        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=networks,
         reference=args.reference, classes=args.classes, resolution=side, manifest=args.manifest, thorough=args.thorough,
         command=settings.command,
     )  # fmt: skip
@@ -174,10 +253,11 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
     return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
 
 
-def _network(args: argparse.Namespace) -> FeatureNetwork:
+def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:
     from gan.evaluation.evaluate_model import find_judging_network
+    from gan.evaluation.features import DEFAULT
 
-    return find_judging_network(args.network, args.device)
+    return [find_judging_network(name, args.device) for name in dict.fromkeys(args.network or [DEFAULT])]
 
 
 def _model_folder(model: Model, why: str) -> Path:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,20 @@ def evaluate(
     network: FeatureNetwork,
     settings: Settings,
     *,
+    also: Sequence[FeatureNetwork] = (),
     thorough: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Judge `model` at the resolution of `reference`'s photos.
 
     Two runs with the same arguments give the same figures, except for the pictures a second. With `thorough=False`, the search
-    for a truncation, the smoothness and the cost are left out. Raises UserError for settings out of range and for a class that
+    for a truncation, the smoothness and the cost are left out. The networks `also` repeat the metrics of measures.py on the
+    same flowers; everything else is seen by `network` alone. Raises UserError for settings out of range and for a class that
     would get too few flowers.
     """
     settings.validate()
-    judged = JudgedModel(model, reference, network, settings, progress or (lambda stage, done, total: None))
+    progress = progress or (lambda stage, done, total: None)
+    judged = JudgedModel(model, reference, network, settings, progress)
     curve = truncation_curve(judged) if thorough and settings.truncation is None else None
     best = best_truncation(curve) if curve else default_truncation(model.generator.config.scores)
     run = EvaluationRun(judged, settings.truncation if settings.truncation is not None else best)
@@ -62,6 +66,7 @@ def evaluate(
         "truncation": curve,
         "best_truncation": best if curve else None,
         **{section.key: section.run(run) if thorough else None for section in SECTIONS if section.thorough},
+        "also": [_seen_by(other, run, progress) for other in also],
         "notes": list(reference.notes),
     }
     samples = judged.draw_in_turn(settings.seed, SAMPLES, run.truncation)
@@ -71,6 +76,14 @@ def evaluate(
 def display_name(model: Model) -> str:
     """The name of a model in reports: its name, or that of its folder, never a path."""
     return model.folder.resolve().name if model.source == "path" and model.folder else Path(model.name).name
+
+
+def _seen_by(network: FeatureNetwork, run: EvaluationRun, progress: Progress) -> dict[str, Any]:
+    """The conditions and the metrics of the flowers of `run`, seen by another network."""
+    told: Progress = lambda stage, done, total: progress(f"{stage}, {network.label}", done, total)  # noqa: E731
+    judged = JudgedModel(run.judged.model, run.judged.reference, network, run.judged.settings, told)
+    other = EvaluationRun(judged, run.truncation, run.pictures)
+    return {**_conditions(other), "parts": other.parts()}
 
 
 def _conditions(run: EvaluationRun) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def evaluate_model(
     n: int = 2000,
     seed: int = 0,
     truncation: float | None = None,
-    network: str | FeatureNetwork = "mobilenetv2",
+    network: str | FeatureNetwork | Sequence[str | FeatureNetwork] = "mobilenetv2",
     device: str = "auto",
     reference: Path | None = None,
     classes: Sequence[str] = (),
@@ -43,7 +43,7 @@ def evaluate_model(
     | `photos` | the photos it was trained on |
     | `n`, `seed` | how many flowers, 100 to 50,000, and the seed of the first |
     | `truncation` | 0.01 to 3; None: the one of eight with the best KID |
-    | `network`, `device` | the feature network (features.find_network), and where it computes |
+    | `network`, `device` | the feature network (features.find_network), or several of them, and where they compute |
     | `reference` | a folder of photos the model never saw; by default those that its training held out |
     | `classes` | the classes to judge; by default all |
     | `resolution` | side of the compared pictures in pixels; by default the model's |
@@ -51,17 +51,19 @@ def evaluate_model(
     | `thorough` | False leaves out the search for a truncation, the smoothness and the cost |
     | `command` | the command line, for the report |
 
-    Raises UserError, with a sentence that says what to do.
+    Of several networks, the first one judges everything, and the others repeat the metrics on the same flowers. Raises
+    UserError, with a sentence that says what to do.
     """
     model = model if isinstance(model, loader.Model) else loader.load(os.fspath(model))
     settings = Settings(n, seed, truncation, command).validate()
-    network = find_judging_network(network, device) if isinstance(network, str) else network
+    asked = [network] if isinstance(network, (str, FeatureNetwork)) else list(network)
+    networks = [find_judging_network(one, device) if isinstance(one, str) else one for one in asked]
     show = terminal.progress(display_name(model))
     folder, keep = open_photos(photos, manifest, show)
     read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731
     config = model.generator.config
     found = load_reference(folder, config, resolution or config.resolution, reference, list(classes), read, keep)
-    return evaluate(model, found, network, settings, thorough=thorough, progress=show)
+    return evaluate(model, found, networks[0], settings, also=networks[1:], thorough=thorough, progress=show)
 
 
 def open_photos(

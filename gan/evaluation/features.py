@@ -109,7 +109,7 @@ def features(
 def cached(
     network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Callable[[int, int], object] | None = None
 ) -> Tensor:
-    """`features` with a cache on disk, for photos: generated pictures are hardly ever needed twice.
+    """`features` with a cache on disk, for photos, and for flowers that may be judged again.
 
     A cache entry is one .npy file in $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist. Its name is a SHA-256 of the
     pixels, the network's digest, the kind of device and _VERSION. The cache has at most CACHE_BYTES; the entries that were not

@@ -106,11 +106,13 @@ class JudgedModel:
 class EvaluationRun:
     """The flowers of a model at one truncation, with their features: what every metric is computed from."""
 
-    def __init__(self, judged: JudgedModel, truncation: float) -> None:
-        """Draw the flowers and compute their features. Raises UserError."""
+    def __init__(self, judged: JudgedModel, truncation: float, pictures: Pictures | None = None) -> None:
+        """Draw the flowers, or take these `pictures` of them, and compute their features. Raises UserError."""
         self.judged, self.truncation = judged, truncation
-        self.pictures = judged.draw(judged.settings.seed, judged.settings.n, truncation, "flowers")
-        self.features = judged.features(self.pictures, "features of flowers")  # N×D
+        self.pictures = pictures or judged.draw(judged.settings.seed, judged.settings.n, truncation, "flowers")
+        # N×D. With a cache, because a slow network takes minutes for them and `--card` often follows a first look.
+        pixels = resized(self.pictures.pixels, judged.side)
+        self.features = cached(judged.network, pixels, judged.progress("features of flowers"))
 
     def parts(self) -> dict[str, Any]:
         """The metrics of measures.py: of "all", and of each class where there are several."""

@@ -54,15 +54,18 @@ def closest(distances: Tensor, count: int = 10) -> Tensor:
 
 
 def support_size(features: Tensor, threshold: float) -> dict[str, float | int | bool]:
-    """How many different pictures a generator can draw, estimated from duplicates in `features` n×D (Arora and Zhang 2017).
+    """How many different pictures a generator can draw, from the duplicates in `features` n×D (Arora and Zhang 2017).
 
     Two pictures are duplicates if they are at most `threshold` apart. By the birthday paradox, c duplicates among n(n − 1)/2
     pairs are expected of a generator that draws size = n(n − 1)/(2c) pictures equally often. If it draws some more often than
     others, the true number is larger. Without duplicates, `size` is the lower bound pairs/3 (the rule of three, 95 %).
 
-    Returns `pictures` n, `pairs`, `duplicates` c, `size`, and `at_least`: whether `size` is the bound. Raises UserError for
-    fewer than two pictures.
+    Returns `pictures` n, `pairs`, `duplicates` c, `size`, `at_least`: whether `size` is the bound, and `least`, the bound for
+    any c: pairs over the one-sided 95 % upper limit of a Poisson variable seen as c (Garwood 1936). Raises UserError for fewer
+    than two pictures.
     """
+    from scipy.stats import chi2
+
     count = len(features)
     if count < 2:
         raise UserError("there is no other picture to compare with; use two or more.")
@@ -74,6 +77,7 @@ def support_size(features: Tensor, threshold: float) -> dict[str, float | int | 
         "duplicates": duplicates,
         "size": pairs / (duplicates or 3),
         "at_least": duplicates == 0,
+        "least": pairs / (chi2.ppf(0.95, 2 * duplicates + 2).item() / 2),
     }
 
 

@@ -97,8 +97,8 @@ def load_reference(
     else:
         seen = "was trained on every photo here" if "photos" in config.trained else "may have been trained on any photo here"
         notes.append(
-            f"The model {seen}, so nothing can be said about photos it has not seen; "
-            "train with --holdout 0.15, or give --reference."
+            f"The model {seen}, so nothing can be said about photos it has not seen: AUC, right class "
+            "and near copies are left out; train with --holdout 0.15, or give --reference."
         )
     _check_photos(trained_on, others, folder, held_out)
     if shared := _shared(trained_on, others):

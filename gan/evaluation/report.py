@@ -18,7 +18,7 @@ from markupsafe import Markup
 from gan.evaluation import charts
 from gan.evaluation.artifacts import PERIODS
 from gan.evaluation.registry import Result, at, filled, total
-from gan.evaluation.results import ALL_METRICS, ARROWS, HEADLINES, compared, differences, figures, label
+from gan.evaluation.results import ALL_METRICS, ARROWS, HEADLINES, by_network, compared, differences, figures, label, views
 from gan.utils import images, svg_plots
 from gan.utils.formatting import columns, count, markdown, number, plain, share, wrapped
 
@@ -42,9 +42,14 @@ def table(result: Result) -> str:
     )
     body = [
         [plain(one.label, _NAME), one.text, _n(one.n), one.real, _n(one.real_n), one.noise, one.against]
-        for one in figures(result)
+        for one in figures(result, absent=True)
     ]
     lines += ["", *columns([["", "flowers", "n", "real photos", "n", "noise", "against"], *body])]
+    if len(views(result)) > 1:
+        labels = [plain(view["settings"]["network_label"], _NAME) for view in views(result)]
+        head = ["the same flowers seen by", *(cell for name in labels for cell in (name, "real photos"))]
+        body = [[name, *(cell for one in row for cell in (one.text, one.real))] for name, row in by_network(result)]
+        lines += ["", *columns([head, *body])]
     names = [key for key in HEADLINES if key in result["parts"]["all"]["measures"]]
     body = [[plain(name, _NAME), *(_measure(part, key) for key in names)] for name, part in result["parts"].items()]
     if len(body) > 1:
@@ -54,7 +59,19 @@ def table(result: Result) -> str:
 
 
 def comparison_table(results: Sequence[Result]) -> str:
-    """Several models as plain text, at most 100 columns wide: one line for each; a "*" marks the best."""
+    """Several models as plain text, at most 100 columns wide: one line for each; a "*" marks the best.
+
+    One such table for each feature network.
+    """
+    return "\n\n".join(_one_comparison(seen) for seen in _by_view(results))
+
+
+def _by_view(results: Sequence[Result]) -> list[list[Result]]:
+    """Results of several models, for each feature network that all of them have: what it saw of each model."""
+    return [list(seen) for seen in zip(*map(views, results))]
+
+
+def _one_comparison(results: Sequence[Result]) -> str:
     rows = compared(results, HEADLINES)
     body = [["", *(plain(row.label, _NAME) for row in rows)]]
     for i, result in enumerate(results):
@@ -65,7 +82,11 @@ def comparison_table(results: Sequence[Result]) -> str:
 
 
 def comparison_markdown(results: Sequence[Result]) -> str:
-    """Several models as a Markdown table: one line for each; the best are bold."""
+    """Several models as a Markdown table for each feature network: one line for each model; the best are bold."""
+    return "\n".join(_one_markdown(seen) for seen in _by_view(results))
+
+
+def _one_markdown(results: Sequence[Result]) -> str:
     rows = compared(results, HEADLINES)
     body = [["model", *(markdown(row.label) for row in rows)], ["---", *["---:"] * len(rows)]]
     for i, result in enumerate(results):
@@ -118,7 +139,7 @@ def comparison_page(results: Sequence[Result], pictures: Mapping[str, np.ndarray
     return template("comparison.html").render(
         results=results,
         pictures=pictures,
-        rows=compared(results),
+        rows=[row for seen in _by_view(results) for row in compared(seen)],
         best=BEST,
         differences=differences(results),
     )
@@ -163,7 +184,9 @@ def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     words = {"number": number, "count": count, "share": share}
     environment.filters.update({name: _unbroken(function) for name, function in words.items()})
-    environment.filters.update(cut=cut, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths, row=_row)
+    environment.filters.update(
+        cut=cut, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths, row=_row, views=views
+    )
     environment.globals.update(
         style=Markup(style),
         digest=digest,
@@ -171,6 +194,8 @@ def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
         charts=charts,
         arrows=ARROWS,
         label=label,
+        by_network=by_network,
+        views=views,
         total=total,
         periods=PERIODS,
         gauges=gauges,

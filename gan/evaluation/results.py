@@ -54,10 +54,15 @@ def label(result: Result, key: str) -> str:
     return ALL_METRICS.get(key, Metric(key, key.replace("_", " "))).name(result)
 
 
-def figures(result: Result) -> list[Figure]:
-    """Every figure over all classes that is one number, always in the same order. Those not measured are "–"."""
+def figures(result: Result, absent: bool = False) -> list[Figure]:
+    """Every figure over all classes that is one number, always in the same order. Those not measured are "–".
+
+    With `absent`, also those of METRICS that the result does not have at all, as the AUC where no photos are held out.
+    """
     measures = result["parts"]["all"]["measures"]
-    return [*(_measured(result, key, m) for key, m in measures.items()), *_of_sections(result)]
+    missing = [metric for metric in METRICS if absent and metric.key not in measures]
+    dashes = [Figure(one.key, label(result, one.key) + ARROWS[one.better]) for one in missing]
+    return [*(_measured(result, key, m) for key, m in measures.items()), *dashes, *_of_sections(result)]
 
 
 def compared(results: Sequence[Result], keys: Sequence[str] | None = None) -> list[Row]:
@@ -73,6 +78,21 @@ def compared(results: Sequence[Result], keys: Sequence[str] | None = None) -> li
         real = {figure.real for figure in row if figure.label}
         rows.append(Row(" / ".join(labels), row, _best(row), real.pop() if len(real) == 1 else "not the same"))
     return rows
+
+
+def views(result: Result) -> list[Result]:
+    """A result as each of its feature networks gives it: as it is, and then what the further ones saw."""
+    return [result, *(at(result, "also") or ())]
+
+
+def by_network(result: Result) -> list[tuple[str, list[Figure]]]:
+    """The metrics of measures.py side by side: (name without a network, the figure of each of `views`), in fixed order."""
+    lists = [{figure.key: figure for figure in figures(view)} for view in views(result)]
+    plain = {"settings": {"kid_name": "KID", "fd_name": "FD"}}
+    keys = [key for key in ALL_METRICS if any(key in at(view, "parts", "all", "measures") for view in views(result))]
+    return [
+        (label(plain, key) + ARROWS[ALL_METRICS[key].better], [one.get(key, Figure(key)) for one in lists]) for key in keys
+    ]  # fmt: skip
 
 
 def differences(results: Sequence[Result]) -> list[str]:

@@ -25,7 +25,7 @@ def write_scores(folder: Path, result: Mapping[str, Any]) -> None:
     generator = checkpoint.load_model(folder)
     described = replace(generator.config, scores=summary(result, default_truncation(generator.config.scores)))
     checkpoint.save_config(folder, described)
-    write_atomic(folder / checkpoint.CARD, model_card(described, parameters(generator)).encode())
+    write_atomic(folder / checkpoint.CARD, model_card(described, parameters(generator), folder.resolve().name).encode())
 
 
 def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:
@@ -33,16 +33,13 @@ def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:
 
     `truncation` is the model's default so far. If the evaluation searched for the best one, that is the new default.
     """
-    parts = {
-        part: {name: {key: measure[key] for key in _KEPT} for name, measure in found["measures"].items()}
-        for part, found in result["parts"].items()
-    }
     return {
         "truncation": result["best_truncation"] or truncation,
         "settings": dict(result["settings"]),
         "reference": dict(result["reference"]),
-        "parts": parts,
+        "parts": _kept_parts(result),
         **_kept_sections(result, thorough=False),
+        "also": [{"settings": dict(one["settings"]), "parts": _kept_parts(one)} for one in result.get("also", ())],
         "curve": result["truncation"],
         **_kept_sections(result, thorough=True),
     }
@@ -55,6 +52,14 @@ def headline(scores: Mapping[str, Any]) -> str:
         return f"{settings['kid_name']} {float(measure['value']):.3f} (n {int(measure['n']):,})"
     except (KeyError, TypeError, ValueError, OverflowError):
         return ""
+
+
+def _kept_parts(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics of every part, without their ceilings."""
+    return {
+        part: {name: {key: measure[key] for key in _KEPT} for name, measure in found["measures"].items()}
+        for part, found in result["parts"].items()
+    }
 
 
 def _kept_sections(result: Mapping[str, Any], thorough: bool) -> dict[str, Any]:

@@ -19,24 +19,28 @@ TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 _NO_MEASURE: dict[str, Any] = dict.fromkeys(("value", "error", "floor", "floor_error"))
 
 
-def model_card(config: ModelConfig, parameters: int) -> str:
-    """The text of templates/card.md, filled from `config.json` alone, so that card and weights never disagree."""
+def model_card(config: ModelConfig, parameters: int, name: str = "") -> str:
+    """The text of templates/card.md, filled from `config.json` alone, so that card and weights never disagree.
+
+    `name` is what the model is called, its preset where it is empty.
+    """
     from huggingface_hub import ModelCard
 
     card = ModelCard.from_template(
-        _metadata(config), str(TEMPLATE), config=config, trained=config.trained, scores=config.scores, parameters=parameters,
-        cell=_cell, judging_photos=judging_photos, measured=_measured, number=number, share=share,
+        _metadata(config, name), str(TEMPLATE), name=name or config.preset, config=config, trained=config.trained,
+        scores=config.scores, parameters=parameters, cell=_cell, judging_photos=judging_photos, measured=_measured,
+        by_network=_by_network, number=number, share=share,
     )  # fmt: skip
     return f"{card}\n"
 
 
-def completed(card: str, config: ModelConfig) -> str:
+def completed(card: str, config: ModelConfig, name: str = "") -> str:
     """A card as somebody wrote it, with what its front matter lacks of `model_card`'s. Raises ValueError for bad YAML in it."""
     import yaml
     from huggingface_hub import RepoCard
 
     try:
-        written, ours = RepoCard(card), _metadata(config).to_dict()
+        written, ours = RepoCard(card), _metadata(config, name).to_dict()
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
     missing = {key: value for key, value in ours.items() if key not in written.data.to_dict()}
@@ -45,13 +49,13 @@ def completed(card: str, config: ModelConfig) -> str:
     return str(written) if missing else card
 
 
-def _metadata(config: ModelConfig) -> ModelCardData:
+def _metadata(config: ModelConfig, name: str) -> ModelCardData:
     """The front matter: what the Hub files the model under, and the figures of its evaluation where there was one."""
     from huggingface_hub import ModelCardData
 
     objective = [config.trained["objective"]] if "objective" in config.trained else []
     return ModelCardData(
-        library_name="pytorch", pipeline_tag=TASK, tags=[*TAGS, *objective], model_name=config.preset,
+        library_name="pytorch", pipeline_tag=TASK, tags=[*TAGS, *objective], model_name=name or config.preset,
         eval_results=_results(config.scores) or None,
     )  # fmt: skip
 
@@ -62,26 +66,55 @@ def _results(scores: dict[str, Any]) -> list[EvalResult]:
 
     if not scores.get("parts"):
         return []
-    measures, said, held = scores["parts"]["all"], scores["settings"], scores["reference"]
-    names = {"kid": said["kid_name"], "fd": said["fd_name"], "precision_3": "precision, k = 3", "recall_3": "recall, k = 3"}
-    names["auc"] = "two-sample AUC (0.5 is best)"
+    held = scores["reference"]
     data = f"the {held['trained_on']:,} photos trained on, and {held['held_out']:,} held out"
+    results = []
+    for number_of, view in enumerate(_views(scores)):
+        label = view["settings"]["network_label"]
+        for key, measure in view["parts"]["all"].items():
+            if key not in _HEADLINES or measure["value"] is None:
+                continue
+            # A metric is known by its type, so that of a further network needs one of its own.
+            kind = f"{key}_{view['settings']['network']}" if number_of else key
+            name = _name(key, view["settings"]) + ("" if key in ("kid", "fd") else f", {label}" if number_of else "")
+            results.append(EvalResult(TASK, "imagefolder", data, kind, round(measure["value"], 5), metric_name=name))
+    return results
+
+
+_HEADLINES = ("kid", "fd", "precision_3", "recall_3", "auc")
+
+
+def _views(scores: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each feature network saw: its settings and its figures of every part, the first network first."""
+    return [scores, *scores.get("also", ())]
+
+
+def _name(key: str, settings: dict[str, Any]) -> str:
+    """The name of a metric, as the tables of evaluation/report.py have it: `precision_3` → "precision (k=3)"."""
+    names = {
+        "kid": settings["kid_name"],
+        "fd": settings["fd_name"],
+        "fd_equal": f"{settings['fd_name']}, equal n",
+        "auc": "AUC",
+    }
+    word, _, k = key.rpartition("_")
+    return names.get(key) or (f"{word} (k={k})" if k.isdigit() else key.replace("_", " "))
+
+
+def _by_network(scores: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The figures over all classes side by side: the name of each, without a network's, and its measure by each network."""
+    plain_names = {"kid_name": "KID", "fd_name": "FD"}
     return [
-        EvalResult(TASK, "imagefolder", data, key, round(measures[key]["value"], 5), metric_name=name)
-        for key, name in names.items()
-        if measures.get(key) and measures[key]["value"] is not None
+        (_name(key, plain_names), [view["parts"]["all"].get(key) or _NO_MEASURE for view in _views(scores)])
+        for key in scores["parts"]["all"]
     ]
 
 
 def _measured(scores: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     """The rows of an evaluation (scores.summary) that hold a figure: what it is called, and its measure of every part."""
-    settings, parts = scores["settings"], scores["parts"].values()
-    names = {"kid": settings["kid_name"], "fd": settings["fd_name"], "fd_equal": f"{settings['fd_name']} at equal n"}
-    names["auc"] = "two-sample AUC"
-    names |= {f"{name}_{k}": f"{name}, k = {k}" for name in ("precision", "recall", "density", "coverage") for k in (3, 5)}
-    names |= {key: key.replace("_", " ") for key in scores["parts"]["all"] if key not in names}  # a new metric
-    rows = [(name, [part.get(key) or _NO_MEASURE for part in parts]) for key, name in names.items()]
-    return [(name, measures) for name, measures in rows if any(one is not _NO_MEASURE for one in measures)]
+    parts = scores["parts"].values()
+    keys = list(dict.fromkeys(key for part in parts for key in part))
+    return [(_name(key, scores["settings"]), [part.get(key) or _NO_MEASURE for part in parts]) for key in keys]
 
 
 def _cell(text: str) -> str:

@@ -43,7 +43,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
     sent = [folder / name for name in (*MODEL_FILES, PHOTO_INDEX, CRITIC) if name != CARD and (folder / name).is_file()]
     sent += [path for _, path in sample_history.frames(folder)]
     files = [CommitOperationAdd(path.relative_to(folder).as_posix(), str(path)) for path in sent]
-    files.append(CommitOperationAdd(CARD, _card(folder, generator)))
+    files.append(CommitOperationAdd(CARD, _card(folder, generator, repo.partition("/")[2])))
     api = HfApi(token=token)
 
     def upload() -> str:
@@ -64,12 +64,14 @@ def create(api: HfApi, repo: str, kind: str, private: bool, **more: Any) -> str:
     return url
 
 
-def _card(folder: Path, generator: Generator) -> bytes:
-    """The card of a model folder as the Hub gets it. Raises UserError for one that cannot be read."""
+def _card(folder: Path, generator: Generator, name: str) -> bytes:
+    """The card of a model folder as the Hub gets it; `name` is that of the repository. Raises UserError for one that cannot be
+    read.
+    """
     path = folder / CARD
     if not path.is_file():
-        return model_card(generator.config, sum(weight.numel() for weight in generator.parameters())).encode()
+        return model_card(generator.config, sum(weight.numel() for weight in generator.parameters()), name).encode()
     try:
-        return completed(path.read_text(encoding="utf-8"), generator.config).encode()
+        return completed(path.read_text(encoding="utf-8"), generator.config, name).encode()
     except (OSError, ValueError) as error:
         raise UserError(f"the head of {path} cannot be read ({first_line(error)}); mend it, or remove the file.") from None

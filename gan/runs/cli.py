@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import socket
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from gan.errors import UserError
 from gan.options import AUTO, GROUPS, RunOptions, TrainConfig, flag_of, kind_of, options_of
 from gan.presets import PRESETS
 from gan.runs.request import Request
-from gan.utils.terminal import safe_output
+from gan.utils.terminal import published_command, safe_output
 
 _DESCRIPTION = "Train a GAN on your photos and write a model folder."
 _PHOTOS = "folder with a sub-folder of photos for each class, a .zip of one, or hf://datasets/owner/name[/folder]"
@@ -101,7 +100,7 @@ def parse(argv: list[str] | None = None) -> Request:
     """Read the command line (None: sys.argv). Raises UserError for bad values; argparse exits with 2 for unknown flags."""
     words = sys.argv[1:] if argv is None else argv
     args = vars(build_parser().parse_args(words))
-    return Request.of(args.pop("photos"), args, shlex.join(["python", "train.py", *_without_note(words)]))
+    return Request.of(args.pop("photos"), args, published_command(["python", "train.py", *_without_note(words)]))
 
 
 def _without_note(words: list[str]) -> list[str]:

@@ -131,7 +131,8 @@ class RunFolder:
         described = replace(trainer.model, trained=trained)
         checkpoint.save_model(self.folder, trainer.averaged(), described, half=half)
         checkpoint.save_critic(self.folder, trainer.saved_critic())
-        write_atomic(self.folder / checkpoint.CARD, model_card(described, parameters(trainer.ema)).encode())
+        card = model_card(described, parameters(trainer.ema), self.folder.resolve().name)
+        write_atomic(self.folder / checkpoint.CARD, card.encode())
         write_atomic(self.folder / checkpoint.SAMPLES, png(sheet))
 
     def save_page(self, validator: Any, seconds: float) -> None:

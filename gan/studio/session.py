@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gan.evaluation.photo_folder import PhotoFolder
 from gan.evaluation.scores import headline
 from gan.hub import loader
 from gan.networks import latents
@@ -20,7 +21,6 @@ from gan.sampling import sample_files, settings
 from gan.sampling.flower import Flower
 from gan.sampling.sampler import Sampler
 from gan.studio.gradio_compat import upload_folder
-from gan.studio.host_photos import PhotoFolder
 from gan.studio.i18n import say
 from gan.utils import images
 from gan.utils.files import replace

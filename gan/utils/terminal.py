@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 from gan.utils.files import WINDOWS
@@ -73,6 +74,24 @@ def line(text: str = "") -> str:
 def command(words: Sequence[str]) -> str:
     """A command line, quoted for the shell of this system."""
     return subprocess.list2cmdline(words) if WINDOWS else shlex.join(words)
+
+
+def published_command(words: Sequence[str]) -> str:
+    """A command line as a card or a report shows it to others: of each path of this computer, the last name only.
+
+    A word is such a path if it exists here, or leads out of the working folder.
+    """
+
+    def shown(word: str) -> str:
+        flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        path = Path(value).expanduser() if value.startswith(("~/", "~\\")) else Path(value)
+        try:
+            local = path.is_absolute() or value.startswith("..") or path.exists()
+        except (OSError, ValueError):  # no path at all
+            local = False
+        return flag + equals + (path.resolve().name or value if local and value else value)
+
+    return shlex.join(map(shown, words))
 
 
 def complain(text: str) -> None:

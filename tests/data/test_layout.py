@@ -17,12 +17,12 @@ from gan import __main__
 from gan.data import sources
 from gan.data.image_folder import find_photos, load_photos
 from gan.errors import UserError
+from gan.evaluation.photo_folder import PhotoFolder
 from gan.evaluation.reference import load_reference
 from gan.generator import make_generator
 from gan.presets import from_preset
 from gan.runs.transfer import with_classes
 from gan.sampling import settings
-from gan.studio.host_photos import PhotoFolder
 
 cache = test_sources.cache  # an empty one for each test
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --device cpu --precision fp32 --dry-run".split()

@@ -130,7 +130,8 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     assert default_truncation(config.scores) == found["best_truncation"]
     assert headline(config.scores).startswith("KID-shrunk.ts ")
     card = (folder / checkpoint.CARD).read_text()
-    assert "## Evaluation" in card and "two-sample AUC" in card and "python -m gan evaluate" in card
+    assert "## Evaluation" in card and "| AUC |" in card and card.startswith("---") and "\n# tiny\n" in card
+    assert "python -m gan evaluate tiny photos --card" in card and str(tmp_path) not in card, "names of folders, no paths"
     assert (folder / checkpoint.WEIGHTS).read_bytes() == weights
     assert model_card(config, 0)  # what was written can be read again and made anew
 
@@ -138,6 +139,34 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     scores = checkpoint.read_config(folder).scores
     assert scores["settings"]["truncation"] == 0.3
     assert default_truncation(scores) == found["best_truncation"]  # which nobody has looked for anew
+
+
+def test_two_networks_see_the_same_flowers_side_by_side(tmp_path, photos, network, capsys):
+    """The second one is the first under another name: so the second figures must be the first ones again."""
+    folder, twin = model(tmp_path / "tiny"), tmp_path / "twin.ts"
+    shutil.copy(network, twin)
+    words = ["--truncation", 1, "--network", twin, "--card"]
+    found = run("evaluate", folder, photos, *words, network=network, out=tmp_path / "out")
+    (other,) = found["also"]
+    assert found["settings"]["network_label"] == "twin.ts" and other["settings"]["network_label"] == "shrunk.ts"
+    assert other["parts"] == found["parts"] and other["settings"]["truncation"] == 1
+    printed = capsys.readouterr().out
+    rows = [line.split() for line in printed.split("the same flowers seen by")[1].splitlines()]
+    head, kid = rows[0], next(row for row in rows if row[:1] == ["KID"])
+    assert head == ["twin.ts", "real", "photos", "shrunk.ts", "real", "photos"]
+    assert kid[2:8] == kid[8:] and len(kid) == 14
+    assert "seen by other networks" in (tmp_path / "out" / "evaluation.html").read_text()
+    scores, card = checkpoint.read_config(folder).scores, (folder / checkpoint.CARD).read_text()
+    assert scores["also"][0]["parts"]["all"]["kid"] == scores["parts"]["all"]["kid"]
+    assert "| | twin.ts, n 120 | two halves of the photos | shrunk.ts, n 120 | two halves of the photos |" in card
+    assert "name: KID-shrunk.ts" in card and "name: recall (k=3), shrunk.ts" in card
+
+    found = run("compare", folder, folder, photos, "--network", twin, network=network, out=tmp_path / "both")
+    printed = capsys.readouterr().out
+    assert all(one["also"][0]["parts"] == one["parts"] for one in found)
+    assert printed.count("KID-twin.ts") == printed.count("KID-shrunk.ts") == 1 and printed.count("tiny (2)") >= 2
+    page = (tmp_path / "both" / "comparison.html").read_text()
+    assert "KID-shrunk.ts" in page and "twin.ts: SHA-256" in page
 
 
 def test_figures_do_not_go_into_a_model_that_has_been_trained_on_meanwhile(tmp_path, photos, network, capsys, monkeypatch):
@@ -156,10 +185,13 @@ def test_figures_do_not_go_into_a_model_that_has_been_trained_on_meanwhile(tmp_p
     assert checkpoint.read_config(folder).scores == {}
 
 
-def test_without_photos_held_out_nothing_is_said_about_unseen_ones(tmp_path, photos, network):
+def test_without_photos_held_out_nothing_is_said_about_unseen_ones(tmp_path, photos, network, capsys):
     folder = model(tmp_path / "tiny", holdout=0.0, photos={"dandelion": 60, "marigold": 60})
     found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
     assert "auc" not in found["parts"]["all"]["measures"] and found["copies"] is None and found["probe"] is None
+    printed = capsys.readouterr().out
+    assert "AUC, right class and near copies are left out" in " ".join(printed.split())
+    assert [line.split()[-1] for line in printed.splitlines() if line.startswith("AUC")] == ["–"]
     assert any("trained on every photo here" in note and "--holdout" in note for note in found["notes"])
 
     other = make_photos(tmp_path / "other", count=12, side=44)

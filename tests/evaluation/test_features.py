@@ -265,7 +265,9 @@ def test_a_file_that_is_no_network(tmp_path):
 
 @pytest.mark.parametrize("name", ["resnet", "", "nowhere/mine.pt", ".", "a\0b", "~nobody-of-this-name/x.pt", "x" * 5000])
 def test_a_name_that_is_none(name):
-    with pytest.raises(UserError, match="there is no feature network .* use mobilenetv2, efficientnet-lite0, dinov2, inception, or"):
+    with pytest.raises(
+        UserError, match="there is no feature network .* use mobilenetv2, efficientnet-lite0, dinov2, inception, or"
+    ):
         find_network(name)
 
 

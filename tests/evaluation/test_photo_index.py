@@ -20,11 +20,11 @@ from gan.data.decode import prepare
 from gan.errors import UserError
 from gan.evaluation import features, photo_index
 from gan.evaluation.features import FeatureNetwork
+from gan.evaluation.photo_folder import PhotoFolder
 from gan.evaluation.reference import load_reference
 from gan.hub import loader
 from gan.hub.checkpoint import PHOTO_INDEX, save_model
 from gan.networks import backbones
-from gan.studio.host_photos import PhotoFolder
 
 COUNT, HELD = 30, 12
 
@@ -237,7 +237,7 @@ def test_the_folder_of_photos_gives_the_squares_of_the_training(photos, config, 
 
 def test_a_folder_without_usable_photos_is_one_sentence_and_few_files_are_opened(tmp_path, photos, config, monkeypatch):
     opened = []
-    monkeypatch.setattr("gan.studio.host_photos.prepare", lambda path, out: opened.append(path) or prepare(path, out))
+    monkeypatch.setattr("gan.evaluation.photo_folder.prepare", lambda path, out: opened.append(path) or prepare(path, out))
     PhotoFolder(photos, config)
     assert len(opened) == 2
     for name, content in (("dandelion", b"not a photo"), ("roses", (photos / "dandelion" / "00.png").read_bytes())):

@@ -90,7 +90,7 @@ def made_up(classes=("dandelion", "marigold"), model="cwgan-gp-64"):
         },
         "diversity": {
             "duplicates": 0.0324, "n": 401, "real_duplicates": 0.0100,
-            "support": {"estimate": 51234.4, "kind": "estimate", "collisions": 12, "n": 2000},
+            "support": {"estimate": 51234.4, "least": 38123.4, "kind": "estimate", "collisions": 12, "n": 2000},
         },
         "artefacts": {
             "n": 400,
@@ -151,7 +151,7 @@ def test_a_figure_has_the_digits_its_error_allows():
     assert (
         formatting.number(0.12345) == "0.123"
         and formatting.number(1048899) == "1,048,899"
-        and formatting.number(51234.4) == "51,234"
+        and formatting.number(51234.4) == "38,123"
     )
     assert formatting.number(-0.00001, 0.02) == "0.00 ± 0.02", "no minus before nothing"
     assert formatting.number(0.5, 0) == formatting.number(0.5, None) == "0.500" and formatting.number(0) == "0"
@@ -178,7 +178,7 @@ def test_the_table_fits_a_terminal_and_lines_up(classes):
     assert max(map(len, report.table(result).splitlines())) <= 100
     assert max(map(len, text.splitlines())) <= 100
     assert all(line.isprintable() for line in text.splitlines()), "no escape sequences of a class name"
-    for figure in ("0.123 ± 0.004", "−0.0003 ± 0.0015", "51.7 ± 1.6", "0.127 ± 0.012", "≈ 51,234", "123 ± 6", "1,048,899"):
+    for figure in ("0.123 ± 0.004", "−0.0003 ± 0.0015", "51.7 ± 1.6", "0.127 ± 0.012", "38,000", "123 ± 6", "1,048,899"):
         assert figure in text
     assert ("right class" in text) and ("94.2 ± 0." in text) == (len(classes) > 1)
     rows = [line for line in text.splitlines() if "trained on" in line and "±" in line]
@@ -317,7 +317,7 @@ def test_the_page_holds_every_figure_and_loads_nothing(classes):
             assert formatting.number(m["value"], m["error"]).replace(" ", "\N{NO-BREAK SPACE}") in page.text
             assert formatting.number(m["floor"], m["floor_error"]).replace(" ", "\N{NO-BREAK SPACE}") in page.text
     for figure in (
-        "1.2 ± 0.3 %", "1.4 ± 1.6 %", "3.2 ± 0.9 %", "51,234", "0.020 ± 0.004", "0.00 ± 0.18 %", "123 ± 6", "1,048,899", "1.23",
+        "1.2 ± 0.3 %", "1.4 ± 1.6 %", "3.2 ± 0.9 %", "38,123", "0.020 ± 0.004", "0.00 ± 0.18 %", "123 ± 6", "1,048,899", "1.23",
         "80.1", "4,200,123", "0.101 ± 0.004", "seed 827", "0.422", "2f518e77", "the run's holdout of 0.15", *result["notes"],
         "1,000 flowers against 188 photos trained on", "1,000 flowers against 34 photos held out",
     ):  # fmt: skip

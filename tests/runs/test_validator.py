@@ -1,5 +1,7 @@
 """Choosing the best moment of a run by a validator's figure, and the validator itself on a real feature network."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from pictures import make_photos
@@ -120,6 +122,25 @@ def test_resuming_without_a_judge_keeps_the_last_model(tmp_path):
     second = make(tmp_path, None)
     assert second.resume() and go(second)
     assert same(weights(tmp_path), second.trainer.ema.state_dict())
+
+
+class Named(Scripted):
+    """The same with a feature network of some name."""
+
+    def __init__(self, kid_name: str, *figures: float) -> None:
+        super().__init__(*figures)
+        self.network = SimpleNamespace(kid_name=kid_name)
+
+
+def test_a_resumed_run_does_not_compare_the_kids_of_two_networks(tmp_path):
+    assert not go(make(tmp_path, Named("KID-A", 0.5, 0.2)), stop_after=40)
+    same_network = make(tmp_path, Named("KID-A"))
+    assert same_network.resume() and same_network.best == {"kid": 0.2, "images": 32, "kid_name": "KID-A"}
+    second = make(tmp_path, Named("KID-B", 4.0, 5.0))
+    assert second.resume() and second.best == {}
+    assert go(second)
+    assert same(weights(tmp_path), second.validator.shown[4.0])
+    assert "KID-B of 500 flowers was lowest, 4.000" in (tmp_path / "run" / "README.md").read_text()
 
 
 class Hands:

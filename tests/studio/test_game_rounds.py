@@ -13,9 +13,9 @@ from pictures import make_photos
 from PIL import Image
 
 from gan.errors import UserError
+from gan.evaluation.rounds import RoundDealer, RoundRequest
 from gan.hub import loader
 from gan.sampling.flower import Flower
-from gan.studio.game_rounds import RoundDealer, RoundRequest
 from gan.studio.i18n import TEXT
 from gan.studio.session import Studio
 from gan.studio.tabs.game import GameTab

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from gan.errors import UserError
+from gan.evaluation.rounds import PICTURES, Round, RoundDealer, RoundRequest, readable
 from gan.networks import latents
 from gan.sampling import settings
 from gan.sampling.flower import Flower
 from gan.studio.controls import class_selector, hidden_text, truncation_controls, truncation_values
-from gan.studio.game_rounds import PICTURES, Round, RoundDealer, RoundRequest
 from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors, request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import data_url
@@ -121,15 +122,8 @@ class GameTab(Tab):
 
     def _pictures(self, dealt: Round, truncation: float | None) -> list[np.ndarray]:
         """The four pictures of a round in order, uint8 S×S×3. Raises UserError if too few photos can be read."""
-        found: list[np.ndarray] = []
-        if photos := self.studio.photos:
-            files = photos.files(dealt.label)
-            for number in dealt.photos:
-                square = photos.square(files[number])
-                if square is not None:
-                    found.append(square)
-                if len(found) == PICTURES - 1:
-                    break
+        photos = self.studio.photos
+        found = [square for _, square in islice(readable(photos, dealt), PICTURES - 1)] if photos else []
         if len(found) < PICTURES - 1:
             raise UserError(say("game_few", request_language()))
         found.insert(dealt.place, self.studio.sampler.draw([Flower(dealt.label, dealt.seed, truncation)])[0])

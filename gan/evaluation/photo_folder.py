@@ -1,8 +1,8 @@
-"""The folder of photos that the host of the app may give (`--photos`), cropped to squares as for training."""
+"""A folder of photos beside which flowers are shown to people, cropped to squares as for training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d
 from gan.config import ModelConfig
 from gan.data.decode import prepare
 from gan.data.image_folder import OVERSAMPLE, find_photos
+from gan.data.manifest import Files
 from gan.errors import UserError
 from gan.evaluation.photo_index import PhotoSet, find
 from gan.evaluation.reference import photo_classes
@@ -25,9 +26,12 @@ CACHE_BYTES = 32 << 20  # of squares kept in memory
 class PhotoFolder:
     """Photos of a model's classes, read on demand. Memory holds the paths and at most CACHE_BYTES of squares."""
 
-    def __init__(self, folder: Path, config: ModelConfig) -> None:
-        """Find the photos of each class. Raises UserError if no class has a usable one."""
+    def __init__(self, folder: Path, config: ModelConfig, keep: Callable[[Files], Files] | None = None) -> None:
+        """Find the photos of each class; of these, those that `keep` selects (data/manifest.py). Raises UserError if no class
+        has a usable one.
+        """
         found = find_photos(folder, meant=photo_classes(config, config.classes))
+        found = keep(found) if keep else found
         names = photo_classes(config, found)
         several = len(config.classes) > 1
         groups = [(name,) for name in config.classes] if several else [tuple(names)]

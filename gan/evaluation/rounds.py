@@ -1,7 +1,7 @@
-"""Rounds of the game: which of four pictures is generated. Nobody who lacks the server's secret can compute it.
+"""Rounds of "real or not?": photos and one generated flower of a class. Nobody who lacks the secret can tell which is which.
 
-A round is derived from an HMAC of its number with a secret of the process. So the server need not store rounds, and what it
-sends before the visitor's choice says nothing about the answer except through the pictures.
+A round is derived from an HMAC of its number with a secret. So the server of the app need not store rounds, and what it sends
+before the visitor's choice says nothing about the answer except through the pictures. The survey deals rounds of two pictures.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import hashlib
 import hmac
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gan.errors import UserError
+from gan.evaluation.photo_folder import PhotoFolder
 from gan.networks.latents import MAX_SEED
 from gan.sampling.settings import level_text
 
-PICTURES = 4
-MAX_PHOTOS = 50  # that are opened to find three readable ones
+PICTURES = 4  # of a round of the game
+MAX_PHOTOS = 50  # that are opened to find readable ones
 
 
 @dataclass(frozen=True)
@@ -34,24 +37,24 @@ class RoundRequest:
 class Round:
     """What the server deals for a request."""
 
-    label: int  # class of all four pictures
+    label: int  # class of all pictures
     seed: int  # of the generated flower
-    place: int  # of the generated flower, 0 to 3
+    place: int  # of the generated flower, from 0
     photos: tuple[int, ...]  # numbers of photos, in the order in which they are tried
 
 
 class RoundDealer:
     """Deals rounds: the same request gives the same round as long as the process runs."""
 
-    def __init__(self, counts: Sequence[int], secret: bytes | None = None) -> None:
-        """`counts` is the number of photos of each class. Without `secret`, a random one is used."""
-        self.counts = tuple(counts)
+    def __init__(self, counts: Sequence[int], secret: bytes | None = None, pictures: int = PICTURES) -> None:
+        """`counts` are the numbers of photos of the classes, `pictures` is that of a round. `secret` is random by default."""
+        self.counts, self.pictures = tuple(counts), pictures
         self._secret = secret or secrets.token_bytes(32)
 
     @property
     def labels(self) -> list[int]:
         """The classes with enough photos for a round."""
-        return [label for label, count in enumerate(self.counts) if count >= PICTURES - 1]
+        return [label for label, count in enumerate(self.counts) if count >= self.pictures - 1]
 
     def deal(self, request: RoundRequest) -> Round:
         """The round for a request. Raises UserError for a class with too few photos.
@@ -64,7 +67,7 @@ class RoundDealer:
         rng = random.Random(self._sign("round", request))
         label = rng.choice(self.labels) if request.label is None else request.label
         count = self.counts[label]
-        place, seed = rng.randrange(PICTURES), rng.randrange(MAX_SEED + 1)
+        place, seed = rng.randrange(self.pictures), rng.randrange(MAX_SEED + 1)
         return Round(label, seed, place, tuple(rng.sample(range(count), min(count, MAX_PHOTOS))))
 
     def tag(self, request: RoundRequest) -> str:
@@ -78,3 +81,14 @@ class RoundDealer:
     def _sign(self, purpose: str, request: RoundRequest) -> bytes:
         message = f"{purpose}|{request.number}|{request.label}|{level_text(request.truncation)}|{self.counts}"
         return hmac.digest(self._secret, message.encode(), hashlib.sha256)
+
+
+def readable(photos: PhotoFolder, dealt: Round, used: Container[int] = ()) -> Iterator[tuple[int, np.ndarray]]:
+    """The photos of a round that can be read, in its order: their numbers within the class and uint8 S×S×3.
+
+    Numbers in `used` are passed over.
+    """
+    files = photos.files(dealt.label)
+    for number in dealt.photos:
+        if number not in used and (square := photos.square(files[number])) is not None:
+            yield number, square

@@ -1,0 +1,95 @@
+"""Are the figures in a model's card still what the code measures? They are taken again at a smaller n and compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gan.errors import UserError
+from gan.evaluation.features import FeatureNetwork
+from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Progress, Settings
+from gan.evaluation.reference import Reference
+from gan.evaluation.results import label
+from gan.hub.loader import Model
+from gan.utils.formatting import columns, known, number, plain
+
+N = 600  # flowers: as many as there are photos of the bundled models, so that most figures can be compared
+ERRORS = 3.0  # combined standard errors that two figures may lie apart
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure of a card, and the same figure taken again."""
+
+    figure: str
+    card: float
+    card_error: float
+    again: float
+    again_error: float
+
+    @property
+    def apart(self) -> float:
+        """How far apart the two are, in combined standard errors."""
+        return abs(self.card - self.again) / max(math.hypot(self.card_error, self.again_error), 1e-12)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two are at most ERRORS standard errors apart."""
+        return self.apart <= ERRORS
+
+
+def views(model: Model) -> list[Mapping[str, Any]]:
+    """What each network saw, as the model's config.json has it. Raises UserError for a model that was never judged."""
+    scores = model.generator.config.scores
+    try:
+        found = [scores, *scores.get("also", ())]
+        for view in found:
+            view["settings"]["network"], view["parts"]["all"], scores["reference"]["photos"]
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"the card of '{model.name}' has no figures; take them with python -m gan evaluate MODEL PHOTOS --card."
+        ) from None
+    return found
+
+
+def check(
+    model: Model, view: Mapping[str, Any], reference: Reference, network: FeatureNetwork, n: int, progress: Progress
+) -> list[Check]:
+    """The figures over all classes of one of `views`, taken again with `n` flowers of the same seeds and truncation.
+
+    Only figures that can be compared at another n: the KID, whose expectation does not depend on it, and those whose own number
+    of pictures is the same again. Raises UserError for photos that are not those of the card.
+    """
+    scores, setting = model.generator.config.scores, view["settings"]
+    if reference.digest != scores["reference"]["photos"]:
+        raise UserError(
+            f"the photos are not those that the figures of '{model.name}' were taken with (digest {reference.digest}, "
+            f"not {scores['reference']['photos']}); name the folder of its training."
+        )
+    if network.digest != setting["network_sha256"]:
+        raise UserError(
+            f"the weights of {network.label} are not those that the figures of '{model.name}' were taken with; "
+            "take the figures anew with python -m gan evaluate MODEL PHOTOS --card."
+        )
+    judged = JudgedModel(model, reference, network, Settings(n, setting["seed"], setting["truncation"]).validate(), progress)
+    again = EvaluationRun(judged, setting["truncation"]).parts()["all"]["measures"]
+    result = []
+    for key, old in view["parts"]["all"].items():
+        new = again.get(key)
+        if new and known(old["value"]) and known(new["value"]) and (key == "kid" or old["n"] == new["n"]):
+            result.append(Check(label(view, key), old["value"], old["error"] or 0.0, new["value"], new["error"]))
+    return result
+
+
+def table(found: Sequence[tuple[str, Sequence[Check]]]) -> str:
+    """The checks of several models as plain text: one line a figure."""
+    body = [
+        [
+            f"{plain(name, 28)}: {plain(one.figure, 28)}", number(one.card, one.card_error), number(one.again, one.again_error),
+            f"{one.apart:.1f}", "holds" if one.holds else "DOES NOT HOLD",
+        ]
+        for name, checks in found for one in checks
+    ]  # fmt: skip
+    return "\n".join(columns([["", "card", "again", "errors apart", f"within {ERRORS:g}?"], *body]))

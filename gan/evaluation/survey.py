@@ -1,0 +1,234 @@
+"""A survey: strangers look at photos and drawn flowers, one picture at a time, and say of each which it is.
+
+`make` writes two files. `survey.html` is the whole survey in one page that loads nothing; whoever answers it gets a small JSON
+file to send back. `key.json` says which pictures are drawn; the page does not know it. `add_up` reads the key and the answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import random
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from gan.data.manifest import Files
+from gan.errors import UserError
+from gan.evaluation.photo_folder import PhotoFolder
+from gan.evaluation.rounds import RoundDealer, RoundRequest, readable
+from gan.hub.loader import Model
+from gan.networks.latents import default_truncation
+from gan.sampling.flower import Flower
+from gan.sampling.sampler import Sampler
+from gan.utils import images
+from gan.utils.files import json_bytes, write_atomic
+from gan.utils.formatting import columns, known, number, share_error
+
+FORMAT, PAGE, KEY = "survey-1", "survey.html", "key.json"
+PAIRS, MAX_PAIRS = 40, 200
+ANSWERS = ("photo", "drawn")
+MAX_FILE = 1 << 20  # bytes of a file of answers
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a survey, as the key has it."""
+
+    drawn: bool
+    flower: str  # its class
+    seed: int | None = None  # of a drawn one
+    photo: int | None = None  # number of a photo among those of its class, sorted by name
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How often pictures were taken for photos: the drawn ones and the photos of one class, or of all."""
+
+    flower: str
+    drawn: float
+    drawn_error: float
+    photos: float
+    photos_error: float
+    answers: int  # to drawn pictures; there are as many to photos
+
+
+def make(
+    model: Model,
+    photos: Path,
+    out: Path,
+    *,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    truncation: float | None = None,
+    keep: Callable[[Files], Files] | None = None,
+    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
+) -> list[Picture]:
+    """Write the survey and its key into the folder `out`: `pairs` flowers and as many photos, the classes in turn.
+
+    The same `seed` gives the same pictures in the same order. `truncation` None is the model's own default. `keep`
+    selects files, as a manifest does. Raises UserError for a class with too few usable photos, and OSError.
+    """
+    config = model.generator.config
+    truncation = truncation if truncation is not None else default_truncation(config.scores)
+    folder, sampler = PhotoFolder(photos, config, keep), Sampler(model.generator)
+    secret = hashlib.sha256(f"{model.revision} {seed}".encode()).digest()
+    dealer = RoundDealer([len(folder.files(label)) for label in range(len(config.classes))], secret, pictures=2)
+    used: dict[int, set[int]] = {label: set() for label in range(len(config.classes))}
+    shown: list[tuple[Picture, np.ndarray]] = []
+    for count in range(pairs):
+        label = count % len(config.classes)
+        dealt = dealer.deal(RoundRequest(count, label, truncation))
+        found = next(readable(folder, dealt, used[label]), None)
+        if found is None:
+            raise UserError(
+                f"'{photos}' has only {len(used[label])} usable photos of '{config.classes[label]}' for the survey; "
+                f"ask for fewer with --pairs, {len(used[label]) * len(config.classes)} at most."
+            )
+        used[label].add(found[0])
+        flower = sampler.draw([Flower(label, dealt.seed, truncation)])[0]
+        shown.append((Picture(False, config.classes[label], photo=found[0]), found[1]))
+        shown.append((Picture(True, config.classes[label], seed=dealt.seed), flower))
+        progress("pairs", count + 1, pairs)
+    random.Random(secret).shuffle(shown)
+    key = [about for about, _ in shown]
+    pixels = [images.png(picture) for _, picture in shown]
+    name = hashlib.sha256(b"".join(pixels)).hexdigest()[:12]
+    about = {
+        "format": FORMAT,
+        "survey": name,
+        "model": Path(model.name).name,
+        "revision": model.revision,
+        "truncation": truncation,
+    }
+    write_atomic(out / PAGE, page(name, pixels).encode())
+    write_atomic(out / KEY, json_bytes({**about, "seed": seed, "pictures": [asdict(one) for one in key]}))
+    return key
+
+
+def page(name: str, pictures: Sequence[bytes]) -> str:
+    """The page of a survey called `name` with these PNG files. It loads nothing and sends nothing."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    style, script = ((TEMPLATES / f"survey.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    text = json.loads((TEMPLATES / "survey.json").read_text(encoding="utf-8"))
+    data = {
+        "format": FORMAT, "survey": name, "answers": ANSWERS, "text": text,
+        "pictures": ["data:image/png;base64," + base64.b64encode(one).decode() for one in pictures],
+    }  # fmt: skip
+    # Between the tags of a script, "</" would end it.
+    code = f"const SURVEY = {json.dumps(data, ensure_ascii=False)};\n".replace("</", "<\\/") + script
+    digest = lambda content: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()  # noqa: E731
+    return environment.get_template("survey.html").render(
+        style=Markup(style), script=Markup(code), style_digest=digest(style), script_digest=digest(code), text=text,
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------- the answers
+
+
+def add_up(key: Path, files: Sequence[Path]) -> tuple[list[Shares], int]:
+    """The shares over all classes and of each, and the number of people. `files` are files of answers, or folders of them.
+
+    A sheet that was sent twice counts once. Raises UserError for a file that is not a whole sheet of answers to this survey.
+    """
+    about = _read_json(key)
+    try:
+        if about["format"] != FORMAT:
+            raise KeyError
+        name, pictures = about["survey"], [Picture(**one) for one in about["pictures"]]
+    except (KeyError, TypeError):
+        raise UserError(f"{key} is not the key of a survey; name the {KEY} that python -m gan survey wrote.") from None
+    sheets = {}
+    for path in _sheets(files):
+        sheet, answers = _answers(path, name, len(pictures))
+        sheets[sheet] = answers
+    if not sheets:
+        raise UserError(f"there are no answers in {', '.join(map(str, files))}; name the files that people sent back.")
+    people = list(sheets.values())
+    flowers = list(dict.fromkeys(one.flower for one in pictures))
+    groups = ["all", *sorted(flowers)] if len(flowers) > 1 else ["all"]
+    return [_shares(group, pictures, people) for group in groups], len(people)
+
+
+def table(found: Sequence[Shares], people: int) -> str:
+    """The shares as plain text."""
+    body = [
+        [one.flower, _percent(one.drawn, one.drawn_error), _percent(one.photos, one.photos_error), number(one.answers)]
+        for one in found
+    ]
+    return "\n".join([
+        f"{number(people)} {'person' if people == 1 else 'people'}; taken for photos:", "",
+        *columns([["", "drawn flowers", "photos", "answers to each"], *body]), "",
+        "± is one standard error, by the differences between people; 50 % and 50 % would be guessing.",
+    ])  # fmt: skip
+
+
+def _percent(value: float, error: float) -> str:
+    return f"{number(100 * value, 100 * error)} %" if known(value) else number(None)
+
+
+def _shares(group: str, pictures: Sequence[Picture], people: Sequence[Sequence[str]]) -> Shares:
+    """The shares of the class `group`, or of "all"."""
+    result = []
+    for drawn in (True, False):
+        asked = [i for i, one in enumerate(pictures) if one.drawn == drawn and group in ("all", one.flower)]
+        result.append(_mean([sum(one[i] == "photo" for i in asked) / len(asked) for one in people], len(asked)))
+    (drawn_share, drawn_error), (photo_share, photo_error) = result
+    asked_count = sum(one.drawn and group in ("all", one.flower) for one in pictures)
+    return Shares(group, drawn_share, drawn_error, photo_share, photo_error, asked_count * len(people))
+
+
+def _mean(shares: Sequence[float], asked: int) -> tuple[float, float]:
+    """The mean of each person's share, and its standard error.
+
+    It is the larger one of two: by the differences between people, as the answers of one person belong together, and by the
+    number of answers, as two or three people may agree by chance.
+    """
+    value = statistics.fmean(shares)
+    counted = share_error(value, asked * len(shares)) or 0.0
+    between = statistics.stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else 0.0
+    return value, max(counted, between)
+
+
+def _sheets(files: Sequence[Path]) -> Iterator[Path]:
+    for path in files:
+        yield from sorted(path.glob("*.json")) if path.is_dir() else (path,)
+
+
+def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
+    """The name of a sheet, and its answer to each picture. Raises UserError for anything but a whole sheet of this survey."""
+    sheet: Any = _read_json(path)
+    if not isinstance(sheet, Mapping) or sheet.get("format") != FORMAT or not isinstance(sheet.get("answers"), list):
+        raise UserError(f"{path} is not a file of answers; leave it out, or ask for it again.")
+    if sheet.get("survey") != survey:
+        raise UserError(f"{path} answers another survey; leave it out, or name that survey's {KEY}.")
+    given: dict[int, str] = {}
+    for one in sheet["answers"]:
+        place, said = (one.get("picture"), one.get("answer")) if isinstance(one, Mapping) else (None, None)
+        if type(place) is not int or not 0 <= place < count or place in given or said not in ANSWERS:
+            raise UserError(f"{path} has an answer that the page cannot have given; leave it out, or ask for it again.")
+        given[place] = said
+    if len(given) < count:
+        raise UserError(f"{path} answers {len(given)} of {count} pictures; leave it out, or ask for a whole one.")
+    return str(sheet.get("sheet")), [given[place] for place in range(count)]
+
+
+def _read_json(path: Path) -> Any:
+    """The content of a JSON file. Raises UserError."""
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise ValueError("too large")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); name another file.") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is not a JSON file of a survey; leave it out, or ask for it again.") from None

@@ -1,0 +1,58 @@
+"""`python -m gan check-figures`: what a card says is measured again, and a figure that is wrong is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from pictures import make_photos
+from test_evaluate import COUNT, model, network, photos, quick, refused, run  # noqa: F401  # fixtures
+
+from gan.__main__ import main
+from gan.evaluation.check_figures import Check
+from gan.hub import checkpoint
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, photos, network):  # noqa: F811
+    folder = model(tmp_path_factory.mktemp("judged") / "tiny")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    patch.setattr("gan.evaluation.classifier_tests.RUNS", 2)  # as `quick` has them
+    patch.setattr("gan.evaluation.measures.FLOOR_REPEATS", 3)
+    run("evaluate", folder, photos, "--truncation", 1, "--card", network=network, out=folder.parent / "out")
+    patch.undo()
+    return folder
+
+
+def test_the_figures_of_a_card_hold_and_a_changed_one_does_not(judged, photos, tmp_path, capsys):  # noqa: F811
+    words = ["check-figures", str(photos)]
+    assert main([*words, str(judged), "-n", str(COUNT), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    rows = {line.split(": ")[1].split("  ")[0].strip(): line for line in printed.splitlines() if line.startswith("tiny, ")}
+    assert {"KID-shrunk.ts", "FD-shrunk.ts", "recall (k=3)", "AUC"} <= set(rows) and len(rows) == 12
+    assert all(" 0.0  holds" in line for line in rows.values()), "the same flowers give the same figures"
+
+    folder = tmp_path / "tiny"
+    shutil.copytree(judged, folder)
+    config = json.loads((folder / checkpoint.CONFIG).read_text())
+    kid = config["scores"]["parts"]["all"]["kid"]
+    kid["value"] -= 10 * kid["error"]
+    (folder / checkpoint.CONFIG).write_text(json.dumps(config))
+    assert main([*words, str(folder), "-n", str(COUNT + 30), "--device", "cpu"]) == 1
+    printed = capsys.readouterr().out
+    assert [line.split(": ")[1].split()[0] for line in printed.splitlines() if "DOES NOT HOLD" in line] == ["KID-shrunk.ts"]
+    assert "FD-shrunk.ts  " not in printed and "1 do not hold" in printed, "the FD depends on the number of flowers"
+
+
+def test_what_cannot_be_compared_is_one_sentence(judged, photos, tmp_path, capsys):  # noqa: F811
+    bare = model(tmp_path / "bare")
+    assert "has no figures; take them" in refused(capsys, "check-figures", photos, bare)
+    other = make_photos(tmp_path / "other", count=50)
+    assert "photos are not those" in refused(capsys, "check-figures", other, judged, "-n", COUNT)
+
+
+def test_three_combined_errors_are_the_limit():
+    assert Check("x", 1.0, 0.3, 2.4, 0.4).holds and not Check("x", 1.0, 0.3, 2.6, 0.4).holds
+    assert Check("x", 1.0, 0.0, 1.0, 0.0).holds and not Check("x", 1.0, 0.0, 1.1, 0.0).holds
