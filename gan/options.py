@@ -63,7 +63,9 @@ class TrainConfig:
     """
 
     critic: tuple[str, ...]  # layer strings (config.py); not an option, because it follows from the preset
-    images: int = option(500_000, "stop after N photos were shown to the critic", "everyday", low=1, high=10**10)
+    images: int = option(
+        500_000, "stop after N photos were shown to the critic, in whole batches", "everyday", low=1, high=10**10
+    )  # fmt: skip
     holdout: float = option(0.0, "share of each class's photos kept away from training", "everyday", low=0, high=0.9)
     start_from: str = option(
         "", "begin as this model, as far as layers fit: a path, a bundled name or a Hub name", "everyday",
@@ -147,7 +149,7 @@ class RunOptions:
     manifest: Path | None = option(
         None, "train on what this manifest.csv of `python -m gan doctor` keeps", "run", metavar="FILE", shown=""
     )
-    resume: str = option(AUTO, "auto continues the run in --out", "run", choices=(AUTO, "never"))
+    resume: str = option(AUTO, "whether to continue the run in --out", "run", choices=(AUTO, "never"))
     overwrite: bool = option(False, "let a run that begins anew replace a trained model in --out", "run")
     every: int = option(10_000, "write a grid and a snapshot every N images", "run", low=1)
     evaluate_every: int = option(10_000, "judge every N images and keep the best model; 0: keep the last", "run", low=0)
@@ -164,8 +166,8 @@ class RunOptions:
     width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, shown="64")
     critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, shown="the generator's")
     critic_norm: str | None = option(
-        None, "ln: per sample, bn: the paper's, which breaks the penalty; not for flagship and dcgan-64", "model",
-        choices=NORMS, shown="none",
+        None, "the critic's norm (ln: per sample, bn: the paper's, which breaks the penalty; not for flagship and dcgan-64)",
+        "model", choices=NORMS, shown="none",
     )  # fmt: skip
     unconditional: bool = option(False, "one class for all photos", "model")
 

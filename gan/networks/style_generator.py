@@ -211,10 +211,22 @@ class Modulated(nn.Module):
         if enlarge and self.smooth:
             x = pad(x, (1, 1, 1, 1), mode="replicate")  # a border of zeros would be drawn as a rim
             x = low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2, padding=1))
-        else:
+        elif enlarge and self._inference_kernels is None:
+            x = conv_transpose2d(x, repeating_kernels(self.weight).to(kernels.dtype), stride=2, padding=1)
+        else:  # drawing keeps this form: sums in another order would change the bytes of every flower
             x = conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
         x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
         return leaky_relu(x, SLOPE, inplace=True)
+
+
+def repeating_kernels(weight: Tensor) -> Tensor:
+    """Kernels C'×C×3×3 of a convolution behind an enlargement by repeating pixels → those of one transposed convolution.
+
+    With stride 2 and padding 1 it gives the same maps as both. Its kernels C×C'×4×4 are the given ones under a box of 2×2
+    pixels; they cost 16 products for each pixel that comes in where the other form costs 36.
+    """
+    flipped = weight.flip(2, 3).transpose(0, 1)
+    return sum((pad(flipped, (x, 1 - x, y, 1 - y)) for x in (0, 1) for y in (0, 1)), start=flipped.new_zeros(()))
 
 
 def low_pass(x: Tensor) -> Tensor:

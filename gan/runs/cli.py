@@ -64,7 +64,7 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
 def help_of(item: Field[Any]) -> str:
     """The help of an option with its choices and its default, also of presets whose default differs."""
     about = item.metadata
-    choices = f": {', '.join(about['choices'])}" if about["choices"] and in_training(item) else ""
+    choices = f": {', '.join(about['choices'])}" if about["choices"] else ""
     default = default_of(item)
     return about["help"] + choices + (f" (default {default})" if default else "")
 

@@ -27,7 +27,7 @@ def print_estimate(run: Run) -> None:
     for first, end in run.trainer.phases():
         trainer.schedule, trainer.images_seen = run.trainer.schedule, first
         steps, step = count_steps(end - first, images), _step_seconds(trainer, begun)
-        total, seconds, each = total + steps, seconds + steps * step, [*each, f"{step:.2f} s"]
+        total, seconds, each = total + steps, seconds + steps * step, [*each, f"{step:.2f} s at {trainer.side} pixels"]
     if total:
         count = f"{total:,} step{'s' if total > 1 else ''}"
         print(f"cost:   about {clock(seconds)} for {count} of {' and '.join(each)}, measured on a temporary copy")

@@ -129,9 +129,10 @@ def _resolve_auto(request: Request, device: torch.device, source: TrainingPhotos
         return request
     begun = given.get("start_from")
     choice = choose(device, source.files, loader.load(begun).generator.config if begun else None)
-    print(f"chosen: {choice.preset}, {choice.resolution}×{choice.resolution}, {choice.images:,} images ({choice.why})")
-    options = replace(options, preset=choice.preset, resolution=options.resolution or choice.resolution)
     length = {} if "images" in given or options.epochs else {"images": choice.images}
+    chosen = [choice.preset, *([] if options.resolution else [f"{choice.resolution}×{choice.resolution}"])]
+    print(f"chosen: {', '.join([*chosen, *(f'{images:,} images' for images in length.values())])} ({choice.why})")
+    options = replace(options, preset=choice.preset, resolution=options.resolution or choice.resolution)
     return replace(request, options=options, given={**given, **length})
 
 

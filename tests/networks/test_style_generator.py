@@ -151,10 +151,25 @@ def test_modulation_is_that_of_the_paper_a_kernel_for_each_sample():
         torch.testing.assert_close(layer(x, style, False)[number], wanted, atol=1e-4, rtol=1e-4)
 
 
-def test_enlarging_repeats_the_pixels_of_the_input():
+@pytest.mark.parametrize("drawing", [False, True])
+def test_enlarging_repeats_the_pixels_of_the_input(drawing):
     layer, x, style = modulated()
+    if drawing:
+        layer.for_inference(torch.float32)
     wanted = layer(interpolate(x, scale_factor=2, mode="nearest"), style, False)
     torch.testing.assert_close(layer(x, style, True), wanted, atol=1e-5, rtol=0)
+
+
+def test_enlarging_has_the_gradients_of_repeated_pixels():
+    layer, x, style = modulated()
+    layer.double().requires_grad_(True)
+    x, style = x.double().requires_grad_(True), style.double()
+    wanted = layer(interpolate(x, scale_factor=2, mode="nearest"), style, False)
+    push = torch.randn_like(wanted)
+    inputs = (x, layer.weight, layer.affine.weight, layer.bias)
+    torch.testing.assert_close(
+        torch.autograd.grad(layer(x, style, True), inputs, push), torch.autograd.grad(wanted, inputs, push)
+    )
 
 
 def test_a_layer_leaves_its_input_alone():

@@ -269,7 +269,7 @@ def test_a_dry_run_counts_the_coarse_and_the_fine_steps(photos, tmp_path, capsys
     ]
     assert train.main([*argv, "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"for 100 steps of \d+\.\d\d s and \d+\.\d\d s", printed), printed
+    assert re.search(r"for 100 steps of \d+\.\d\d s at 64 pixels and \d+\.\d\d s at 128 pixels", printed), printed
 
 
 # ----------------------------------------------------------------------------------------------------- a run's folder
