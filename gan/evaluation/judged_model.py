@@ -114,10 +114,10 @@ class EvaluationRun:
         pixels = resized(self.pictures.pixels, judged.side)
         self.features = cached(judged.network, pixels, judged.progress("features of flowers"))
 
-    def parts(self) -> dict[str, Any]:
-        """The metrics of measures.py: of "all", and of each class where there are several."""
+    def parts(self, every_class: bool = True) -> dict[str, Any]:
+        """The metrics of measures.py: of "all" and, with `every_class`, of each class where there are several."""
         names: list[tuple[str, int | None]] = [("all", None)]
-        if len(self.judged.reference.classes) > 1:
+        if every_class and len(self.judged.reference.classes) > 1:
             names += [(name, label) for label, name in enumerate(self.judged.reference.classes)]
         report, result = self.judged.progress("figures"), {}
         for number, (name, label) in enumerate(names):

@@ -254,7 +254,8 @@ class Run:
 
     def _kid_name(self) -> dict[str, str]:
         """The name of the validator's KID, "KID-DINOv2" say; empty for a validator without a feature network."""
-        return {"kid_name": self.validator.network.kid_name} if hasattr(self.validator, "network") else {}
+        network = getattr(self.validator, "network", None)
+        return {"kid_name": network.kid_name} if network else {}
 
     def _is_best(self) -> bool:
         """Measure the KID and log it; whether it is the lowest so far."""

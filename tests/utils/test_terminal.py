@@ -142,3 +142,14 @@ def test_a_command_is_quoted_for_the_shell_of_the_system(monkeypatch):
     assert terminal.command(words) == r"python app.py --model 'C:\my runs\a'"
     monkeypatch.setattr(terminal, "WINDOWS", True)
     assert terminal.command(words) == r'python app.py --model "C:\my runs\a"'
+
+
+def test_a_published_command_names_folders_without_their_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    words = ["python", "-m", "gan", "evaluate", "runs/mine", f"{tmp_path}/photos of us", "--out=/srv/private/out", "-n", "100"]
+    shown = "python -m gan evaluate mine 'photos of us' --out=out -n 100"
+    assert terminal.published_command(words) == shown
+    assert terminal.published_command(["../elsewhere/x", "~/y", "."]) == f"x y {tmp_path.name}"
+    kept = ["owner/name", "hf://datasets/owner/name", "--sides", "64:100000", "a\0b", "", "runs/new", "x" * 5000]
+    assert terminal.published_command(kept) == terminal.shlex.join(kept)
