@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := build/lowest
+PEERS := build/peers
 # Two processes, each on one core; one file's tests stay together, in the order of their names, for they share what they have built.
 PYTEST := -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -61,5 +62,13 @@ $(LOWEST)/.done: requirements.txt $(VENV)/.dev
 	$(LOWEST)/bin/python -m pip install -q $$(sed -n 's/^\(gradio\|torch\|torchvision\)>=\([^,]*\),.*/\1==\2/p' requirements.txt)
 	touch $@
 
+# An environment with what tests/bench/peers.py holds this project against, above the other one.
+$(PEERS)/.done: tests/bench/requirements-peers.txt $(VENV)/.dev
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $(PEERS)/above.pth
+	mv $(PEERS)/above.pth $(PEERS)/lib/python*/site-packages/
+	$(PEERS)/bin/python -m pip install -q --no-deps -r tests/bench/requirements-peers.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(LOWEST)
+	rm -rf $(VENV) $(LOWEST) $(PEERS)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from gan.data import doctor
+from gan.data import doctor, photo_count
 from gan.data.decode import stored_size
 from gan.data.doctor import CELL, DatasetReport, PhotoInfo
 from gan.data.image_folder import MIN_PHOTOS, Photos
@@ -41,6 +41,7 @@ def report(found: DatasetReport, name: str) -> str:
                      f"{_median(ratios):.2f}; training uses the central square")  # fmt: skip
     complaints = _complaints(found)
     lines += complaints or ["nothing to complain about"]
+    lines += photo_count.estimate(kept, photo_count.load_curve())
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Small plots as SVG for an HTML page: line plots and scales.
+"""Small plots as SVG for an HTML page, or for a file of their own: line plots and scales.
 
 Positions are percentages of the width and sizes are pixels, so that text is legible on every screen. The style sheet STYLE
 gives the classes `plot`, `model`, `real` and so on their looks, and leaves room around a plot for the names of ticks and axes.
@@ -18,6 +18,16 @@ from gan.utils.formatting import known, rounded
 STYLE = Path(__file__).with_suffix(".css")  # the style sheet of all plots
 HEIGHT = 220  # of a plot, in pixels
 MIN_WIDTH = 290  # pixels: labels that do not overlap at this width do not overlap at a larger one
+KINDS = ("model", "second", "third", "fourth", "fifth", "sixth")  # lines that can be told apart
+MARGIN = {"top": 44, "right": 24, "bottom": 48, "left": 56}  # pixels around a plot in a file
+_FILE_STYLE = """
+.plot.lines { width: 100%; margin: 0; }
+svg { --paper: #fffdf7; --line: #dfd8c4; --ink: #22301f; --soft: #586250; --leaf: #37632f; }
+@media (prefers-color-scheme: dark) {
+  svg { --paper: #11160f; --line: #323d2c; --ink: #e9eddf; --soft: #a9b49d; --leaf: #a3cd86; }
+}
+.paper { fill: var(--paper); }
+"""
 LETTER_WIDTH = 6.4  # pixels of a letter of a 12-pixel font, an upper estimate
 _EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _HEAD = Markup('<svg class="plot {kind}" role="img" aria-label="{title}" height="{height}">')
@@ -64,7 +74,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Series:
-    """Points (x, y) joined by a line; `kind` is "model" or "real". `errors` are drawn as whiskers, `labels` beside dots."""
+    """Points (x, y) joined by a line. `errors` are drawn as whiskers, `labels` beside dots.
+
+    `kind` is "model", "real", or one of KINDS where several models are compared.
+    """
 
     name: str
     kind: str
@@ -116,7 +129,7 @@ def lines(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> Markup:
                 '<polyline class="{}" points="{}" vector-effect="non-scaling-stroke"/></svg>'
             ).format(one.kind, points)
         )
-        body += [_whisker(x.at(a), y, b, error) for (a, b), error in zip(one.points, one.errors) if error]
+        body += [_whisker(x.at(a), y, b, error, one.kind) for (a, b), error in zip(one.points, one.errors) if error]
         body += [_dot(x.at(a), 1 - y.at(b), one.kind) for a, b in one.points if one.dots]
         body.append(_labels([(x.at(a), 1 - y.at(b), name) for (a, b), name in zip(one.points, one.labels)]))
     return Markup("").join([*body, Markup("</svg>")])
@@ -143,6 +156,22 @@ def scale(title: str, axis: Axis, marks: Sequence[Mark]) -> Markup:
         [(x, anchor)] = _apart([(axis.at(mark.value), _width(words))])
         body.append(Markup('<text class="main" x="{}" y="14" text-anchor="{}">{}</text>').format(_percent(x), anchor, words))
     return Markup("").join([*body, Markup("</svg>")])
+
+
+def figure(plots: Sequence[Markup], width: int = 860) -> str:
+    """A file of line plots, one below the other, `width` pixels wide. It has its style with it, for light and dark pages."""
+    each, inner = MARGIN["top"] + HEIGHT + MARGIN["bottom"], width - MARGIN["left"] - MARGIN["right"]
+    body = [
+        Markup('<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" viewBox="0 0 {0} {1}"><style>').format(
+            width, each * len(plots)
+        ),
+        Markup(STYLE.read_text(encoding="utf-8") + _FILE_STYLE),
+        Markup('</style><rect width="100%" height="100%" class="paper"/>'),
+    ]
+    for number, plot in enumerate(plots):
+        place = Markup('<svg x="{}" y="{}" width="{}" height="{}" overflow="visible">')
+        body.append(place.format(MARGIN["left"], MARGIN["top"] + number * each, inner, HEIGHT) + plot + Markup("</svg>"))
+    return str(Markup("").join([*body, Markup("</svg>\n")]))
 
 
 # --------------------------------------------------------------------------------------------------------- the parts
@@ -199,10 +228,10 @@ def _dot(left: float, top: float | None, kind: str) -> Markup:
     return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(kind, _percent(left), height, 6 if top is None else 4)
 
 
-def _whisker(left: float, y: Axis, value: float, error: float) -> Markup:
+def _whisker(left: float, y: Axis, value: float, error: float, kind: str) -> Markup:
     """A vertical line from `value` − `error` to `value` + `error`."""
     ends = [_percent(1 - y.at(value + sign * error)) for sign in (-1, 1)]
-    return Markup('<line class="whisker model" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_percent(left), *ends)
+    return Markup('<line class="whisker {3}" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_percent(left), *ends, kind)
 
 
 def _apart(labels: Sequence[tuple[float, float]]) -> list[tuple[float, str]]:

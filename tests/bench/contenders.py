@@ -1,7 +1,7 @@
-"""Trainings that speed.py holds against one another: the paper's recipe as it is described, this project's, somebody else's.
+"""Trainings that speed.py and peers.py hold against one another: the paper's recipe, this project's, others' (others.py).
 
-Each has `units()`, what is timed; `update()`, up to the next generator step; `settings`, in words; and `draw` or a `trainer`,
-to be judged by. The time that photos take is counted in `Data`.
+Each has `units()`, what is timed; `update()`, up to the next generator step; `settings`, in words; and `draw(labels)`. The time
+that photos take is counted in `Data`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
+
+import others  # noqa: E402
+from operations import data  # noqa: E402
 
 from gan import trainer as trainer_module  # noqa: E402
 from gan.critic import ConvCritic  # noqa: E402
-from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
+from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos  # noqa: E402
 from gan.generator import make_generator, one_hot  # noqa: E402
 from gan.networks import latents  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
@@ -40,26 +43,7 @@ ALWAYS = 10**9  # images
 # README, "Train on your own photos": what the bundled models of the ladder were trained with on a processor.
 RECIPE = {"batch": 16, "critic_steps": 2, "critic_width": 32, "lr": 5e-4, "beta1": 0.0, "beta2": 0.9}
 
-Unit = tuple[int, Callable[[], int]]  # how often in a turn, and what gives the photos its critic saw
-
-
-class Data:
-    """Seconds spent on reading and augmenting photos."""
-
-    seconds = 0.0
-
-
-def data(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, its time counted as that of the photos."""
-
-    def run(*args: Any, **options: Any) -> Any:
-        started = time.process_time()
-        try:
-            return function(*args, **options)
-        finally:
-            Data.seconds += time.process_time() - started
-
-    return run
+Unit = others.Unit
 
 
 class PhotoFiles(Dataset):
@@ -162,7 +146,8 @@ class Ours:
     """This project's trainer, with the settings that train.py gives it."""
 
     def __init__(self, folder: Path, preset: str, side: int | None = None, coarse: int | None = None, **settings: Any) -> None:
-        model, train = from_preset(preset, CLASSES, resolution=side, precision=pick_precision(CPU), **settings)
+        classes = tuple(find_photos(folder))
+        model, train = from_preset(preset, classes, resolution=side, precision=pick_precision(CPU), **settings)
         if coarse is not None:
             train = replace(train, sides=(f"64:{coarse}", str(model.resolution)) if coarse else ())
         started = time.process_time()
@@ -173,6 +158,7 @@ class Ours:
         self.trainer.stream.pictures = data(self.trainer.stream.pictures)
         trainer_module.diffaugment = data(trainer_module.diffaugment)
         self.settings = f"{train.precision}, batch {train.batch}, {train.critic_steps} critic steps, lr {train.lr:g}"
+        self.drawing = (self.trainer.ema,)
 
     def units(self) -> list[Unit]:
         """An update with the penalty, and those without it."""
@@ -190,45 +176,21 @@ class Ours:
         self.trainer.step()
         return self.trainer.config.batch * self.trainer.config.critic_steps
 
+    def draw(self, labels: Tensor, seed: int = validator.FIRST_SEED) -> np.ndarray:
+        """Pictures uint8 N×S×S×3 of the classes N by the averaged generator, at the default truncation."""
+        parts = zip(range(seed, seed + len(labels), others.CHUNK), labels.split(others.CHUNK))
+        return np.concatenate([to_uint8(self.trainer.draw(range(first, first + len(part)), part)) for first, part in parts])
 
-class Other:
-    """Somebody else's trainer (`others.py`)."""
+    def shorten(self) -> None:
+        """A step has no parts."""
 
-    def __init__(self, folder: Path, name: str, whole: bool) -> None:
-        import others
+    def state(self) -> dict[str, Any]:
+        """All that resuming needs."""
+        return self.trainer.state()
 
-        torch.manual_seed(0)
-        self.name, self.others = name, others
-        self.trainer = trainer = others.make(name, folder, SIDE, Path(tempfile.mkdtemp()))
-        accumulated = trainer.gradient_accumulate_every
-        if not whole:  # a part of a step, which costs the same a photo; optimizers aside, which are next to nothing
-            trainer.gradient_accumulate_every = 1
-        self.parts = accumulated // trainer.gradient_accumulate_every
-        trainer.loader = iter(data(trainer.loader.__next__), None)
-        trainer.package.DiffAugment = data(trainer.package.DiffAugment)
-        self.settings = (
-            f"float32, batch {trainer.batch_size} × {accumulated} accumulated, lr {trainer.lr:g}, "
-            f"penalty every 4th step, augmentation {trainer.aug_prob:.2f}"
-        )
-
-    def units(self) -> list[Unit]:
-        """A step with the penalty, and the three without it."""
-        return [(1, lambda: self._step(0)), (3, lambda: self._step(1))]
-
-    def _step(self, after: int) -> int:
-        self.trainer.steps += (after - self.trainer.steps) % 4
-        return self.update()
-
-    def update(self) -> int:
-        """Up to the next generator step → photos seen."""
-        self.trainer.train()
-        return self.trainer.batch_size * self.trainer.gradient_accumulate_every
-
-    def draw(self, labels: Tensor) -> np.ndarray:
-        """Pictures uint8 N×S×S×3; their classes cannot be chosen."""
-        torch.manual_seed(1)
-        drawn = [self.others.draw(self.name, self.trainer, 20) for _ in range(len(labels) // 20)]
-        return to_uint8(torch.cat(drawn) * 2 - 1)
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self.trainer.load_state(state)
 
 
 def make(name: str, folder: Path, whole: bool) -> Any:
@@ -243,4 +205,4 @@ def make(name: str, folder: Path, whole: bool) -> Any:
         return Ours(folder, "flagship", coarse=ALWAYS)
     if name.startswith("flagship"):
         return Ours(folder, "flagship", int(name.partition("@")[2] or SIDE), None if whole else 0)
-    return Other(folder, name, whole)
+    return others.make(name, folder, SIDE, Path(tempfile.mkdtemp()), whole)

@@ -1,8 +1,10 @@
-"""Arithmetic that a training does, counted while it is done."""
+"""Arithmetic that a training does, and the time that its photos take, counted while it is done."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,3 +35,22 @@ class Operations(TorchDispatchMode):
                 number = count(*args, **(kwargs or {}), out_val=out)
             self.found[str(args[-1 if name is torch.ops.aten.addmm else 0].dtype).removeprefix("torch.")] += number
         return out
+
+
+class Data:
+    """Seconds of the processor spent on reading and augmenting photos."""
+
+    seconds = 0.0
+
+
+def data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, its time counted as that of the photos."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        started = time.process_time()
+        try:
+            return function(*args, **options)
+        finally:
+            Data.seconds += time.process_time() - started
+
+    return run

@@ -1,8 +1,16 @@
-"""lightweight-gan 1.2.1 and stylegan2-pytorch 1.9.0 on a processor: they are imported as they are and patched as they run.
+"""Programs by others, as their makers' defaults have them, on a processor: imported as they are and patched as they run.
 
-Both refuse to be imported without CUDA, and want torchvision, which the package index builds for CUDA only. So, while they are
-imported, CUDA is said to be there; `.cuda()` leaves things where they are; and what they use of torchvision is made of Pillow.
-Their settings are the defaults of their command lines at 128×128. What they write (grids, checkpoints) is not written.
+| name | package | settings |
+| --- | --- | --- |
+| lightweight-gan | lightweight-gan 1.2.1 | of its command line, `--image-size S` |
+| stylegan2-pytorch | stylegan2-pytorch 1.9.0 | of its command line, `--image-size S` |
+| mimicry-sngan | torch-mimicry 0.1.16 | SNGAN for 64×64 as its README trains it |
+| diffusion | denoising-diffusion-pytorch 2.3.4 | of its classes, but half the width, and 25 steps to draw |
+
+What is bent: the first two refuse to be imported without CUDA, so it is said to be there meanwhile, and `.cuda()` leaves
+things where they are. Empty modules stand for what is imported and not used: experiment trackers, scikit-image, and mimicry's
+metrics and data sets, which want TensorFlow and an older PyTorch. Photos are read without worker processes. Grids and
+checkpoints are not written. requirements-peers.txt has the versions.
 """
 
 from __future__ import annotations
@@ -10,53 +18,284 @@ from __future__ import annotations
 import random
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from operations import data
 from torch import Tensor, nn
 
+Unit = tuple[int, Any]  # how often in a turn, and what gives the photos its critic saw
+CHUNK = 20  # pictures drawn at a time
+DIFFUSION_DRAW_STEPS = 25  # of DDIM; the README's 250 would take a core three hours for 250 pictures
+NO_END = 10**9
 
-def make(name: str, folder: Path, side: int, work: Path) -> Any:
-    """A trainer of `name`, ready to `train()`, on all photos below `folder`; raises ImportError where it is not installed."""
-    _without_cuda()
-    settings: dict[str, Any] = {"image_size": side, "num_workers": 0, "base_dir": work}
-    if name == "lightweight-gan":
-        from lightweight_gan import lightweight_gan as package
 
+class Other:
+    """Somebody else's trainer. Subclasses set `trainer`, `settings` and `drawing`, the networks that draw."""
+
+    packages: tuple[str, ...]  # modules to import
+    parts = 1  # parts of a step that are one `update`, where only a part is run
+    trainer: Any
+    settings: str
+    drawing: Sequence[nn.Module]
+
+    def units(self) -> list[Unit]:
+        """An update, once in a turn."""
+        return [(1, self.update)]
+
+    def shorten(self) -> None:
+        """From now on do a part of a step, where steps have parts; it costs the same a photo, but for the optimizers."""
+
+    def update(self) -> int:
+        """Up to the next generator step → photos seen."""
+        raise NotImplementedError
+
+    def draw(self, labels: Tensor, seed: int = 1) -> np.ndarray:
+        """Pictures uint8 N×S×S×3; their classes cannot be chosen."""
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            drawn = [self._draw(len(part)) for part in labels.split(CHUNK)]
+        return (torch.cat(drawn).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+
+    def _draw(self, count: int) -> Tensor:
+        """Pictures N×3×S×S in [0, 1]."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Any]:
+        """All that resuming needs but the order of the photos, which is drawn anew: tensors, numbers, lists and dicts."""
+        return {name: part.state_dict() for name, part in self._kept().items()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        for name, part in self._kept().items():
+            part.load_state_dict(state[name])
+
+    def _kept(self) -> dict[str, Any]:
+        """What has a state_dict, by name."""
+        raise NotImplementedError
+
+
+class Lucidrains(Other):
+    """What lightweight-gan and stylegan2-pytorch share: a Trainer whose `train()` is a step, with a penalty every fourth."""
+
+    penalty_every = 4
+
+    def __init__(self, package: Any, folder: Path, whole: bool, settings: dict[str, Any]) -> None:
+        self.trainer = trainer = package.Trainer(**settings, num_workers=0)
+        trainer.save = trainer.evaluate = lambda *args, **options: None
+        trainer.set_data_src(str(folder))
+        trainer.init_GAN()
+        accumulated = trainer.gradient_accumulate_every
+        if not whole:
+            self.shorten()
+        trainer.loader = iter(data(trainer.loader.__next__), None)
+        package.DiffAugment = data(package.DiffAugment)
+        self.settings = (
+            f"float32, batch {trainer.batch_size} × {accumulated} accumulated, lr {trainer.lr:g}, "
+            f"penalty every 4th step, augmentation {trainer.aug_prob:.2f}"
+        )
+
+    def shorten(self) -> None:
+        self.parts *= self.trainer.gradient_accumulate_every
+        self.trainer.gradient_accumulate_every = 1
+
+    def units(self) -> list[Unit]:
+        """A step with the penalty, and the three without it."""
+        return [(1, lambda: self._step(0)), (3, lambda: self._step(1))]
+
+    def _step(self, after: int) -> int:
+        self.trainer.steps += (after - self.trainer.steps) % self.penalty_every
+        return self.update()
+
+    def update(self) -> int:
+        self.trainer.train()
+        return self.trainer.batch_size * self.trainer.gradient_accumulate_every
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "steps": self.trainer.steps, "pl_mean": getattr(self.trainer, "pl_mean", None)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.trainer.steps, self.trainer.pl_mean = state["steps"], state["pl_mean"]
+
+    def _kept(self) -> dict[str, Any]:
+        gan = self.trainer.GAN
+        return {"networks": gan, "generator_optimizer": gan.G_opt, "critic_optimizer": gan.D_opt}
+
+
+class LightweightGAN(Lucidrains):
+    """lightweight-gan: `lightweight_gan --data FOLDER --image-size S`."""
+
+    packages = ("lightweight_gan.lightweight_gan",)
+
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
+        (package,) = imported(self)
         package.torch = _TorchOnCPU("torch")
-        # cli.py: these are what `lightweight_gan --data FOLDER --image-size 128` trains with.
-        settings |= {"batch_size": 10, "gradient_accumulate_every": 4, "attn_res_layers": [32], "disc_output_size": 1}
-        trainer = package.Trainer(**settings, aug_types=["cutout", "translation"], use_aim=False)
-    else:
-        from stylegan2_pytorch import stylegan2_pytorch as package
+        settings = {"batch_size": 10, "gradient_accumulate_every": 4, "attn_res_layers": [32], "disc_output_size": 1}
+        about = {"aug_types": ["cutout", "translation"], "use_aim": False, "image_size": side, "base_dir": work}
+        super().__init__(package, folder, whole, {**settings, **about})
+        self.drawing = (self.trainer.GAN.G,)
 
-        settings |= {"batch_size": 5, "gradient_accumulate_every": 6, "ttur_mult": 1.5, "trunc_psi": 0.75}
-        trainer = package.Trainer(**settings)
-    trainer.save = trainer.evaluate = lambda *args, **options: None
-    trainer.package = package
-    trainer.set_data_src(str(folder))
-    trainer.init_GAN()
-    return trainer
+    def _draw(self, count: int) -> Tensor:
+        """By the generator as it is: its average is not begun before 20,000 steps."""
+        gan = self.trainer.GAN
+        gan.eval()
+        pictures = self.trainer.generate_(gan.G, torch.randn(count, gan.latent_dim))
+        gan.train()
+        return pictures
 
 
-@torch.no_grad()
-def draw(name: str, trainer: Any, count: int) -> Tensor:
-    """Pictures N×3×S×S in [0, 1] by the generator as it is: its average is not begun before 20,000 steps."""
-    gan = trainer.GAN
-    gan.eval()
-    if name == "lightweight-gan":
-        pictures = trainer.generate_(gan.G, torch.randn(count, gan.latent_dim))
-    else:
+class StyleGAN2(Lucidrains):
+    """stylegan2-pytorch: `stylegan2_pytorch --data FOLDER --image-size S`."""
+
+    packages = ("stylegan2_pytorch.stylegan2_pytorch",)
+
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
+        (package,) = imported(self)
+        settings = {"batch_size": 5, "gradient_accumulate_every": 6, "ttur_mult": 1.5, "trunc_psi": 0.75}
+        super().__init__(package, folder, whole, {**settings, "image_size": side, "base_dir": work})
+        self.drawing = (self.trainer.GAN.S, self.trainer.GAN.G)
+
+    def draw(self, labels: Tensor, seed: int = 1) -> np.ndarray:
+        self.trainer.av = None  # the mean style is of an earlier moment
+        return super().draw(labels, seed)
+
+    def _draw(self, count: int) -> Tensor:
+        """By the generator as it is: its average is not begun before 20,000 steps."""
+        gan, trainer = self.trainer.GAN, self.trainer
+        gan.eval()
         style = [(torch.randn(count, gan.G.latent_dim), gan.G.num_layers)]
         noise = torch.rand(count, trainer.image_size, trainer.image_size, 1)
-        trainer.av = None  # the mean style is of an earlier moment
         pictures = trainer.generate_truncated(gan.S, gan.G, style, noise, trunc_psi=trainer.trunc_psi)
-    gan.train()
-    return pictures
+        gan.train()
+        return pictures
+
+
+class MimicrySNGAN(Other):
+    """torch-mimicry's SNGAN for 64×64: batch 64, five critic steps, Adam 2e-4 (0, 0.9) falling to 0 over 100,000 steps."""
+
+    packages = ("torch_mimicry.nets", "torch_mimicry.training")
+
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
+        from torchvision import datasets, transforms
+
+        nets, training = imported(self)
+        if side != 64:
+            raise ImportError("its network is for 64×64")
+        self.log = training.metric_log.MetricLog
+        # What its own loaders of data sets do; the crop is for photos that are not square.
+        steps = [transforms.Resize(side), transforms.CenterCrop(side), transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
+        photos = datasets.ImageFolder(str(folder), transforms.Compose(steps))
+        loader = torch.utils.data.DataLoader(photos, 64, shuffle=True, num_workers=0)
+        generator, critic = nets.sngan.SNGANGenerator64(), nets.sngan.SNGANDiscriminator64()
+        optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.0, 0.9)) for network in (critic, generator)]
+        self.trainer = training.Trainer(
+            critic,
+            generator,
+            *optimizers,
+            loader,
+            num_steps=100_000,
+            n_dis=5,
+            lr_decay="linear",
+            log_dir=str(work),
+            device="cpu",
+        )
+        self.step, self.iterator, self.drawing = 0, iter(loader), (generator,)
+        self.fetch = data(self.trainer._fetch_data)
+        self.settings = "float32, batch 64, 5 critic steps, lr 2e-4 falling to 0 over 100,000 steps, no augmentation"
+
+    def update(self) -> int:
+        """The body of its Trainer's loop, which cannot be left and entered again, without the log."""
+        trainer, log, seen = self.trainer, self.log(), 0
+        about = {"log_data": log, "global_step": self.step, "device": trainer.device, "scaler": None}
+        for _ in range(trainer.n_dis):
+            self.iterator, batch = self.fetch(self.iterator)
+            trainer.netD.train_step(real_batch=batch, netG=trainer.netG, optD=trainer.optD, **about)
+            seen += len(batch[0])
+        trainer.netG.train_step(real_batch=batch, netD=trainer.netD, optG=trainer.optG, **about)
+        self.step += 1
+        trainer.scheduler.step(log_data=log, global_step=self.step)
+        return seen
+
+    def _draw(self, count: int) -> Tensor:
+        generator = self.trainer.netG
+        generator.eval()
+        pictures = (generator.generate_images(count) + 1) / 2
+        generator.train()
+        return pictures
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "steps": self.step}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.step = state["steps"]
+
+    def _kept(self) -> dict[str, Any]:
+        return {name: getattr(self.trainer, name) for name in ("netG", "netD", "optG", "optD")}
+
+
+class Diffusion(Other):
+    """denoising-diffusion-pytorch: its U-Net at half the width of its README, its Trainer's own settings."""
+
+    packages = ("denoising_diffusion_pytorch.denoising_diffusion_pytorch",)
+
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
+        (package,) = imported(self)
+        package.cpu_count = lambda: 0  # worker processes
+        package.tqdm = _quiet(package.tqdm)
+        network = package.Unet(dim=32, dim_mults=(1, 2, 4, 8))
+        model = package.GaussianDiffusion(network, image_size=side, sampling_timesteps=DIFFUSION_DRAW_STEPS)
+        self.trainer = package.Trainer(
+            model, str(folder), calculate_fid=False, save_and_sample_every=NO_END, results_folder=str(work)
+        )
+        self.trainer.accelerator.print = lambda *args: None  # that the training is complete, after each step
+        self.trainer.dl = iter(data(self.trainer.dl.__next__), None)
+        self.drawing = (self.trainer.ema.ema_model.model,)
+        self.settings = f"float32, batch 16, lr 1e-4, average 0.995, drawn in {DIFFUSION_DRAW_STEPS} steps"
+
+    def update(self) -> int:
+        self.trainer.train_num_steps = self.trainer.step + 1
+        self.trainer.train()
+        return self.trainer.batch_size
+
+    def _draw(self, count: int) -> Tensor:
+        self.trainer.ema.ema_model.eval()
+        return self.trainer.ema.ema_model.sample(batch_size=count)
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "steps": self.trainer.step}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.trainer.step = state["steps"]
+
+    def _kept(self) -> dict[str, Any]:
+        return {"model": self.trainer.model, "optimizer": self.trainer.opt, "ema": self.trainer.ema}
+
+
+OTHERS: dict[str, type[Any]] = {
+    "lightweight-gan": LightweightGAN, "stylegan2-pytorch": StyleGAN2, "mimicry-sngan": MimicrySNGAN, "diffusion": Diffusion
+}  # fmt: skip
+
+
+def imported(contender: Other | type[Other]) -> list[Any]:
+    """The modules that a contender is made of. Raises ImportError."""
+    return [_imported(name) for name in contender.packages]
+
+
+def make(name: str, folder: Path, side: int, work: Path, whole: bool = True) -> Other:
+    """The contender `name` on all photos below `folder`; `work` is for its files. Raises ImportError where it is missing."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    return OTHERS[name](folder, side, work, whole)
 
 
 class _TorchOnCPU(types.ModuleType):
@@ -66,62 +305,34 @@ class _TorchOnCPU(types.ModuleType):
         return (lambda *args: torch.device("cpu")) if name == "device" else getattr(torch, name)
 
 
-def _without_cuda() -> None:
-    """Make what both import, and the calls for a GPU in them, harmless."""
-    available, torch.cuda.is_available = torch.cuda.is_available, lambda: True
+def _quiet(bar: Any) -> Any:
+    """tqdm without a bar, whatever it is asked for."""
+    return lambda *args, **options: bar(*args, **{**options, "disable": True})
+
+
+def _imported(name: str) -> Any:
+    """A module of another program, imported as if CUDA and what it does not use were there. Raises ImportError."""
     nn.Module.cuda = Tensor.cuda = lambda self, *args, **options: self
-    stand_ins = _stand_ins()
-    for name, parts in stand_ins.items():
+    available = torch.cuda.is_available
+    with _stand_ins("aim", "torch_mimicry.metrics", "torch_mimicry.datasets", "skimage", "skimage.io"):
+        try:
+            torch.cuda.is_available = lambda: not name.startswith("denoising")
+            return import_module(name)
+        finally:
+            torch.cuda.is_available = available
+
+
+@contextmanager
+def _stand_ins(*names: str) -> Iterator[None]:
+    """Empty modules of these names where there are none, for what is imported meanwhile."""
+    missing = [name for name in names if name not in sys.modules]
+    for name in missing:
         module = types.ModuleType(name)
-        vars(module).update(parts)
+        module.__spec__, module.__path__ = ModuleSpec(name, None), []
+        module.io = None  # type: ignore[attr-defined]
         sys.modules[name] = module
     try:
-        for name in ("lightweight_gan.lightweight_gan", "stylegan2_pytorch.stylegan2_pytorch"):
-            try:
-                __import__(name)
-            except ModuleNotFoundError as error:
-                sys.modules.pop(name, None)
-                print(f"{name}: {error}", file=sys.stderr)
+        yield
     finally:
-        torch.cuda.is_available = available
-        for name in stand_ins:  # both keep what they imported; nobody else is to take these for the real ones
+        for name in missing:  # who imported them keeps them; nobody else is to take them for the real ones
             del sys.modules[name]
-
-
-def _stand_ins() -> dict[str, dict[str, Any]]:
-    """Modules by name: the part of torchvision that is used, and an experiment tracker that is not."""
-    transforms = types.SimpleNamespace(
-        Compose=_compose, Lambda=lambda function: function, Resize=lambda side: lambda image: _resize(image, side),
-        CenterCrop=lambda side: lambda image: ImageOps.fit(image, (side, side)), ToTensor=lambda: _to_tensor,
-        RandomResizedCrop=_random_crop, functional=types.SimpleNamespace(resize=_resize),
-    )  # fmt: skip
-    utils = types.SimpleNamespace(save_image=lambda *args, **options: None)
-    return {"torchvision": {"transforms": transforms, "utils": utils}, "aim": {}}
-
-
-def _compose(parts: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    def run(value: Any) -> Any:
-        for part in parts:
-            value = part(value)
-        return value
-
-    return run
-
-
-def _resize(image: Image.Image, side: int) -> Image.Image:
-    """The shorter side becomes `side`, bilinear, as torchvision does it."""
-    scale = side / min(image.size)
-    return image.resize([max(side, round(length * scale)) for length in image.size], Image.Resampling.BILINEAR)
-
-
-def _random_crop(side: int, scale: tuple[float, float], ratio: tuple[float, float]) -> Callable[[Image.Image], Image.Image]:
-    def crop(image: Image.Image) -> Image.Image:
-        length = round((random.uniform(*scale) * image.width * image.height) ** 0.5)
-        left, top = random.randint(0, max(0, image.width - length)), random.randint(0, max(0, image.height - length))
-        return image.resize((side, side), Image.Resampling.BILINEAR, (left, top, left + length, top + length))
-
-    return crop
-
-
-def _to_tensor(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,9 +39,8 @@ def worker(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     with joined(torch.device("cpu")) as (processes, device):
         classes = tuple(sorted(path.name for path in options.photos.iterdir() if path.is_dir()))[:3]
-        model, train = from_preset(
-            options.preset, classes, batch=options.batch, precision=pick_precision(device), coarse_side=0
-        )
+        model, train = from_preset(options.preset, classes, batch=options.batch, precision=pick_precision(device))
+        train = replace(train, sides=())  # the whole side from the first step
         trainer = Trainer(
             model, train, load_photos(options.photos, OVERSAMPLE * model.resolution, only=classes), device, processes
         )

@@ -9,11 +9,8 @@ the processor, that is without what other programs take of it; on a quiet machin
 the contenders take turns, so that what else happens hits all alike, and gives medians. `quality` trains one after the other and
 judges each at the same times, which stand still while it is judged. `resolution` is for the flagship alone.
 
-lightweight-gan and stylegan2-pytorch (`others.py`) are skipped where they are not installed. They want packages that nothing
-else here does, so give them an environment of their own, beside this project's packages, and name it with --python:
-
-    pip install --no-deps lightweight-gan==1.2.1 stylegan2-pytorch==1.9.0 einops kornia kornia_rs adabelief-pytorch fire \\
-        termcolor vector-quantize-pytorch==0.1.0
+lightweight-gan and stylegan2-pytorch (`others.py`) are skipped where they are not installed. `make build/peers/.done` makes an
+environment that has them; name its interpreter with --python build/peers/bin/python.
 
 On Linux run all of it under `LD_PRELOAD=libtcmalloc_minimal.so.4`, which helps everyone.
 """
@@ -42,8 +39,8 @@ if "--child" in sys.argv:  # what train.py does before torch is imported; the ot
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from contenders import CLASSES, CPU, SIDE, Data, Ours, make  # noqa: E402
-from operations import Operations  # noqa: E402
+from contenders import CLASSES, CPU, SIDE, Ours, make  # noqa: E402
+from operations import Data, Operations  # noqa: E402
 from torch.nn.functional import conv2d  # noqa: E402
 
 from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402

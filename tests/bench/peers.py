@@ -1,0 +1,299 @@
+"""This project beside its peers: each trained from nothing on the same photos, on one core, for the same processor time.
+
+    make build/peers/.done                                   # once: the peers' packages, in an environment of their own
+    python tests/bench/peers.py PHOTOS --hours 2             # goes on where it was stopped
+    python tests/bench/peers.py PHOTOS --page                # docs/peers.md, .json and .svg from what there is
+
+After a quarter of an hour, half an hour, one hour, two, … of the processor each contender (`contenders.py`, `others.py`)
+draws 1,000 pictures, which MobileNetV2 and DINOv2 judge (`peers_judge.py`). All reach a moment before any goes on to the next.
+Only the training counts, with the reading of the photos; not imports, drawing and judging. A SIGTERM or Ctrl-C saves.
+
+Files in --out: photos/ (links), results.json, floor-NETWORK.json; in a folder for each contender state.pt, costs.json, and at
+each moment pictures-H/, moment-H.json and judged-H-NETWORK.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # what train.py does before torch is imported; here for all alike
+
+import numpy as np  # noqa: E402
+import others  # noqa: E402
+import peers_judge  # noqa: E402
+import torch  # noqa: E402
+from contenders import CPU, Ours  # noqa: E402
+from operations import Operations  # noqa: E402
+
+from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos  # noqa: E402
+from gan.data.split import split  # noqa: E402
+from gan.errors import UserError  # noqa: E402
+from gan.evaluation.reference import pictures, quotas  # noqa: E402
+from gan.runs.validator import FIRST_SEED  # noqa: E402
+from gan.utils import lock  # noqa: E402
+from gan.utils.device import describe  # noqa: E402
+from gan.utils.files import json_bytes, write_atomic  # noqa: E402
+
+NAMES = ("flagship", "lightweight-gan", "stylegan2-pytorch", "mimicry-sngan", "cwgan-gp-64", "diffusion")
+MOMENTS = (0.25, 0.5, 1, 2, 4, 8, 16)  # hours of the processor
+BLOCK = 100  # pictures drawn between two saves
+SAVE_SECONDS = 300  # of the processor between two saves of a training
+HOLDOUT, SEED = 0.15, 0
+
+
+# ------------------------------------------------------------------------------------------------------------ a contender
+
+
+def make(name: str, folder: Path, side: int, work: Path) -> Any:
+    """The contender `name` on the photos in `folder`. Raises ImportError where its package is missing."""
+    return others.make(name, folder, side, work) if name in others.OTHERS else Ours(folder, name, side)
+
+
+def child(name: str, moment: float, out: Path, side: int, count: int) -> int:
+    """Train `name` up to a moment, in hours of the processor, and draw `count` pictures → exit code; 3: not installed."""
+    torch.set_num_threads(1)
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stopped.append(number))
+    place = out / name
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        if name in others.OTHERS:
+            others.imported(others.OTHERS[name])
+        started = time.process_time(), time.perf_counter()
+        contender = make(name, out / "photos", side, place / "work")
+    except ImportError as error:
+        print(f"{name}: not installed ({error})", file=sys.stderr)
+        return 3
+    spent = {"cpu": time.process_time() - started[0], "wall": time.perf_counter() - started[1], "photos": 0, "updates": 0}
+    if (place / "state.pt").exists():
+        spent = load(place / "state.pt", contender)
+    if not train(contender, spent, 3600 * moment, place / "state.pt", stopped):
+        return 128 + stopped[0]
+    counts = torch.tensor([len(paths) for paths in find_photos(out / "photos").values()])
+    labels = quotas(torch.arange(len(counts)).repeat_interleave(counts), len(counts), count)
+    drawn = draw(contender, labels, place / f"pictures-{moment:g}", stopped)
+    if drawn is None:
+        return 128 + stopped[0]
+    found = {**spent, "moment": moment, "draw_seconds": drawn, "settings": contender.settings}
+    if not (place / "costs.json").exists():  # the steps that are counted are not kept
+        write_atomic(place / "costs.json", json_bytes(costs(contender, labels)))
+    write_atomic(place / f"moment-{moment:g}.json", json_bytes(found))
+    return 0
+
+
+def train(contender: Any, spent: dict[str, Any], until: float, state: Path, stopped: list[int]) -> bool:
+    """Train until `spent["cpu"]` is `until` seconds, and save. False where it was stopped before."""
+    saved = spent["cpu"]
+    while spent["cpu"] < until and not stopped:
+        cpu, wall = time.process_time(), time.perf_counter()
+        spent["photos"] += contender.update()
+        spent["updates"] += 1
+        spent["cpu"] += time.process_time() - cpu
+        spent["wall"] += time.perf_counter() - wall
+        if spent["cpu"] - saved > SAVE_SECONDS:
+            save(state, contender, spent)
+            saved = spent["cpu"]
+    save(state, contender, spent)
+    return spent["cpu"] >= until
+
+
+def save(path: Path, contender: Any, spent: dict[str, Any]) -> None:
+    """Write all that going on needs, whole or not at all. Notes the most memory that the process has had."""
+    spent["memory"] = max(spent.get("memory", 0), 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    kept = {"contender": contender.state(), "spent": spent, "torch": torch.get_rng_state(), "python": random.getstate()}
+    temporary = path.with_suffix(".tmp")
+    torch.save(kept, temporary)
+    os.replace(temporary, path)
+
+
+def load(path: Path, contender: Any) -> dict[str, Any]:
+    """Continue from what `save` wrote → what was spent."""
+    kept = torch.load(path, weights_only=True)
+    contender.load_state(kept["contender"])
+    torch.set_rng_state(kept["torch"])
+    random.setstate(kept["python"])
+    return kept["spent"]
+
+
+def draw(contender: Any, labels: torch.Tensor, folder: Path, stopped: list[int]) -> float | None:
+    """Draw the pictures of `labels` into files of BLOCK pictures → seconds of the processor a picture; None where stopped."""
+    folder.mkdir(exist_ok=True)
+    before, seconds = torch.get_rng_state(), []
+    for number, part in enumerate(labels.split(BLOCK)):
+        path = folder / f"{number:03d}.npy"
+        if not path.exists() or number == 0:  # the first is drawn again for its time
+            cpu = time.process_time()
+            drawn = contender.draw(part, FIRST_SEED + number * BLOCK)
+            seconds.append((time.process_time() - cpu) / len(part))
+            temporary = folder / "block.tmp"
+            with temporary.open("wb") as file:
+                np.save(file, drawn)
+            os.replace(temporary, path)
+        if stopped:
+            return None
+    torch.set_rng_state(before)
+    return sorted(seconds)[len(seconds) // 2]
+
+
+def costs(contender: Any, labels: torch.Tensor) -> dict[str, Any]:
+    """10⁹ operations a photo of the training and a picture drawn, and the weights that draw, in bytes of float32."""
+    operations = photos = 0
+    contender.shorten()
+    for often, unit in contender.units():
+        with Operations() as counted:
+            seen = unit()
+        operations, photos = operations + often * sum(counted.found.values()), photos + often * seen
+    drawn = []
+    for count in (1, 2):  # what is done once is in both
+        with Operations() as counted:
+            contender.draw(labels[:count])
+        drawn.append(sum(counted.found.values()))
+    weights = sum(weight.numel() for network in contender.drawing for weight in network.parameters())
+    return {"gflop_a_photo": operations / photos / 1e9, "gflop_a_picture": (drawn[1] - drawn[0]) / 1e9, "bytes": 4 * weights}
+
+
+# ------------------------------------------------------------------------------------------------------------- the parent
+
+
+def prepare(photos: Path, out: Path, side: int) -> Any:
+    """Links to the photos trained on, in `out`, and all photos: peers_judge.Reference."""
+    kept, held = split(find_photos(photos), photos, HOLDOUT, SEED)
+    for name, paths in kept.items():
+        (out / "photos" / name).mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            link = out / "photos" / name / path.name
+            if not link.exists():
+                link.symlink_to(path.resolve())
+    trained_on = pictures(load_photos(out / "photos", OVERSAMPLE * side))
+    held_out = pictures(load_photos(photos, OVERSAMPLE * side, select=lambda found: held))
+    return peers_judge.Reference(trained_on.pixels, held_out.pixels)
+
+
+def run(args: argparse.Namespace, reference: Any) -> int:
+    """Train and judge all contenders, a moment after the other → exit code."""
+    missing: set[str] = set()  # not installed, or failed
+    worst = 0
+    for moment in (moment for moment in MOMENTS if moment <= args.hours):
+        for name in args.contenders:
+            if name in missing:
+                continue
+            if not (args.out / name / f"moment-{moment:g}.json").exists():
+                print(f"{time.strftime('%H:%M')} {name} up to {moment:g} h", flush=True)
+                code = started(args, name, moment)
+                if code < 0 or code > 128:  # a signal
+                    return code
+                if code:
+                    missing.add(name)
+                    worst = max(worst, code)
+                    continue
+            judge(args, reference, name, moment)
+    return worst
+
+
+def started(args: argparse.Namespace, name: str, moment: float) -> int:
+    """Run `child` in a process of its own → exit code. A signal to this process stops and saves that one."""
+    command = [args.python, __file__, str(args.photos), "--out", str(args.out), "--resolution", str(args.resolution)]
+    command += ["--pictures", str(args.pictures)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with (args.out / f"{name}.log").open("a") as log:
+        process = subprocess.Popen([*command, "--child", name, str(moment)], stdout=log, stderr=log, env=environment)
+        handlers = {
+            number: signal.signal(number, lambda number, frame: process.terminate())
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            code = process.wait()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    if code:
+        print(f"{name} ended with {code}; {args.out / name}.log has its last words", flush=True)
+    return code
+
+
+def judge(args: argparse.Namespace, reference: Any, name: str, moment: float) -> None:
+    """Judge a moment by every network that is there and has not judged it, and write results.json."""
+    for network in args.networks:
+        path = args.out / name / f"judged-{moment:g}-{network}.json"
+        if path.exists() or not (found := reference.judge(network, args.out / name / f"pictures-{moment:g}", args.out)):
+            continue
+        write_atomic(path, json_bytes(found))
+        print(f"{time.strftime('%H:%M')} {name} {moment:g} h {network}: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()
+              if isinstance(v, float) and not k.endswith("error")), flush=True)  # fmt: skip
+    write_atomic(args.out / "results.json", json_bytes(results(args, reference)))
+
+
+def results(args: argparse.Namespace, reference: Any) -> dict[str, Any]:
+    """All that was measured, from the files."""
+    found: dict[str, Any] = {
+        "photos": {"trained_on": len(reference.trained_on), "held_out": len(reference.held_out), "name": args.photos.name},
+        "resolution": args.resolution, "pictures": args.pictures, "hardware": describe(CPU), "torch": torch.__version__,
+        "floors": {}, "contenders": {},
+    }  # fmt: skip
+    for network in args.networks:
+        path = args.out / f"floor-{network}.json"
+        if path.exists():
+            found["floors"][network] = json.loads(path.read_text())
+    for name in NAMES:
+        moments = []
+        for moment in MOMENTS:
+            path = args.out / name / f"moment-{moment:g}.json"
+            if path.exists():
+                judged = {n: path.with_name(f"judged-{moment:g}-{n}.json") for n in args.networks}
+                judgments = {n: json.loads(file.read_text()) for n, file in judged.items() if file.exists()}
+                moments.append({**json.loads(path.read_text()), "judged": judgments})
+        if moments:
+            costs_found = json.loads((args.out / name / "costs.json").read_text())
+            found["contenders"][name] = {**costs_found, "moments": moments}
+    return found
+
+
+def main() -> int:
+    """Do what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path, help="a folder with a sub-folder of photos for each class")
+    parser.add_argument("--hours", type=float, default=2, help="of the processor, for each contender (default 2)")
+    parser.add_argument("--resolution", type=int, default=64, help="pixels a side (default 64)")
+    parser.add_argument("--pictures", type=int, default=1000, help="that each draws at each moment (default 1000)")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "peers", help="folder of what is kept (default runs/peers)")
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="of " + ", ".join(NAMES))
+    parser.add_argument("--networks", nargs="+", default=["mobilenetv2", "dinov2"], help="that judge")
+    usual = ROOT / "build" / "peers" / "bin" / "python"
+    parser.add_argument(
+        "--python", default=str(usual) if usual.exists() else sys.executable, help="interpreter of the contenders"
+    )
+    parser.add_argument("--page", action="store_true", help="write docs/peers.md, .json and .svg from results.json, and end")
+    parser.add_argument("--child", nargs=2, metavar=("NAME", "MOMENT"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+    if args.child:
+        return child(args.child[0], float(args.child[1]), args.out, args.resolution, args.pictures)
+    if args.page:
+        import peers_page
+
+        peers_page.write(json.loads((args.out / "results.json").read_text()), ROOT / "docs")
+        return 0
+    torch.set_num_threads(1)
+    try:
+        with lock.hold(args.out):
+            return run(args, prepare(args.photos, args.out, args.resolution))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

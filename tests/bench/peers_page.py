@@ -1,0 +1,228 @@
+"""docs/peers.md, peers.svg and peers.json from what peers.py found: `python tests/bench/peers.py PHOTOS --page`.
+
+Every figure, and which contender a sentence names, comes from the results; nothing is written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gan.utils import svg_plots
+from gan.utils.files import json_bytes
+from gan.utils.formatting import number
+
+Results = Mapping[str, Any]
+Moment = Mapping[str, Any]
+
+LABELS = {
+    "flagship": "ours (flagship)", "lightweight-gan": "lightweight-gan", "stylegan2-pytorch": "stylegan2-pytorch",
+    "mimicry-sngan": "mimicry (SNGAN)", "cwgan-gp-64": "cwgan-gp-64", "diffusion": "diffusion",
+}  # fmt: skip
+ABOUT = {  # what each is, and what had to be bent
+    "flagship": "this project's `--preset flagship`; its critic looks through a network that was trained on ImageNet",
+    "lightweight-gan": "lightweight-gan 1.2.1, defaults of its command line; it refuses to start without CUDA, so it is told "
+    "that CUDA is there, and computes on the CPU",
+    "stylegan2-pytorch": "stylegan2-pytorch 1.9.0, defaults of its command line; bent in the same way",
+    "mimicry-sngan": "torch-mimicry 0.1.16, SNGAN for 64×64 as its README trains it; its metrics and data sets, "
+    "which want TensorFlow and an older PyTorch, are left out",
+    "cwgan-gp-64": "the paper's recipe in this project's trainer (`--preset cwgan-gp-64`)",
+    "diffusion": "denoising-diffusion-pytorch 2.3.4, its Trainer's defaults; the U-Net has half the width of its README's, and "
+    "25 steps of DDIM draw a picture, because 250 take ten times as long",
+}
+Read = Callable[[Moment], float | None]
+# What speaks for a contender: in words, whether less is better, and how the figure is read from a moment and its costs.
+JUDGED = (
+    ("the pictures as a whole shall be near the photos (KID", True, "kid"),
+    ("each picture shall pass (precision", False, "precision"),
+    ("the pictures shall be varied (recall", False, "recall"),
+    ("no photo shall be repeated (near copies", True, "copies"),
+)
+COSTS: tuple[tuple[str, bool, Read], ...] = (
+    ("pictures shall be drawn fast", False, lambda moment: _drawn(moment)),
+    ("the training has little memory", True, lambda moment: moment["memory"]),
+    ("the file shall be small", True, lambda moment: moment["bytes"]),
+)
+
+
+def _drawn(moment: Moment) -> float:
+    """Pictures a second."""
+    return 1 / moment["draw_seconds"]
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the page, the plot and the results into `folder`."""
+    folder.joinpath("peers.json").write_bytes(json_bytes(results))
+    folder.joinpath("peers.svg").write_text(plot(results), encoding="utf-8")
+    folder.joinpath("peers.md").write_text(page(results), encoding="utf-8")
+
+
+def plot(results: Results) -> str:
+    """KID against hours of the processor, a plot for each network."""
+    hours = {moment["moment"]: f"{moment['moment']:g}" for one in results["contenders"].values() for moment in one["moments"]}
+    plots = []
+    for network, floor in results["floors"].items():
+        series = []
+        for kind, (name, one) in zip(svg_plots.KINDS, sorted(results["contenders"].items(), key=_place)):
+            known = [moment for moment in one["moments"] if network in moment["judged"]]
+            points = [(moment["cpu"] / 3600, moment["judged"][network]["kid"]) for moment in known]
+            errors = [moment["judged"][network]["kid_error"] for moment in known]
+            if points:
+                series.append(svg_plots.Series(LABELS[name], kind, points, errors, dots=True))
+        if series:
+            ends = [x for one in series for x, _ in one.points]
+            x = svg_plots.Axis("hours of one core", min(ends) / 1.3, max(ends) * 1.3, "log", names=hours)
+            y = svg_plots.span([value for one in series for _, value in one.points], f"KID-{floor['label']}")
+            plots.append(svg_plots.lines(f"KID by {floor['label']} against hours of training", x, y, series))
+    return svg_plots.figure(plots)
+
+
+def _place(item: tuple[str, Any]) -> int:
+    return list(LABELS).index(item[0])
+
+
+def page(results: Results) -> str:
+    """docs/peers.md."""
+    photos, contenders = results["photos"], dict(sorted(results["contenders"].items(), key=_place))
+    side = results["resolution"]
+    lines = [
+        "# Beside its peers", "",
+        "What else can be trained on so many photos, on one core, in the same time? Each contender began from nothing on the "
+        f"same {photos['trained_on']:,} photos at {side}×{side}; {photos['held_out']} more were held out. Time is that of the "
+        f"processor. Each drew {results['pictures']:,} pictures at each moment, as its maker has it by default. One run, one "
+        "seed.", "",
+        "```sh", "make build/peers/.done", "python tests/bench/peers.py PHOTOS --hours 2    # goes on where it was stopped",
+        "python tests/bench/peers.py PHOTOS --page", "```", "",
+        f"Measured on {results['hardware']}, PyTorch {results['torch']}. Other programs ran beside it. Processor time "
+        "leaves them out, but they share cache and memory: small differences say nothing.", "",
+        "| contender | what it is | settings |", "| --- | --- | --- |",
+        *(f"| {LABELS[name]} | {ABOUT[name]} | {one['moments'][-1]['settings']} |" for name, one in contenders.items()), "",
+        *_missing(contenders), "## Quality against time", "", "![KID against hours, by each judge](peers.svg)", "",
+    ]  # fmt: skip
+    moment = shared_moment(contenders)
+    for network, floor in results["floors"].items():
+        lines += _quality(network, floor, contenders, moment)
+    lines += ["## What it costs", "", *_costs(contenders), "", "## Which one?", "", *_choice(results, contenders, moment), ""]
+    return "\n".join(lines)
+
+
+def _missing(contenders: Mapping[str, Any]) -> list[str]:
+    absent = [LABELS[name] for name in LABELS if name not in contenders]
+    return [f"Not measured yet: {', '.join(absent)}.", ""] if absent else []
+
+
+def _quality(network: str, floor: Mapping[str, Any], contenders: Mapping[str, Any], shared: float | None) -> list[str]:
+    """The tables of one judge: KID at every moment, and all figures at the latest that all have reached."""
+    hours = sorted({moment["moment"] for one in contenders.values() for moment in one["moments"]})
+    lines = [
+        f"### By {floor['label']}", "", f"KID after so many hours (photos beside photos: {floor['kid']:.3f}):", "",
+        "| contender | " + " | ".join(f"{hour:g}" for hour in hours) + " |", "| --- |" + " ---: |" * len(hours),
+    ]  # fmt: skip
+    for name, one in contenders.items():
+        known = {moment["moment"]: moment["judged"].get(network) for moment in one["moments"]}
+        cells = [f"{j['kid']:.3f} ± {j['kid_error']:.3f}" if (j := known.get(hour)) else "" for hour in hours]
+        lines.append(f"| {LABELS[name]} | " + " | ".join(cells) + " |")
+    rows = []
+    for name, one in contenders.items():
+        for moment in one["moments"]:
+            if moment["moment"] == shared and (j := moment["judged"].get(network)):
+                rows.append(
+                    f"| {LABELS[name]} | {number(j['fd'])} | {j['precision']:.2f} | {j['recall']:.2f} | {j['copies']:.1%} |"
+                )
+    if rows:
+        lines += [
+            "", f"All figures after {shared:g} h:", "", "| contender | FD | precision | recall | near copies |",
+            "| --- | ---: | ---: | ---: | ---: |", *rows,
+            f"| *photos beside photos, {floor['n']} each* | {number(floor['fd'])} | {floor['precision']:.2f} | "
+            f"{floor['recall']:.2f} | 1.0% |",
+        ]  # fmt: skip
+    return [*lines, ""]
+
+
+def _costs(contenders: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "| contender | photos/s | updates/min | GFLOP/s | memory, MiB | pictures/s drawn | GFLOP a picture | weights, MB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, one in contenders.items():
+        last = one["moments"][-1]
+        rate = last["photos"] / last["cpu"]
+        lines.append(
+            f"| {LABELS[name]} | {rate:.2f} | {60 * last['updates'] / last['cpu']:.2g} | {rate * one['gflop_a_photo']:.0f} | "
+            f"{last['memory'] / 2**20:,.0f} | {_drawn(last):.2g} | {one['gflop_a_picture']:.2g} | "
+            f"{one['bytes'] / 1e6:.1f} |"
+        )
+    return [
+        *lines, "",
+        "- *Photos* are those the critic, or the denoiser, sees. Only convolutions and matrix products count as operations.",
+        "- *Memory* is the peak of the process, PyTorch and its imports included.",
+        "- *Weights* are those that draw, in float32. Pictures are drawn on one thread, twenty at a time.",
+    ]  # fmt: skip
+
+
+def shared_moment(contenders: Mapping[str, Any]) -> float | None:
+    """The latest moment that all have reached."""
+    reached = [{moment["moment"] for moment in one["moments"]} for one in contenders.values()]
+    return max(set.intersection(*reached), default=None) if reached else None
+
+
+def _choice(results: Results, contenders: Mapping[str, Any], moment: float | None) -> list[str]:
+    """Which contender is best by what, at the latest moment that all have reached; and whether ours leads."""
+    if moment is None or len(contenders) < 2:
+        return ["There is no moment yet that two contenders have reached."]
+    at = {name: next({**one, **m} for m in one["moments"] if m["moment"] == moment) for name, one in contenders.items()}
+    best: dict[str, list[str]] = {name: [] for name in contenders}
+    for words, less, key in JUDGED:
+        judges: dict[str, list[str]] = {}
+        for network, floor in results["floors"].items():
+            for name in _first({name: m["judged"].get(network, {}).get(key) for name, m in at.items()}, less):
+                judges.setdefault(name, []).append(floor["label"])
+        for name, labels in judges.items():
+            best[name].append(f"{words} by {' and '.join(labels)})")
+    for words, less, read in COSTS:
+        for name in _first({name: read(m) for name, m in at.items()}, less):
+            best[name].append(words)
+    lines = [
+        f"After {moment:g} hours of one core, the latest moment that all have reached, each is best of all where:", "",
+        "| choose | when |", "| --- | --- |",
+        *(f"| {LABELS[name]} | {'; '.join(words) or 'nothing that was measured here speaks for it'} |"
+          for name, words in best.items()), "",
+        "A class can be asked for with the flagship and with cwgan-gp-64; the others draw from all photos alike.",
+        "Best of all is no recommendation where all are poor: the rows of photos beside photos say what is possible.", "",
+    ]  # fmt: skip
+    return lines + [sentence for network in results["floors"] for sentence in _lead(results, network, contenders)]
+
+
+def _first(values: Mapping[str, float | None], less: bool) -> list[str]:
+    """Whose value is the best; nobody where one has none, or where all have the same."""
+    known = {name: value for name, value in values.items() if value is not None}
+    if len(known) < len(values) or len(set(known.values())) == 1:
+        return []
+    best = (min if less else max)(known.values())
+    return [name for name, value in known.items() if value == best]
+
+
+def _lead(results: Results, network: str, contenders: Mapping[str, Any]) -> list[str]:
+    """At how many moments ours has the lowest KID, and when it had what any other reached at its best."""
+    kids = {
+        name: [(moment["cpu"], moment["judged"][network]["kid"]) for moment in one["moments"] if network in moment["judged"]]
+        for name, one in contenders.items()
+    }
+    ours, rest = kids.pop("flagship", []), [point for points in kids.values() for point in points]
+    if not ours or not rest:
+        return []
+    label = results["floors"][network]["label"]
+    by_moment = [
+        all(kid <= other for points in kids.values() for cpu, other in points[place : place + 1])
+        for place, (_, kid) in enumerate(ours)
+    ]
+    spent, best = min(rest, key=lambda point: point[1])
+    first = next((cpu for cpu, kid in ours if kid <= best), None)
+    when = (
+        f"it had what the best of the others reached (KID {best:.3f}, {spent / 3600:.2f} h) by {first / 3600:.2f} h, "
+        f"{spent / first:.1f} times as soon"
+        if first is not None
+        else f"it did not reach what the best of the others did (KID {best:.3f}, {spent / 3600:.2f} h)"
+    )
+    return [f"- By {label}, ours has the lowest KID at {sum(by_moment)} of {len(by_moment)} moments; {when}."]

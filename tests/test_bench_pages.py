@@ -1,0 +1,159 @@
+"""The pages that tests/bench/peers.py and how_many_photos.py make from results, and how a training of peers.py goes on."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests" / "bench"))
+
+import how_many_photos  # noqa: E402
+import peers  # noqa: E402
+import peers_page  # noqa: E402
+
+
+def moment(hours, kid, draw_seconds=0.1):
+    figures = {"kid": kid, "precision": 0.5, "recall": 0.1, "fd": 9.0, "copies": 0.02, "n": 100, "label": "Judge"}
+    errors = {"kid_error": 0.01, "precision_error": 0.01, "recall_error": 0.01}
+    return {"cpu": 3600 * hours, "wall": 5000, "photos": 900, "updates": 90, "moment": hours, "memory": 2**30,
+            "draw_seconds": draw_seconds, "settings": "batch 9", "judged": {"judge": {**figures, **errors}}}  # fmt: skip
+
+
+def results(ours, others):
+    costs = {"gflop_a_photo": 2.0, "gflop_a_picture": 1.0, "bytes": 4e6}
+    return {
+        "photos": {"trained_on": 90, "held_out": 10, "name": "p"}, "resolution": 64, "pictures": 100, "hardware": "a core",
+        "torch": "2", "floors": {"judge": {"kid": 0.01, "kid_error": 0.001, "precision": 0.9, "recall": 0.9, "fd": 3.0, "n": 45,
+                                           "label": "Judge"}},
+        "contenders": {"diffusion": {**costs, "bytes": 1e6, "moments": others}, "flagship": {**costs, "moments": ours}},
+    }  # fmt: skip
+
+
+def test_the_page_of_the_peers_says_who_is_best_in_what_and_when_ours_was_ahead():
+    found = results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.25, 2.0)])
+    page = peers_page.page(found)
+    assert "Not measured yet: lightweight-gan" in page
+    choice = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
+    assert "KID" in choice["diffusion"] and "file shall be small" in choice["diffusion"]
+    assert "drawn fast" in choice["ours (flagship)"] and "KID, Judge" not in choice["ours (flagship)"]
+    assert "lowest KID at 1 of 2 moments" in page and "(KID 0.250, 0.25 h) by 0.50 h, 0.5 times as soon" in page
+    assert len(page.encode()) < 8192
+
+
+def test_the_page_of_the_peers_says_that_ours_lost():
+    page = peers_page.page(results([moment(0.25, 0.3)], [moment(0.25, 0.1)]))
+    assert "lowest KID at 0 of 1 moments" in page and "did not reach" in page
+
+
+def test_the_plot_of_the_peers_is_a_drawing_with_a_line_for_each():
+    drawn = ElementTree.fromstring(peers_page.plot(results([moment(0.25, 0.3), moment(1, 0.2)], [moment(0.25, 0.1)])))
+    lines = [one.get("class") for one in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert len(lines) == len(set(lines)) == 2
+
+
+@pytest.mark.parametrize("name, made", [("peers", peers_page.page), ("how-many-photos", how_many_photos.page)])
+def test_a_page_in_docs_is_what_its_results_give(name, made):
+    kept = ROOT / "docs" / f"{name}.json"
+    if not kept.exists():
+        pytest.skip("not measured yet")
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made(json.loads(kept.read_text()))
+
+
+class Walk:
+    """A contender whose picture is where its random walk has come to."""
+
+    def __init__(self):
+        self.at = torch.zeros(1)
+
+    def update(self):
+        self.at += torch.rand(1)
+        sum(range(20_000))  # takes a moment of the processor
+        return 3
+
+    def draw(self, labels, seed):
+        return np.full((len(labels), 2, 2, 3), seed % 251, np.uint8)
+
+    def state(self):
+        return {"at": self.at}
+
+    def load_state(self, state):
+        self.at = state["at"]
+
+
+def test_a_training_of_a_contender_stops_saves_and_goes_on(tmp_path):
+    spent = {"cpu": 0.0, "wall": 0.0, "photos": 0, "updates": 0}
+    torch.manual_seed(0)
+    one = Walk()
+    assert not peers.train(one, spent, 0.02, tmp_path / "state.pt", [15])
+    assert peers.train(one, spent, 0.02, tmp_path / "state.pt", [])
+    assert spent["cpu"] >= 0.02 and spent["memory"] > 2**24 and spent["photos"] == 3 * spent["updates"] > 0
+    following = torch.rand(1)
+    other = Walk()
+    torch.manual_seed(9)
+    assert peers.load(tmp_path / "state.pt", other) == spent and other.at == one.at
+    assert torch.rand(1) == following  # the random numbers go on, too
+
+
+def test_pictures_that_are_there_are_not_drawn_again(tmp_path):
+    labels = torch.zeros(2 * peers.BLOCK + 1, dtype=torch.int64)
+    assert peers.draw(Walk(), labels, tmp_path / "pictures", [15]) is None  # stopped after the first block
+    assert peers.draw(Walk(), labels, tmp_path / "pictures", []) > 0
+    blocks = [np.load(path) for path in sorted((tmp_path / "pictures").glob("*.npy"))]
+    assert [len(block) for block in blocks] == [peers.BLOCK, peers.BLOCK, 1]
+    assert len({int(block[0, 0, 0, 0]) for block in blocks}) == 3
+
+
+def point(photos, kid, copies):
+    judged = {"kid": kid, "kid_error": 0.01, "precision": 0.5, "recall": 0.1, "copies": copies, "floor": 0.02, "label": "Judge"}
+    return {"photos": photos, "seed": 0, "images": 40_000, "judged": {"mobilenetv2": judged, "dinov2": judged}}
+
+
+def test_the_page_of_the_numbers_of_photos_and_its_rule_of_thumb():
+    found = {"classes": ["roses", "tulips"], "held_out": 90, "flowers": 100, "hardware": "a core", "torch": "2",
+             "points": [point(100, 0.11, 0.01), point(25, 0.4, 0.3), point(200, 0.1, 0.01)]}  # fmt: skip
+    page = how_many_photos.page(found)
+    assert "With 100 photos of each class, the KID is within a quarter" in page and "From 100 photos" in page
+    assert "| Judge | 25 | 40,000 | 0.400 ± 0.010 |" in page and len(page.encode()) < 8192
+    ElementTree.fromstring(how_many_photos.plot(found))
+
+
+def test_a_smaller_set_of_photos_is_part_of_a_larger_one(tmp_path):
+    from pictures import make_photos
+
+    photos = make_photos(tmp_path / "photos", 70, side=16)
+    counts = how_many_photos.prepare(photos, tmp_path / "out", ("dandelion", "marigold"))
+    assert counts == [25, 50, 56]
+    sets = [{path.name for path in (tmp_path / "out" / f"photos-{count}" / "marigold").iterdir()} for count in counts]
+    held = {path.name for path in (tmp_path / "out" / "held-out" / "marigold").iterdir()}
+    assert sets[0] < sets[1] < sets[2] and len(sets[0]) == 25 and not sets[2] & held and len(held) == 14
+
+
+def test_a_contender_that_fails_does_not_end_the_others_and_a_signal_does(tmp_path, monkeypatch):
+    codes, asked, judged = {"diffusion": 3, "flagship": 0, "cwgan-gp-64": 1}, [], []
+    monkeypatch.setattr(peers, "started", lambda args, name, moment: (asked.append((name, moment)), codes[name])[1])
+    monkeypatch.setattr(peers, "judge", lambda args, reference, name, moment: judged.append((name, moment)))
+    args = argparse.Namespace(hours=0.5, contenders=["diffusion", "cwgan-gp-64", "flagship"], out=tmp_path)
+    assert peers.run(args, None) == 3 and judged == [("flagship", 0.25), ("flagship", 0.5)]
+    assert asked[:3] == [("diffusion", 0.25), ("cwgan-gp-64", 0.25), ("flagship", 0.25)] and len(asked) == 4
+    codes["diffusion"], asked[:] = 128 + 15, []
+    assert peers.run(args, None) == 143 and len(asked) == 1
+
+
+def test_an_interpreter_without_the_packages_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers.others, "imported", lambda contender: importlib.import_module("a_package_that_nobody_has"))
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        assert peers.child("diffusion", 0.25, tmp_path, 64, 10) == 3
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGINT), handlers):
+            signal.signal(number, handler)
