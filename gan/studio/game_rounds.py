@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gan.errors import UserError
 from gan.networks.latents import MAX_SEED
-from gan.sampling.settings import level_text
+from gan.sampling.flower import level_text
 
 PICTURES = 4
 MAX_PHOTOS = 50  # that are opened to find three readable ones

@@ -17,8 +17,9 @@ from gan.evaluation.scores import headline
 from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import sample_files, settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, describe
 from gan.sampling.sampler import Sampler
+from gan.studio.address import to_address
 from gan.studio.gradio_compat import upload_folder
 from gan.studio.host_photos import PhotoFolder
 from gan.studio.i18n import say
@@ -56,12 +57,12 @@ class Studio:
     # ---------------------------------------------------------------------------------------------------------- flowers
 
     def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
-        """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `settings.describe`."""
+        """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `flower.describe`."""
         return [{"src": data_url(png), **self.item(flower)} for flower, _, png in self.files(flowers)]
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """The same for one flower, without its picture."""
-        return {"name": f"{self.stem(flower)}.png", **settings.describe(flower, self.classes)}
+        return {"name": f"{self.stem(flower)}.png", **describe(flower, self.classes)}
 
     def pictures(self, wanted: settings.Generate) -> list[tuple[Flower, str, bytes]]:
         """Draw a grid: for each flower (flower, file name, content of its PNG file)."""
@@ -91,7 +92,7 @@ class Studio:
         """(file name, content) of a film. `kind` is `png` (a filmstrip), `gif` or `mp4`."""
         frames = list(self.frames(wanted))
         if kind == "png":
-            about = {**self.about(), **settings.to_address(self.classes, wanted)}
+            about = {**self.about(), **to_address(self.classes, wanted)}
             content = images.png(images.filmstrip(frames), about)
         else:
             content = {"gif": images.gif, "mp4": images.mp4}[kind](frames)

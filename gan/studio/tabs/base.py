@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from gan.sampling import settings
 from gan.sampling.flower import Flower
+from gan.studio.address import Address
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors
 from gan.studio.i18n import t
 from gan.studio.session import Studio, save_to_cache
@@ -54,7 +54,7 @@ class Tab:
         """Connect the events of the controls."""
         raise NotImplementedError
 
-    def from_address(self, address: settings.Address) -> Any:
+    def from_address(self, address: Address) -> Any:
         """The settings that the address describes; defaults stand for what is missing or bad."""
         raise NotImplementedError
 

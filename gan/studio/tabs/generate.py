@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, every, main_class
+from gan.studio.address import Address, generate_from, to_address
 from gan.studio.controls import class_selector, seed_slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
 from gan.studio.tabs.base import Tab, connect_download
@@ -35,13 +36,13 @@ class GenerateTab(Tab):
         self.connect_seed_button(self.new_seed, [self.seed])
         connect_download(self.download, lambda *values: self.studio.archive(self.from_controls(*values)), self.controls)
 
-    def from_address(self, address: settings.Address) -> settings.Generate:
+    def from_address(self, address: Address) -> settings.Generate:
         """The grid that the address describes."""
-        return settings.generate_from(address, self.studio.classes)
+        return generate_from(address, self.studio.classes)
 
     def to_controls(self, wanted: settings.Generate) -> list[Any]:
         """The values of the controls for a grid."""
-        label = settings.every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
+        label = every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
         return [label, wanted.seed, *truncation_values(wanted.truncation), wanted.side]
 
     def from_controls(self, label: Any, seed: Any, level: Any, off: Any, side: Any) -> settings.Generate:
@@ -51,9 +52,9 @@ class GenerateTab(Tab):
     def draw(self, wanted: settings.Generate) -> dict[str, Any]:
         """The flowers as `items`, and the `side` of the grid."""
         items = self.studio.items(wanted.flowers(self.studio.classes))
-        return {"items": items, "side": wanted.side, "address": settings.to_address(self.studio.classes, wanted)}
+        return {"items": items, "side": wanted.side, "address": to_address(self.studio.classes, wanted)}
 
     def receive(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
         """A grid that begins with the flower's class and seed."""
         side = self.from_controls(*values).side
-        return settings.Generate(settings.main_class(flower), flower.seed, flower.truncation, side)
+        return settings.Generate(main_class(flower), flower.seed, flower.truncation, side)
