@@ -155,15 +155,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser, app_url):
-    """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
+def newcomer(browser):
+    """A function that gives a new visitor of an address; afterwards nothing may have gone wrong or left this computer."""
     visitors = []
 
-    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
-        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
-        return visitors[-1].open(address, tab)
+    def arrive(url: str, kind: type[Visitor] = Visitor, **options) -> Visitor:
+        visitors.append(kind(browser, url, **{"viewport": DESKTOP, **options}))
+        return visitors[-1]
 
     yield arrive
     for visitor in visitors:
         visitor.context.close()
         assert not visitor.errors and not visitor.away
+
+
+@pytest.fixture
+def visit(newcomer, app_url):
+    """A function that opens the page of the tiny model."""
+
+    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
+        return newcomer(app_url, **options).open(address, tab)
+
+    return arrive

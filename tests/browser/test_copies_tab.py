@@ -59,20 +59,14 @@ def with_photos(folder, photos, tmp_path_factory):
 
 
 @pytest.fixture
-def arrive(browser):
-    visitors = []
-
+def arrive(newcomer):
     def open_(url: str, address: str, ready: str = f"{PLACE} .words > *", **options) -> Visitor:
-        visitors.append(Visitor(browser, url, **{"viewport": DESKTOP, **options}))
-        page = visitors[-1].page
-        page.goto(f"{url}/?tab=copies&{address}")
-        page.wait_for_selector(ready)
-        return visitors[-1]
+        visitor = newcomer(url, **options)
+        visitor.page.goto(f"{url}/?tab=copies&{address}")
+        visitor.page.wait_for_selector(ready)
+        return visitor
 
-    yield open_
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return open_
 
 
 def test_the_nearest_photos_are_shown_as_the_training_saw_them(arrive, with_photos, photos, folder):

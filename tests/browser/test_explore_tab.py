@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from visitor import DESKTOP, PHONE, Visitor
+from visitor import PHONE, Visitor
 
 CELLS = "#explore-pictures figure"
 FOUND = f"!document.querySelector('.walk.waiting') && document.querySelectorAll('{CELLS} img[src]').length === 9"
@@ -13,20 +13,16 @@ UKRAINIAN = {"locale": "uk-UA"}
 
 
 @pytest.fixture
-def walk(browser, app_url):
-    """A function that opens the tab and waits for nine flowers; afterwards nothing may have gone wrong."""
-    visitors = []
+def walk(newcomer, app_url):
+    """A function that opens the tab and waits for nine flowers."""
 
     def arrive(address: str = "", **options) -> Visitor:
-        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
-        visitors[-1].page.goto(f"{app_url}/?tab=explore&{address}")
-        visitors[-1].page.wait_for_function(FOUND)
-        return visitors[-1]
+        visitor = newcomer(app_url, **options)
+        visitor.page.goto(f"{app_url}/?tab=explore&{address}")
+        visitor.page.wait_for_function(FOUND)
+        return visitor
 
-    yield arrive
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return arrive
 
 
 def sources(visitor: Visitor) -> list[str]:
