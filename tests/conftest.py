@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -103,6 +104,21 @@ def serving(model: Path | str, log: Path, host: str = "127.0.0.1", **more: str) 
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+@contextmanager
+def serving_here(model: Path | str, *options: str, host: str = "127.0.0.1") -> Iterator[str]:
+    """The same inside of this process, which has imported Gradio once: `app.serve` in a thread of its own."""
+    import app  # here, because few tests need it and it takes seconds
+
+    port = free_port()
+    given = app.parse(["--model", str(model), "--host", host, "--port", str(port), *options])
+    with ThreadPoolExecutor(1) as thread:  # Gradio wants a thread without an event loop, and Playwright has one in this one
+        page = thread.submit(app.serve, given, wait=False).result()
+        try:
+            yield f"http://{'[::1]' if ':' in host else host}:{port}"
+        finally:
+            thread.submit(page.close, verbose=False).result()
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 180) -> None:

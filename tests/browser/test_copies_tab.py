@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import serving, tiny_generator
+from conftest import serving_here, tiny_generator
 from pictures import make_photos
 from PIL import Image
 from visitor import DESKTOP, PHONE, Visitor, content, contrast
@@ -53,8 +53,8 @@ def folder(tmp_path_factory, photos):
 
 
 @pytest.fixture(scope="module")
-def with_photos(folder, photos, tmp_path_factory):
-    with serving(folder, tmp_path_factory.mktemp("app") / "app.log", PHOTOS_FOLDER=str(photos)) as url:
+def with_photos(folder, photos):
+    with serving_here(folder, "--photos", str(photos)) as url:
         yield url
 
 
@@ -104,8 +104,8 @@ def test_new_flowers_the_link_and_flowers_sent_here(arrive, with_photos):
     assert visitor.query()["tab"] == "copies"
 
 
-def test_without_the_folder_there_are_distances_and_a_sentence(arrive, folder, tmp_path):
-    with serving(folder, tmp_path / "app.log") as url:
+def test_without_the_folder_there_are_distances_and_a_sentence(arrive, folder):
+    with serving_here(folder) as url:
         page = arrive(url, "copies-seed=5").page
         assert page.locator(f"{PLACE} .near img").count() == 0 and page.locator(f"{PLACE} .near li").count() == 6
         assert "--photos FOLDER" in page.locator(f"{PLACE} .near").inner_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from conftest import serving_here
 from visitor import PHONE, Visitor
 
 CELLS = "#explore-pictures figure"
@@ -143,10 +144,8 @@ def test_a_bad_address_shows_the_flower_all_the_same(walk, address):
     assert visitor.page.locator(".toast-body").count() == 0 and len(set(sources(visitor))) == 9
 
 
-def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(browser, model_folder, tmp_path):
-    from conftest import serving
-
-    with serving(model_folder, tmp_path / "log") as url:  # one that has found nothing yet
+def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(browser, model_folder):
+    with serving_here(model_folder) as url:  # one that has found nothing yet
         visitor = Visitor(browser, url, viewport=PHONE)
         visitor.page.goto(f"{url}/?tab=explore&explore-seed=7")
         # So small a model is searched in a second: it is stopped as soon as it has begun.

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from conftest import serving
+from conftest import serving_here
 from pictures import make_photos
 from visitor import DESKTOP, PHONE, Visitor, contrast
 
@@ -19,7 +19,7 @@ READY = f"{PLACE} .score h3"
 @pytest.fixture(scope="module")
 def url(model_folder, tmp_path_factory):
     photos = make_photos(tmp_path_factory.mktemp("photos"), 8)
-    with serving(model_folder, tmp_path_factory.mktemp("app") / "app.log", PHOTOS_FOLDER=str(photos)) as url:
+    with serving_here(model_folder, "--photos", str(photos)) as url:
         yield url
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import serving, tiny_generator
+from conftest import serving_here, tiny_generator
 from visitor import DESKTOP, FIGURES, PHONE, barriers_everywhere
 
 from gan.hub.checkpoint import save_model
@@ -19,7 +19,7 @@ def many_url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("many") / "many"
     generator = tiny_generator(CLASSES)
     save_model(folder, generator, generator.config)
-    with serving(folder, folder.parent / "app.log") as url:
+    with serving_here(folder) as url:
         yield url
 
 

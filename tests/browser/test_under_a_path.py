@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import free_port, serving
+from conftest import free_port, serving_here
 from front import fronted
 from gradio_client import Client
 from stranger import JSON, MULTIPART, UPLOAD, ask
@@ -27,11 +27,11 @@ KINDS = {
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def site(request, model_folder, tmp_path_factory):
+def site(request, model_folder):
     port, kind = free_port(), KINDS[request.param]
     url = f"http://127.0.0.1:{port}{ROOT}"
     told = url if kind.get("tells_host") is False else ROOT
-    with serving(model_folder, tmp_path_factory.mktemp("app") / "app.log", GRADIO_ROOT_PATH=told) as app:
+    with serving_here(model_folder, "--root-path", told) as app:
         with fronted(port, ROOT, app, **kind) as beside:
             yield SimpleNamespace(url=url, app=app, beside=beside, keeps=kind["keeps"])
 

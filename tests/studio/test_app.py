@@ -240,8 +240,11 @@ def test_an_unknown_model_is_one_sentence(front_door, capsys):
 def test_the_environment_names_model_and_port(front_door, capsys, monkeypatch):
     monkeypatch.setenv("MODEL_ID", "another-model")
     monkeypatch.setenv("GRADIO_SERVER_PORT", "7999")
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/flowers/")
+    monkeypatch.setenv("PHOTOS_FOLDER", "some/photos")
     options = front_door.parse([])
     assert (options.model, options.port, options.host) == ("another-model", 7999, "127.0.0.1")
+    assert (options.root_path, options.photos) == ("/flowers", Path("some/photos"))
     monkeypatch.setenv("GRADIO_SERVER_PORT", "often")
     with pytest.raises(SystemExit) as stopped:
         front_door.parse([])
