@@ -17,16 +17,19 @@ from gan.studio.session import Studio
 MAX_RADIO_CLASSES = 24  # with more classes, a visitor searches for a name in a list
 
 
-def class_selector(classes: Sequence[str], label: str, all_label: str | None = None) -> gr.Radio | gr.Dropdown:
+def class_selector(
+    classes: Sequence[str], label: str, all_label: str | None = None, css_id: str | None = None
+) -> gr.Radio | gr.Dropdown:
     """A selector of one class, hidden if the model has only one.
 
-    `label` and `all_label` are keys of the page's text. With `all_label`, the first choice is every class.
+    `label` and `all_label` are keys of the page's text. With `all_label`, the first choice is every class. `css_id` is for
+    the styles.
     """
     choices = list(zip(class_names(classes), classes))
     if all_label:
         name, words = every(classes), {text[all_label] for text in TEXT.values()}
         choices.insert(0, (t(all_label) if words.isdisjoint(label for label, _ in choices) else name, name))
-    options: dict[str, Any] = {"value": choices[0][1], "label": t(label), "visible": len(classes) > 1}
+    options: dict[str, Any] = {"value": choices[0][1], "label": t(label), "visible": len(classes) > 1, "elem_id": css_id}
     if len(classes) > MAX_RADIO_CLASSES:
         return gr.Dropdown(choices, info=t("find_class"), elem_classes="finder", **options)
     return gr.Radio(choices, elem_classes="chips", **options)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 from gan.evaluation.scores import headline
 from gan.hub import loader
 from gan.networks import latents
-from gan.sampling import sample_files, settings
+from gan.sampling import films, sample_files, settings
 from gan.sampling.flower import Flower, describe
+from gan.sampling.picture_store import PictureStore
 from gan.sampling.sampler import Sampler
 from gan.studio.address import to_address
 from gan.studio.gradio_compat import upload_folder
@@ -43,6 +44,7 @@ class Studio:
         self.classes = self.config.classes
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
+        self.store = PictureStore(self._draw)
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=8)(self._frames)
 
@@ -58,7 +60,12 @@ class Studio:
 
     def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
         """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `flower.describe`."""
-        return [{"src": data_url(png), **self.item(flower)} for flower, _, png in self.files(flowers)]
+        return list(self.each_item(flowers))
+
+    def each_item(self, flowers: Sequence[Flower]) -> Iterator[dict[str, Any]]:
+        """The same one by one, each as soon as it is drawn."""
+        for flower, png in zip(flowers, self.store.each(flowers)):
+            yield {"src": data_url(png), **self.item(flower)}
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """The same for one flower, without its picture."""
@@ -70,10 +77,12 @@ class Studio:
 
     def files(self, flowers: Sequence[Flower]) -> list[tuple[Flower, str, bytes]]:
         """Draw `flowers`: for each (flower, file name, content of its PNG file)."""
-        return [
-            (flower, f"{self.stem(flower)}.png", images.png(picture, self.about(flower)))
-            for flower, picture in zip(flowers, self.sampler.draw(flowers), strict=True)
-        ]
+        return [(flower, f"{self.stem(flower)}.png", png) for flower, png in zip(flowers, self.store.each(flowers))]
+
+    def _draw(self, flowers: Sequence[Flower]) -> Iterator[bytes]:
+        """The PNG files of flowers, each as soon as it is drawn."""
+        for flower, picture in zip(flowers, self.sampler.each(flowers), strict=True):
+            yield images.png(picture, self.about(flower))
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:
         """The metadata of a PNG file: model, revision and, if given, the flower."""
@@ -89,13 +98,13 @@ class Studio:
         return self.sampler.path(*wanted.ends(self.classes), wanted.steps, wanted.path, wanted.loop)
 
     def film(self, wanted: settings.Interpolate, kind: str) -> tuple[str, bytes]:
-        """(file name, content) of a film. `kind` is `png` (a filmstrip), `gif` or `mp4`."""
-        frames = list(self.frames(wanted))
+        """(file name, content) of a film. `kind` is `png` (a filmstrip) or one of `films.KINDS`."""
+        frames = self.frames(wanted)
         if kind == "png":
             about = {**self.about(), **to_address(self.classes, wanted)}
-            content = images.png(images.filmstrip(frames), about)
+            content = images.png(images.filmstrip(list(frames)), about)
         else:
-            content = {"gif": images.gif, "mp4": images.mp4}[kind](frames)
+            content = films.encode(frames, kind)
         start, end = wanted.ends(self.classes)
         return f"{file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
 

@@ -138,12 +138,18 @@ def passes(sampler, monkeypatch):
     return seen
 
 
-def test_a_pass_is_always_of_one_size_and_on_one_core(sampler, styled, two_threads, monkeypatch):
+@pytest.mark.parametrize(("amx", "pairs"), [(False, [1, 1, 1]), (True, [2, 2])], ids=["without AMX", "with AMX"])
+def test_a_pass_is_always_of_one_size_and_on_one_core(tiny, styled, two_threads, monkeypatch, amx, pairs):
     """Kernels go by both: another size, or another cut over the cores, would be another picture."""
-    for drawer, sizes in ((sampler, [1, 1, 1]), (styled, [2, 2])):
+    monkeypatch.setattr("gan.sampling.sampler.has_amx", lambda: amx)
+    for generator, sizes in ((tiny, [1, 1, 1]), (styled._generator, pairs)):
+        drawer = Sampler(generator)
         seen = passes(drawer, monkeypatch)
-        assert len(drawer.draw([Flower(0, seed) for seed in range(3)])) == 3
-        assert seen == [(size, 1) for size in sizes]
+        flowers = [Flower(0, seed) for seed in range(3)]
+        assert np.array_equal(drawer.draw(flowers)[2], drawer.draw(flowers[2:])[0])
+        assert seen == [(size, 1) for size in (*sizes, sizes[0])]
+        assert len(list(zip(drawer.each(flowers), range(1)))) == 1  # whoever wants no more than the first gets it
+        drawer.close()
 
 
 def test_a_film_keeps_no_more_than_two_passes_a_thread_waiting(sampler, monkeypatch):

@@ -21,6 +21,7 @@ window.flowers = (() => {
   const say = (key, values = {}) => text[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const title = (name) => (Object.hasOwn(names, name) ? names[name] : text[`class_${name}`] ?? name.replaceAll("_", " "));
   document.documentElement.lang = tongue;
+  document.documentElement.style.setProperty("--pixels", size);
 
   function speak(name) {
     const year = 365 * 24 * 3600;
@@ -92,7 +93,7 @@ window.flowers = (() => {
     const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
     sheet.replaceChildren(
-      make("img", { src: item.src, alt: label(item), width: size, height: size }),
+      large(item),
       make("div", { class: "facts" },
         facts(item),
         make("a", { class: "go", href: item.src, download: item.name }, say("download_one")),
@@ -100,6 +101,22 @@ window.flowers = (() => {
         make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends),
         button("close", () => sheet.close())));
     sheet.showModal();
+  }
+
+  // A flower enlarged smoothly: browsers enlarge a picture in a page by the nearest two pixels, and on a canvas by more of them.
+  function large(item) {
+    const picture = make("img", { src: item.src, alt: label(item), width: size, height: size });
+    const frame = make("div", { class: "large" }, picture);
+    picture.decode().then(() => {
+      const side = Math.min(1024, Math.max(picture.naturalWidth, Math.ceil(frame.clientWidth * devicePixelRatio)));
+      if (side <= picture.naturalWidth) return;
+      const canvas = make("canvas", { width: side, height: side, "aria-hidden": "true" });
+      const pen = canvas.getContext("2d");
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(picture, 0, 0, side, side);
+      frame.prepend(canvas);
+    }, () => {}); // the picture stays as it is
+    return frame;
   }
 
   // What a flower is, as a list of terms.
@@ -158,9 +175,9 @@ window.flowers = (() => {
       return entry;
     }
 
-    // `items` in rows of `side`, and their address; while there are none, empty places for them.
-    function show({ items = [], side, count: places, address: pairs }, least) {
-      const columns = side ?? least, count = items.length || (places ?? columns * columns);
+    // `items` in rows of `side`, and their address; while there are none, empty places for them. `of`: how many there will be.
+    function show({ items = [], side, of, count: places, address: pairs }, least) {
+      const columns = side ?? least, count = of || items.length || (places ?? columns * columns);
       field.style.setProperty("--side", columns);
       field.classList.toggle("empty", !items.length);
       while (cells.length < count) cells.push(cell());
@@ -168,6 +185,8 @@ window.flowers = (() => {
       field.replaceChildren(...cells.map((entry) => entry.figure));
       const mixed = items.some((item) => item.class !== items[0].class); // one class for all goes without saying
       items.forEach((item, position) => cells[position].show(item, mixed));
+      field.classList.toggle("coming", items.length < of);
+      cells.forEach((entry, position) => entry.figure.classList.toggle("coming", position >= items.length && items.length > 0));
       if (pairs) remember(pairs);
     }
 

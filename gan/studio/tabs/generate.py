@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -13,6 +16,8 @@ from gan.studio.controls import class_selector, seed_slider, truncation_controls
 from gan.studio.i18n import t
 from gan.studio.tabs.base import Tab, connect_download
 
+SHOW_EVERY = 0.12  # seconds between two views of a grid that is being drawn
+
 
 class GenerateTab(Tab):
     """A grid of flowers whose seeds follow on from one seed. Its settings are `settings.Generate`."""
@@ -22,7 +27,7 @@ class GenerateTab(Tab):
     def build_controls(self) -> list[Any]:
         """The class, the seed, the truncation and the side of the grid."""
         self.new_seed = self.seed_button("new_flowers", name="new-flowers")
-        self.label = class_selector(self.studio.classes, "class", "all")
+        self.label = class_selector(self.studio.classes, "class", "all", css_id="generate-class")
         self.seed = seed_slider()
         self.level, self.off = truncation_controls(self.studio.truncation, "truncation_hint")
         sides = [(str(side), side) for side in range(settings.MIN_SIDE, settings.MAX_SIDE + 1)]
@@ -53,6 +58,16 @@ class GenerateTab(Tab):
         """The flowers as `items`, and the `side` of the grid."""
         items = self.studio.items(wanted.flowers(self.studio.classes))
         return {"items": items, "side": wanted.side, "address": to_address(self.studio.classes, wanted)}
+
+    def draw_steps(self, wanted: settings.Generate) -> Iterator[dict[str, Any]]:
+        """The first flower as soon as it is drawn, then more of them at a time; `of` is how many there will be."""
+        items: list[dict[str, Any]] = []
+        shown = -math.inf
+        for item in self.studio.each_item(wanted.flowers(self.studio.classes)):
+            items.append(item)
+            if time.monotonic() - shown > SHOW_EVERY and len(items) < wanted.side**2:
+                yield {"items": list(items), "side": wanted.side, "of": wanted.side**2}
+                shown = time.monotonic()
 
     def receive(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
         """A grid that begins with the flower's class and seed."""

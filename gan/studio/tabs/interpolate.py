@@ -27,7 +27,7 @@ class InterpolateTab(Tab):
     def build_below_stage(self) -> None:
         """The buttons that download the film."""
         with gr.Row(elem_classes="downloads"):
-            kinds = ("mp4", "gif", "png")
+            kinds = ("mp4", "gif", "webp", "png")
             self.kinds = {kind: gr.Button(t(f"download_{kind}"), elem_id=f"download-{kind}", min_width=60) for kind in kinds}
 
     def build_controls(self) -> list[Any]:
@@ -47,7 +47,7 @@ class InterpolateTab(Tab):
         return [*ends, self.level, self.off, self.path, self.steps, self.loop, hidden_text(), hidden_text()]
 
     def connect(self) -> None:
-        """Redraw on every change; offer the film as three kinds of files."""
+        """Redraw on every change; offer the film as four kinds of files."""
         ends = [self.from_label.input, self.from_seed.input, self.to_label.input, self.to_seed.input]
         self.redraw_on([*ends, self.level.release, self.off.input, self.path.input, self.steps.release, self.loop.input])
         self.connect_seed_button(self.new_seeds, [self.from_seed, self.to_seed])
