@@ -149,7 +149,12 @@ class RunOptions:
     )
     resume: str = option(AUTO, "auto continues the run in --out", "run", choices=(AUTO, "never"))
     overwrite: bool = option(False, "let a run that begins anew replace a trained model in --out", "run")
-    every: int = option(10_000, "write a grid and a snapshot every N images", "run", low=1)
+    every: int = option(
+        10_000,
+        "write a grid and a snapshot every N images, the first ones sooner",
+        "run",
+        low=1,
+    )
     evaluate_every: int = option(10_000, "judge every N images and keep the best model; 0: keep the last", "run", low=0)
     half: bool = option(False, "store the model's weights in half precision", "run")
     note: str = option("", "what the pictures show and what they do not, for the model card", "run", metavar="TEXT")
