@@ -70,10 +70,21 @@ class Sampler:
         """The pictures of `flowers`, uint8 N×S×S×3. Raises UserError for a class, seed, truncation or shift out of range."""
         return np.stack(pictures) if (pictures := list(self.each(flowers))) else self._empty()
 
-    def each(self, flowers: Sequence[Flower]) -> Iterator[np.ndarray]:
-        """The same one by one, uint8 S×S×3, each as soon as it is drawn."""
+    def each(self, flowers: Sequence[Flower], side: int | None = None) -> Iterator[np.ndarray]:
+        """The same one by one, uint8 S×S×3, each as soon as it is drawn.
+
+        `side` asks for the coarser picture of so many pixels that a model with styles has on its way, in less time: one of
+        `sides`. Raises UserError for another.
+        """
+        if side not in (None, *self.sides):
+            raise UserError(f"the side is {validation.show(side)}; use one of {', '.join(map(str, self.sides))}.")
         if flowers:
-            yield from self._each(*self.latents(flowers))
+            yield from self._each(*self.latents(flowers), side)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides in pixels of the pictures that `each` can draw: 4, 8, … up to S with styles, S alone without."""
+        return tuple(4 << scale for scale in range(self.scales)) or (self.config.resolution,)
 
     def latents(self, flowers: Sequence[Flower]) -> tuple[Tensor, Tensor]:
         """The two arguments of the generator's `decode` for each of `flowers`, float32. Raises UserError as `draw` does.
@@ -160,28 +171,28 @@ class Sampler:
         """Stop the threads. They first finish what they are drawing."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _each(self, of_seed: Tensor, of_class: Tensor) -> Iterator[np.ndarray]:
+    def _each(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Iterator[np.ndarray]:
         """Pictures in order. A caller has at most two passes a thread in the queue, so that a film does not block a flower."""
         waiting: deque[Future[np.ndarray]] = deque()
         try:
             for part in zip(of_seed.split(self._at_once), of_class.split(self._at_once)):
                 if len(waiting) >= 2 * self.workers:
                     yield from waiting.popleft().result()
-                waiting.append(self._pool.submit(self._pass, *part))
+                waiting.append(self._pool.submit(self._pass, *part, side))
             while waiting:
                 yield from waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
 
-    def _pass(self, of_seed: Tensor, of_class: Tensor) -> np.ndarray:
+    def _pass(self, of_seed: Tensor, of_class: Tensor, side: int | None) -> np.ndarray:
         count = len(of_seed)
         if count < self._at_once:
             of_seed, of_class = (
                 torch.cat([part, part[-1:].expand(self._at_once - count, *part.shape[1:])]) for part in (of_seed, of_class)
             )
         with torch.inference_mode():
-            return to_uint8(self._generator.decode(of_seed, of_class))[:count]
+            return to_uint8(self._generator.decode(of_seed, of_class, side))[:count]
 
     def _empty(self) -> np.ndarray:
         return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)
