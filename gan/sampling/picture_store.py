@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from threading import Lock
 
@@ -48,7 +48,7 @@ class PictureStore:
                 self._files.move_to_end(flower)
             return [self._files[flower] for flower in flowers], mine
 
-    def _drawing(self, mine: dict[Flower, Future[bytes]]) -> Iterator[bool]:
+    def _drawing(self, mine: dict[Flower, Future[bytes]]) -> Generator[bool, None, None]:
         """Draw the flowers of `mine`, one a step. What is left when an error or the caller ends it can be claimed again."""
         left = dict(mine)
         try:

@@ -82,6 +82,10 @@ class _Router:
         sent = mail.submit(report_errors(self.send), [mail, *self.controls], outputs, **options, **DRAW_QUEUE)
         sent.then(None, js="() => flowers.delivered()", **NO_API)
 
+        script = "flowers.whole(props, watch, () => trigger('submit'))"
+        whole = gr.HTML({}, visible="hidden", elem_id="whole", html_template="<i></i>", js_on_load=script)
+        whole.submit(report_errors(self.draw_whole), whole, whole, trigger_mode="always_last", **options, **DRAW_QUEUE)
+
     def restore(self, query: Any) -> list[Any]:
         """Set every control as the address says, and draw the open tab."""
         address = self._address(query)
@@ -105,6 +109,11 @@ class _Router:
         updates = [gr.skip()] * len(self.controls)
         updates[own] = tab.to_controls(wanted)
         return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]
+
+    def draw_whole(self, message: Any) -> dict[str, Any]:
+        """The whole picture of a flower that the page has as a coarse one. Raises UserError."""
+        about = message.get("flower") if isinstance(message, dict) else None
+        return {"item": self.studio.items([described(self.studio.classes, about)])[0]}
 
     def _address(self, query: Any) -> Address:
         return Address(query, lambda: secrets.randbelow(2**32), self.studio.truncation)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from gan.utils import images
 from gan.utils.files import replace
 from gan.utils.names import file_stem
 
+GRID_SIDE = 128  # pixels of a picture in a grid, where a larger model has such a one on its way
+
 
 class Studio:
     """A loaded model with its sampler; every tab draws through it."""
@@ -44,7 +46,9 @@ class Studio:
         self.classes = self.config.classes
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
+        self.coarse_side = GRID_SIDE if GRID_SIDE in self.sampler.sides and GRID_SIDE < self.config.resolution else None
         self.store = PictureStore(self._draw)
+        self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=8)(self._frames)
 
@@ -62,10 +66,15 @@ class Studio:
         """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `flower.describe`."""
         return list(self.each_item(flowers))
 
-    def each_item(self, flowers: Sequence[Flower]) -> Iterator[dict[str, Any]]:
-        """The same one by one, each as soon as it is drawn."""
-        for flower, png in zip(flowers, self.store.each(flowers)):
-            yield {"src": data_url(png), **self.item(flower)}
+    def each_item(self, flowers: Sequence[Flower], *, small: bool = False) -> Iterator[dict[str, Any]]:
+        """The same one by one, each as soon as it is drawn.
+
+        `small` is for pictures that are shown small: where the model has a coarser picture of GRID_SIDE pixels, that is drawn,
+        and the item says so (`coarse`).
+        """
+        coarse = small and self.coarse_side is not None
+        for flower, png in zip(flowers, (self.coarse_store if coarse else self.store).each(flowers)):
+            yield {"src": data_url(png), **self.item(flower), **({"coarse": True} if coarse else {})}
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """The same for one flower, without its picture."""
@@ -79,9 +88,9 @@ class Studio:
         """Draw `flowers`: for each (flower, file name, content of its PNG file)."""
         return [(flower, f"{self.stem(flower)}.png", png) for flower, png in zip(flowers, self.store.each(flowers))]
 
-    def _draw(self, flowers: Sequence[Flower]) -> Iterator[bytes]:
-        """The PNG files of flowers, each as soon as it is drawn."""
-        for flower, picture in zip(flowers, self.sampler.each(flowers), strict=True):
+    def _draw(self, flowers: Sequence[Flower], side: int | None = None) -> Iterator[bytes]:
+        """The PNG files of flowers, each as soon as it is drawn; with a `side`, of the coarser picture."""
+        for flower, picture in zip(flowers, self.sampler.each(flowers, side), strict=True):
             yield images.png(picture, self.about(flower))
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:

@@ -92,16 +92,36 @@ window.flowers = (() => {
     const button = (key, action) => make("button", { type: "button", class: "quiet", onclick: action }, say(key));
     const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
+    const picture = large(item), link = make("a", { class: "go", href: item.src, download: item.name }, say("download_one"));
+    arrived_whole = (whole) => {
+      Object.assign(item, whole, { coarse: false });
+      picture.replaceWith(large(item));
+      link.href = item.src;
+    };
+    if (item.coarse) ask_whole(item);
     sheet.replaceChildren(
-      large(item),
+      picture,
       make("div", { class: "facts" },
         facts(item),
-        make("a", { class: "go", href: item.src, download: item.name }, say("download_one")),
+        link,
         ...extra.map((add) => add(item, sheet)),
         make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends),
         button("close", () => sheet.close())));
     sheet.showModal();
   }
+
+  // A grid may have a coarser picture than the flower has: the sheet asks for the whole one, and shows it when it comes.
+  let ask_whole = () => {}, arrived_whole = () => {}, wanted;
+
+  function whole(props, watch, submit) {
+    ask_whole = (item) => { wanted = bare(item); props.value = { flower: wanted }; submit(); };
+    watch("value", () => {
+      const item = props.value?.item;
+      if (item && JSON.stringify(bare(item)) === JSON.stringify(wanted)) arrived_whole(item);
+    });
+  }
+
+  const bare = ({ class: name, seed, truncation, extras = "" }) => ({ class: name, seed, truncation, extras });
 
   // A flower enlarged smoothly: browsers enlarge a picture in a page by the nearest two pixels, and on a canvas by more of them.
   function large(item) {
@@ -202,8 +222,8 @@ window.flowers = (() => {
   }
 
   // Send a flower to a tab; `end` says which of two it becomes there.
-  function send(to, { class: name, seed: number, truncation, extras = "" }, end = "to") {
-    post({ to, end, flower: { class: name, seed: number, truncation, extras } });
+  function send(to, item, end = "to") {
+    post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
@@ -274,7 +294,7 @@ window.flowers = (() => {
   });
 
   return {
-    address, delivered, mail, opened, restored, save, seed, speak, stages: {},
+    address, delivered, mail, opened, restored, save, seed, speak, whole, stages: {},
     kit: { classes, extra, facts, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
   };
 })();

@@ -16,6 +16,7 @@ from gan.studio.controls import class_selector, seed_slider, truncation_controls
 from gan.studio.i18n import t
 from gan.studio.tabs.base import Tab, connect_download
 
+LARGE = 2  # flowers a side, up to which they are shown larger than a coarse picture
 SHOW_EVERY = 0.12  # seconds between two views of a grid that is being drawn
 
 
@@ -56,18 +57,20 @@ class GenerateTab(Tab):
 
     def draw(self, wanted: settings.Generate) -> dict[str, Any]:
         """The flowers as `items`, and the `side` of the grid."""
-        items = self.studio.items(wanted.flowers(self.studio.classes))
-        return {"items": items, "side": wanted.side, "address": to_address(self.studio.classes, wanted)}
+        return {"items": list(self._items(wanted)), "side": wanted.side, "address": to_address(self.studio.classes, wanted)}
 
     def draw_steps(self, wanted: settings.Generate) -> Iterator[dict[str, Any]]:
         """The first flower as soon as it is drawn, then more of them at a time; `of` is how many there will be."""
         items: list[dict[str, Any]] = []
         shown = -math.inf
-        for item in self.studio.each_item(wanted.flowers(self.studio.classes)):
+        for item in self._items(wanted):
             items.append(item)
             if time.monotonic() - shown > SHOW_EVERY and len(items) < wanted.side**2:
                 yield {"items": list(items), "side": wanted.side, "of": wanted.side**2}
                 shown = time.monotonic()
+
+    def _items(self, wanted: settings.Generate) -> Iterator[dict[str, Any]]:
+        return self.studio.each_item(wanted.flowers(self.studio.classes), small=wanted.side > LARGE)
 
     def receive(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
         """A grid that begins with the flower's class and seed."""
