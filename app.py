@@ -12,8 +12,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
@@ -28,6 +29,9 @@ from gan.studio.session import Studio
 from gan.studio.theme import head, theme, translations
 from gan.utils import interrupts
 from gan.utils.terminal import safe_output
+
+if TYPE_CHECKING:
+    from gradio import Blocks
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -100,13 +104,19 @@ def check_free(host: str, port: int) -> None:
 
 
 def use_private_cache() -> None:
-    """Give Gradio a temporary cache folder, deleted at exit. By default all apps of a computer share one folder."""
+    """Give Gradio this process's own temporary cache folder. By default all apps of a computer share one folder."""
+    os.environ["GRADIO_TEMP_DIR"] = _cache_folder()
+
+
+@cache
+def _cache_folder() -> str:
+    """A new folder, deleted at exit."""
     folder = tempfile.mkdtemp(prefix="flowers-")
-    os.environ["GRADIO_TEMP_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if threading.current_thread() is threading.main_thread():  # only the main thread may set signal handlers
         for number in set(interrupts.signals()) - {signal.SIGINT}:
             signal.signal(number, lambda *_: sys.exit(0))  # so that atexit functions run
+    return folder
 
 
 def mark_for_zero_gpu() -> None:
@@ -121,14 +131,19 @@ def mark_for_zero_gpu() -> None:
 @safe_output()
 def main(arguments: list[str] | None = None) -> int:
     """Load the model and serve the page until Ctrl-C. Returns the exit code: 0, or 2 for a bad option or model."""
-    options = parse(arguments)
-    host = options.host.removeprefix("[").removesuffix("]")
     try:
-        check_free(host, options.port)
-        studio = Studio(*loader.load_or_bundled(options.model), options.photos)
+        serve(parse(arguments))
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def serve(options: argparse.Namespace, *, wait: bool = True) -> Blocks:
+    """Load the model and serve the page as `parse` returned `options`; with `wait`, until Ctrl-C. Raises UserError."""
+    host = options.host.removeprefix("[").removesuffix("]")
+    check_free(host, options.port)
+    studio = Studio(*loader.load_or_bundled(options.model), options.photos)
     if studio.notice:
         print(f"app.py: {studio.notice}", file=sys.stderr)
     print(studio.status(), flush=True)
@@ -145,8 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
             footer_links=["api"], enable_monitoring=False, run_history=False, allowed_paths=[], max_file_size="1kb",
             app_kwargs={"middleware": [Middleware(AllowList, options.root_path), Middleware(RequestLanguage)]},
             state_session_capacity=32,  # Gradio stores the last values of each session, pictures too; the app needs none
+            prevent_thread_lock=not wait,
         )  # fmt: skip
-    return 0
+    return page
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ class ConvGenerator(Generator):
         """
         return latents.noise(seeds, self.config.z_dim, truncation).to(code.device), code
 
-    def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
-        """Noise N×z_dim and class codes N×K, as `latents` returns them → pictures N×3×S×S in [−1, 1]."""
-        return self(of_seed, of_class)
+    def decode(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Tensor:
+        """Noise N×z_dim and class codes N×K, as `latents` returns them → pictures N×3×S×S in [−1, 1]; `side` is S or None."""
+        return self(of_seed, of_class, side)
 
     def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim and class codes N×K (N×0 for a plain model) → pictures N×3×S×S in [−1, 1]; `side` is S or None."""

@@ -167,7 +167,12 @@ class RunOptions:
     )
     resume: str = option(AUTO, "whether to continue the run in --out", "run", choices=(AUTO, "never"))
     overwrite: bool = option(False, "let a run that begins anew replace a trained model in --out", "run")
-    every: int = option(10_000, "write a grid and a snapshot every N images", "run", low=1)
+    every: int = option(
+        10_000,
+        "write a grid and a snapshot every N images, the first ones sooner",
+        "run",
+        low=1,
+    )
     evaluate_every: int = option(10_000, "judge every N images and keep the best model; 0: keep the last", "run", low=0)
     network: str = option(
         "mobilenetv2", "feature network that judges: mobilenetv2, dinov2 (another family, slower), …", "run", metavar="NAME"

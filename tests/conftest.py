@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -105,6 +106,21 @@ def serving(model: Path | str, log: Path, host: str = "127.0.0.1", **more: str) 
             process.kill()
 
 
+@contextmanager
+def serving_here(model: Path | str, *options: str, host: str = "127.0.0.1") -> Iterator[str]:
+    """The same inside of this process, which has imported Gradio once: `app.serve` in a thread of its own."""
+    import app  # here, because few tests need it and it takes seconds
+
+    port = free_port()
+    given = app.parse(["--model", str(model), "--host", host, "--port", str(port), *options])
+    with ThreadPoolExecutor(1) as thread:  # Gradio wants a thread without an event loop, and Playwright has one in this one
+        page = thread.submit(app.serve, given, wait=False).result()
+        try:
+            yield f"http://{'[::1]' if ':' in host else host}:{port}"
+        finally:
+            thread.submit(page.close, verbose=False).result()
+
+
 def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -155,15 +171,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser, app_url):
-    """A function that opens the page; afterwards nothing may have gone wrong or left this computer."""
+def newcomer(browser):
+    """A function that gives a new visitor of an address; afterwards nothing may have gone wrong or left this computer."""
     visitors = []
 
-    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
-        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
-        return visitors[-1].open(address, tab)
+    def arrive(url: str, kind: type[Visitor] = Visitor, **options) -> Visitor:
+        visitors.append(kind(browser, url, **{"viewport": DESKTOP, **options}))
+        return visitors[-1]
 
     yield arrive
     for visitor in visitors:
         visitor.context.close()
         assert not visitor.errors and not visitor.away
+
+
+@pytest.fixture
+def visit(newcomer, app_url):
+    """A function that opens the page of the tiny model."""
+
+    def arrive(address: str = "", tab: str | None = "generate", **options) -> Visitor:
+        return newcomer(app_url, **options).open(address, tab)
+
+    return arrive

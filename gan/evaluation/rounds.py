@@ -18,7 +18,7 @@ import numpy as np
 from gan.errors import UserError
 from gan.evaluation.photo_folder import PhotoFolder
 from gan.networks.latents import MAX_SEED
-from gan.sampling.settings import level_text
+from gan.sampling.flower import level_text
 
 PICTURES = 4  # of a round of the game
 MAX_PHOTOS = 50  # that are opened to find readable ones

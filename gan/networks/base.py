@@ -43,8 +43,11 @@ class Generator(nn.Module):
         """
         raise NotImplementedError
 
-    def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
-        """What `latents` returned, or a point between two such rows → pictures N×3×S×S, around [−1, 1]."""
+    def decode(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Tensor:
+        """What `latents` returned, or a point between two such rows → pictures N×3×S×S, around [−1, 1].
+
+        `side` asks for the coarser picture on the way to S, with styles only.
+        """
         raise NotImplementedError
 
     def grow(self, side: int, share: float) -> None:

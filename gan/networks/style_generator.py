@@ -89,9 +89,12 @@ class StyleGenerator(Generator):
         mean = code @ self.mean_style if self.embed is not None else self.mean_style.expand(len(code), -1)
         return latents.spread(truncation) * (self.style(z, code) - mean), mean
 
-    def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
-        """Differences of styles N×W (or N×L×W) and mean styles of the same shape → pictures N×3×S×S, around [−1, 1]."""
-        return self.synthesize(of_seed + of_class)
+    def decode(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Tensor:
+        """Differences of styles N×W (or N×L×W) and mean styles of the same shape → pictures N×3×S×S, around [−1, 1].
+
+        A `side` below S is that of the coarser picture, as in `synthesize`.
+        """
+        return self.synthesize(of_seed + of_class, side)
 
     @property
     def style_scales(self) -> int:

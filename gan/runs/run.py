@@ -28,6 +28,7 @@ from gan.utils.distributed import ALONE, PeerLost, ProcessGroup
 SNAPSHOT_SECONDS = 300  # longest time between two snapshots
 ROLLBACKS = 3  # how often a run may diverge and go back
 _FIRST_KID = "KID-MobileNetV2"  # of the validations in snapshots that do not name their network
+FIRST_GRIDS = (250, 500, 1000, 2000, 4000)  # images: the first grids come early, then one every `every` images
 
 
 class Diverged(UserError):
@@ -66,6 +67,7 @@ class Run:
         self.seconds = 0.0
         self.best: dict[str, Any] = {}  # kid, images, held_out of the model in the folder; empty before a validation
         self.begun_from: dict[str, Any] = {}  # name, images, hours … of the model whose weights the run began with
+        self.kid: float | None = None  # the last one that the validator measured
         self.rollbacks: list[dict[str, Any]] = []  # one entry for each time it diverged
         self.saved: int | None = None  # images seen at the last snapshot
         self._files: RunFolder | None = None  # in the first process, after the start of `train`
@@ -119,8 +121,9 @@ class Run:
     ) -> bool:  # fmt: skip
         """Train until the planned images are seen. Returns True then, or False after a step at which `stopped()` was true.
 
-        `show(images_seen, stats)` is called after each step. Grid, model and snapshot are written every `every` images and at
-        the end. The validator is called every `validate_every` images (0: never), and at the end if it was called before.
+        `show(images_seen, stats)` is called after each step. Grid, model and snapshot are written after FIRST_GRIDS, every
+        `every` images and at the end. The validator is called every `validate_every` images (0: never), and at the
+        end if it was called before.
 
         When a loss or a weight is not finite, the run goes back to its last snapshot with half the learning rate. Raises
         Diverged when that happens more than ROLLBACKS times; UserError when files cannot be written, or when another process
@@ -152,7 +155,7 @@ class Run:
             seen = self.trainer.images_seen
             stats = step(self.trainer, self.folder if self.saved else None)
             self.seconds = before + time.monotonic() - started
-            due, asked = self._passed_multiple(every, seen), self._passed_multiple(validate_every, seen)
+            due, asked = self._grid_is_due(every, seen), self._passed_multiple(validate_every, seen)
             late = time.monotonic() - saved > SNAPSHOT_SECONDS
             halted, saving = self.processes.any(stopped(), due or asked or late)
             ending = halted or self.trainer.images_seen >= self.trainer.config.images
@@ -190,6 +193,11 @@ class Run:
             self._files.save_reals()
             self._files.save_grid(self._files.draw_sheet())
             self._save_snapshot()  # finds a full disk now, and is there to go back to
+
+    def _grid_is_due(self, every: int, seen: int) -> bool:
+        """Whether the last step, which began at `seen` images, passed a multiple of `every`, or one of FIRST_GRIDS before."""
+        early = any(seen < first <= self.trainer.images_seen for first in FIRST_GRIDS if first < every)
+        return early or self._passed_multiple(every, seen)
 
     def _passed_multiple(self, interval: int, seen: int) -> bool:
         """Whether the last step, which began at `seen` images, passed a multiple of `interval` images (0: never)."""
@@ -262,6 +270,7 @@ class Run:
         assert self.validator is not None
         kid = self.validator(self.trainer)
         self.files.log_kid(kid)
+        self.kid = kid
         better = kid < self.best.get("kid", math.inf)
         if better:
             by = {"held_out": self.validator.held_out} if hasattr(self.validator, "held_out") else {}

@@ -21,12 +21,14 @@ from gan.hub import loader, publish
 from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapshot
 from gan.options import AUTO, RunOptions, TrainConfig, settings_of
 from gan.presets import from_preset, merged
+from gan.runs import dashboard
 from gan.runs.auto_preset import choose
 from gan.runs.dashboard_server import preview
 from gan.runs.dry_run import print_estimate
 from gan.runs.loggers import WANDB_PROJECT, check_wandb
 from gan.runs.request import Request
-from gan.runs.run import Run
+from gan.runs.run import FIRST_GRIDS, Run
+from gan.runs.time_left import TimeLeft
 from gan.runs.training_photos import TrainingPhotos
 from gan.runs.validator import Validator, make_validator
 from gan.trainer import StepStats
@@ -236,12 +238,12 @@ def _run_to_end(run: Run, options: RunOptions) -> Outcome:
         caught = stack.enter_context(interrupts.catch_signals())
         bar = stack.enter_context(_progress_bar(run.trainer.images_seen, total, run.processes.first))
 
+        left = TimeLeft(run.trainer)
+
         def show(seen: int, stats: StepStats) -> None:
+            left.add_step()
             bar.update(min(seen, total) - bar.n)
-            bar.set_postfix_str(
-                f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient {stats.gradient_norm:.2f}",
-                refresh=False,
-            )
+            bar.set_postfix_str(_progress(left, run.kid, stats), refresh=False)
 
         finished = run.train(options.every, show, lambda: bool(caught), options.evaluate_every)
     _print_end(run, finished)
@@ -278,6 +280,8 @@ def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str
           f"learning rate {train.lr:g}, {train.precision}, seed {train.seed}")  # fmt: skip
     print(f"on:     {hardware}")
     print(f"out:    {out}")
+    first = min(FIRST_GRIDS[0], train.images)
+    print(f"see:    {out / dashboard.FILE}, from {first} images on; --preview serves it while the run goes on")
 
 
 def _print_end(run: Run, finished: bool) -> None:
@@ -294,6 +298,16 @@ def _print_end(run: Run, finished: bool) -> None:
     print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
 
 
+def _progress(left: TimeLeft, kid: float | None, stats: StepStats) -> str:
+    """What the progress bar says beside how far it is: speed, time left, last KID, losses."""
+    speed, seconds = left.speed(), left.seconds()
+    return ", ".join([
+        *([f"{speed:.1f} images/s, {clock(seconds)} left"] if speed and seconds is not None else []),
+        *([f"KID {kid:.3f}"] if kid is not None else []),
+        f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient {stats.gradient_norm:.2f}",
+    ])  # fmt: skip
+
+
 def _print_above_bar(sentence: str) -> None:
     """Print a line above the progress bar."""
     from tqdm import tqdm
@@ -302,10 +316,10 @@ def _print_above_bar(sentence: str) -> None:
 
 
 def _progress_bar(done: int, total: int, shown: bool) -> Any:
-    """The progress bar of a run that has seen `done` of `total` images."""
+    """The progress bar of a run that has seen `done` of `total` images. The time left is not its own (time_left.py)."""
     from tqdm import tqdm
 
     return tqdm(
         total=total, initial=min(done, total), unit=" images", mininterval=1 if sys.stderr.isatty() else 30, unit_scale=True,
-        disable=not shown,
+        disable=not shown, bar_format="{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
     )  # fmt: skip

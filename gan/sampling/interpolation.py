@@ -25,6 +25,22 @@ def positions(steps: int, loop: bool) -> list[float]:
     return [i / there for i in range(there + 1)] + [i / back for i in range(back - 1, 0, -1)]
 
 
+def walk_places(count: int, steps: int, closed: bool) -> list[tuple[int, int, float]]:
+    """Where the `steps` pictures of a walk through `count` points are: (number of the point before, of the next one, t).
+
+    Every point is hit. A `closed` walk goes on from the last point to the first, without a last picture that is its first.
+    The parts between two points have the same number of steps, or one more.
+    """
+    parts = count if closed else count - 1
+    corners = [part * (steps if closed else steps - 1) // parts for part in range(parts + 1)]
+    places = [
+        (part, (part + 1) % count, i / (after - before))
+        for part, (before, after) in enumerate(zip(corners, corners[1:]))
+        for i in range(after - before)
+    ]
+    return places if closed else [*places, (count - 2, count - 1, 1.0)]
+
+
 def straight(start: Tensor, end: Tensor, t: float) -> Tensor:
     """start + t · (end − start), of tensors of one shape, for t ∈ [0, 1] (slides, "interpolation in latent space")."""
     return start + (end - start) * t if t < 1 else end.clone()

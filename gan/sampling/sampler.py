@@ -15,21 +15,22 @@ from gan.errors import UserError
 from gan.generator import Generator
 from gan.networks.latents import default_truncation
 from gan.sampling.flower import Flower, check_label, read_shift
-from gan.sampling.interpolation import DEFAULT_PATH, PATHS, check_path, positions, straight
+from gan.sampling.interpolation import DEFAULT_PATH, PATHS, check_path, positions, straight, walk_places
 from gan.utils import validation
-from gan.utils.device import pick_precision
+from gan.utils.device import has_amx, pick_precision
 from gan.utils.images import to_uint8
 
 MAX_WORKERS = 32
-PAIR = 2  # pictures in a pass with styles: 1.4 times as fast as one by one; more would delay a single flower
+PAIR = 2  # pictures in a pass with styles where there is AMX: 1.4 times as fast as one by one; more would delay one flower
 
 
 class Sampler:
     """Draws pictures on threads of its own, one processor core each. Many callers may share it.
 
-    Torch chooses kernels by the size of a batch and by the number of cores. So every pass draws one picture on one core, or
-    PAIR pictures where there are styles; a single picture is then drawn twice. That keeps a picture the same, alone or among
-    others. Memory is that of one pass for each thread, however many pictures are asked for.
+    Torch chooses kernels by the size of a batch and by the number of cores. So every pass draws one picture on one core. On a
+    processor with AMX it draws PAIR pictures where there are styles, and a single picture is drawn twice; without AMX a pair
+    takes as long as two passes. That keeps a picture the same, alone or among others. Memory is that of one pass for each
+    thread, however many pictures are asked for.
 
     Pictures are drawn in bf16 on processors that multiply it natively, which is two to four times as fast, and in float32 on
     others. docs/using-models.md says how much the two differ.
@@ -43,7 +44,7 @@ class Sampler:
         """
         self.config = generator.config
         self.workers = min(workers or torch.get_num_threads(), MAX_WORKERS)
-        self._at_once = PAIR if generator.style_scales else 1
+        self._at_once = PAIR if generator.style_scales and has_amx() else 1
         # Weights in the layout of the pictures save a conversion in every layer.
         self._generator: Generator = copy.deepcopy(generator)
         self._generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
@@ -67,9 +68,23 @@ class Sampler:
 
     def draw(self, flowers: Sequence[Flower]) -> np.ndarray:
         """The pictures of `flowers`, uint8 N×S×S×3. Raises UserError for a class, seed, truncation or shift out of range."""
-        if not flowers:
-            return self._empty()
-        return self.draw_latents(*self.latents(flowers))
+        return np.stack(pictures) if (pictures := list(self.each(flowers))) else self._empty()
+
+    def each(self, flowers: Sequence[Flower], side: int | None = None) -> Iterator[np.ndarray]:
+        """The same one by one, uint8 S×S×3, each as soon as it is drawn.
+
+        `side` asks for the coarser picture of so many pixels that a model with styles has on its way, in less time: one of
+        `sides`. Raises UserError for another.
+        """
+        if side not in (None, *self.sides):
+            raise UserError(f"the side is {validation.show(side)}; use one of {', '.join(map(str, self.sides))}.")
+        if flowers:
+            yield from self._each(*self.latents(flowers), side)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides in pixels of the pictures that `each` can draw: 4, 8, … up to S with styles, S alone without."""
+        return tuple(4 << scale for scale in range(self.scales)) or (self.config.resolution,)
 
     def latents(self, flowers: Sequence[Flower]) -> tuple[Tensor, Tensor]:
         """The two arguments of the generator's `decode` for each of `flowers`, float32. Raises UserError as `draw` does.
@@ -121,14 +136,31 @@ class Sampler:
         straight. A `loop` comes back, without its last picture, so that it can be repeated. Raises UserError for a path or a
         number of steps that is not there, and as `draw` does.
         """
-        along = PATHS[check_path(way)]
         steps = validation.whole("number of steps", steps, 2)
-        of_seed, of_class = self.latents([start, end])
-        at = positions(steps, loop)
-        pairs = list(zip(*(part.reshape(-1, part.shape[-1]) for part in of_seed)))  # one for each scale that has a style
+        return self._along([start, end], [(0, 1, t) for t in positions(steps, loop)], way)
+
+    def walk(self, flowers: Sequence[Flower], steps: int, way: str = DEFAULT_PATH, closed: bool = True) -> np.ndarray:
+        """The `steps` pictures of a walk through two or more flowers, uint8 N×S×S×3; each flower is exactly what `draw` gives.
+
+        A `closed` walk ends before the picture it began with. Raises UserError for a path that is not there, for fewer steps
+        than flowers, and as `draw` does.
+        """
+        steps = validation.whole("number of steps", steps, len(flowers) if closed else max(2, len(flowers)))
+        return self._along(flowers, walk_places(len(flowers), steps, closed), way)
+
+    def _along(self, flowers: Sequence[Flower], places: Sequence[tuple[int, int, float]], way: str) -> np.ndarray:
+        """The pictures at `places`: t on the way from one of `flowers`, by its number, to another."""
+        along = PATHS[check_path(way)]
+        of_seed, of_class = self.latents(flowers)
+        width = of_seed.shape[-1]  # several rows of a flower are the styles of its scales
+
+        def between(first: int, second: int, t: float) -> Tensor:
+            pairs = zip(of_seed[first].reshape(-1, width), of_seed[second].reshape(-1, width))
+            return torch.stack([along(a, b, t) for a, b in pairs]).view_as(of_seed[0])
+
         return self.draw_latents(
-            torch.stack([torch.stack([along(a, b, t) for a, b in pairs]).view_as(of_seed[0]) for t in at]),
-            torch.stack([straight(of_class[0], of_class[1], t) for t in at]),
+            torch.stack([between(*place) for place in places]),
+            torch.stack([straight(of_class[first], of_class[second], t) for first, second, t in places]),
         )
 
     def warm_up(self) -> None:
@@ -139,28 +171,28 @@ class Sampler:
         """Stop the threads. They first finish what they are drawing."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _each(self, of_seed: Tensor, of_class: Tensor) -> Iterator[np.ndarray]:
+    def _each(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Iterator[np.ndarray]:
         """Pictures in order. A caller has at most two passes a thread in the queue, so that a film does not block a flower."""
         waiting: deque[Future[np.ndarray]] = deque()
         try:
             for part in zip(of_seed.split(self._at_once), of_class.split(self._at_once)):
                 if len(waiting) >= 2 * self.workers:
                     yield from waiting.popleft().result()
-                waiting.append(self._pool.submit(self._pass, *part))
+                waiting.append(self._pool.submit(self._pass, *part, side))
             while waiting:
                 yield from waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
 
-    def _pass(self, of_seed: Tensor, of_class: Tensor) -> np.ndarray:
+    def _pass(self, of_seed: Tensor, of_class: Tensor, side: int | None) -> np.ndarray:
         count = len(of_seed)
         if count < self._at_once:
             of_seed, of_class = (
                 torch.cat([part, part[-1:].expand(self._at_once - count, *part.shape[1:])]) for part in (of_seed, of_class)
             )
         with torch.inference_mode():
-            return to_uint8(self._generator.decode(of_seed, of_class))[:count]
+            return to_uint8(self._generator.decode(of_seed, of_class, side))[:count]
 
     def _empty(self) -> np.ndarray:
         return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)

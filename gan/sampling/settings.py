@@ -1,42 +1,19 @@
-"""Settings of the tabs Generate and Interpolate: as values, as checked input of the API, and as the page's address."""
+"""What can be asked for: a grid of flowers, and a path between two, as values and as checked input."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import parse_qs
+from typing import Any
 
 from gan.errors import UserError
 from gan.networks import latents
-from gan.sampling.flower import (
-    Flower,
-    check_label,
-    check_truncation,
-    describe,
-    described,
-    every,
-    extras,
-    grid_flowers,
-    level_text,
-    main_class,
-    read_level,
-    with_extras,
-)
-from gan.sampling.interpolation import DEFAULT_PATH, PATHS, check_path
+from gan.sampling.flower import Flower, check_label, check_truncation, grid_flowers, with_extras
+from gan.sampling.interpolation import DEFAULT_PATH, check_path
 from gan.utils import validation
-
-__all__ = [  # with what the page uses of flower.py under this module's name
-    "DEFAULT_SIDE", "DEFAULT_STEPS", "MAX_SIDE", "MAX_STEPS", "MIN_SIDE", "MIN_STEPS", "Address", "Generate", "Interpolate",
-    "check_label", "check_truncation", "describe", "described", "every", "extras", "generate", "generate_from", "interpolate",
-    "interpolate_from", "level_text", "main_class", "read_level", "to_address", "with_extras",
-]  # fmt: skip
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4  # flowers a side of the grid
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24  # pictures of a path
-MAX_ADDRESS = 65_536  # characters of an address that are read: the server takes no longer one
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -111,114 +88,3 @@ def check_loop(loop: Any) -> bool:
     if not isinstance(loop, bool):
         raise UserError(f"loop is {validation.show(loop)}; use true or false.")
     return loop
-
-
-# ------------------------------------------------------------------------------------------------------------- address
-
-
-def to_address(classes: Sequence[str], settings: Generate | Interpolate) -> dict[str, str]:
-    """The settings as parameters of the page's address. The two tabs have no key in common, so that one address holds both."""
-    if isinstance(settings, Generate):
-        pairs = {
-            "class": _name(classes, settings.label),
-            "seed": settings.seed,
-            "truncation": level_text(settings.truncation),
-            "grid": settings.side,
-        }
-    else:
-        pairs = {
-            "from": _name(classes, settings.from_label),
-            "from-seed": settings.from_seed,
-            "to": _name(classes, settings.to_label),
-            "to-seed": settings.to_seed,
-            "film-truncation": level_text(settings.truncation),
-            "path": settings.path,
-            "steps": settings.steps,
-            "loop": "yes" if settings.loop else "no",
-            "from-extras": settings.from_extras,
-            "to-extras": settings.to_extras,
-        }
-    single = ("class", "from", "to") if len(classes) == 1 else ()
-    return {key: str(value) for key, value in pairs.items() if key not in single}
-
-
-class Address:
-    """The parameters of the page's address (`?class=…`). A missing or bad one takes its default; nothing raises."""
-
-    def __init__(self, query: Any, fresh: Callable[[], int], truncation: float = latents.DEFAULT_TRUNCATION) -> None:
-        """`fresh` returns a seed where the address has none; `truncation` is the model's own."""
-        self._fresh, self._truncation = fresh, truncation
-        try:
-            pairs = parse_qs(str(query or "")[:MAX_ADDRESS].lstrip("?"))
-        except ValueError:  # too many fields, or bytes that are not UTF-8
-            pairs = {}
-        self._found = {key: values[-1] for key, values in pairs.items()}
-
-    def take(self, key: str, read: Callable[[str], _Value], default: _Value) -> _Value:
-        """The value that `read` makes of the text under `key`; `default` where it raises ValueError, KeyError or UserError."""
-        try:
-            return read(self._found[key])
-        except (KeyError, ValueError, UserError):
-            return default
-
-    def whole(self, key: str, check: Callable[[int], int], default: int) -> int:
-        """A whole number that `check` accepts."""
-        return self.take(key, lambda text: check(_read_whole(text)), default)
-
-    def seed(self, key: str) -> int:
-        """A seed, or a fresh one."""
-        seed = self.take(key, lambda text: latents.check_seed(_read_whole(text)), None)
-        return self._fresh() if seed is None else seed
-
-    def level(self, key: str) -> float | None:
-        """A truncation, None for `off`, or the model's own."""
-        default: float | None = self._truncation
-        return self.take(key, read_level, default)
-
-    def label(self, key: str, classes: Sequence[str], default: int | None) -> int | None:
-        """The index of a class, None for every class."""
-        return self.take(key, lambda text: check_label(classes, text), default)
-
-    def choice(self, key: str, choices: Mapping[str, _Value], default: _Value) -> _Value:
-        """The value of one of the words of `choices`."""
-        return self.take(key, choices.__getitem__, default)
-
-    def text(self, key: str) -> str:
-        """The text as it stands there, empty where there is none."""
-        return self._found.get(key, "")
-
-
-def generate_from(address: Address, classes: Sequence[str]) -> Generate:
-    """The Generate tab's settings from the page's address."""
-    return Generate(
-        address.label("class", classes, None if len(classes) > 1 else 0),
-        address.seed("seed"),
-        address.level("truncation"),
-        address.whole("grid", check_side, DEFAULT_SIDE),
-    )
-
-
-def interpolate_from(address: Address, classes: Sequence[str]) -> Interpolate:
-    """The Interpolate tab's settings from the page's address."""
-    return Interpolate(
-        address.label("from", classes, 0),
-        address.seed("from-seed"),
-        address.label("to", classes, len(classes) - 1),
-        address.seed("to-seed"),
-        address.level("film-truncation"),
-        address.choice("path", {path: path for path in PATHS}, DEFAULT_PATH),
-        address.whole("steps", check_steps, DEFAULT_STEPS),
-        address.choice("loop", {"yes": True, "no": False}, False),
-        address.text("from-extras"),
-        address.text("to-extras"),
-    )
-
-
-def _read_whole(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,10}", text):
-        raise ValueError(text)
-    return int(text)
-
-
-def _name(classes: Sequence[str], label: int | None) -> str:
-    return every(classes) if label is None else classes[label]

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from gan.sampling import settings
+from gan.sampling.flower import describe, every
 from gan.sampling.interpolation import DEFAULT_PATH
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, report_errors
 from gan.studio.session import Studio, save_to_cache
@@ -15,13 +16,13 @@ from gan.studio.session import Studio, save_to_cache
 def add_api(studio: Studio) -> None:
     """Add `/generate` and `/interpolate` to the page that is being built."""
     classes = studio.classes
-    first, last, every = classes[0], classes[-1], settings.every(classes)
+    first, last, all_of_them = classes[0], classes[-1], every(classes)
 
     def file(name: str, content: bytes) -> dict[str, Any]:
         return {"path": save_to_cache(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     def generate(
-        label: str = every if len(classes) > 1 else first, seed: int = 0,
+        label: str = all_of_them if len(classes) > 1 else first, seed: int = 0,
         truncation: float | None = studio.truncation, side: int = 1,
     ) -> list[dict]:  # fmt: skip
         """Draw side² flowers whose seeds follow on from `seed` (0 to 2³²−1; side 1 to 7).
@@ -30,9 +31,7 @@ def add_api(studio: Studio) -> None:
         class and seed.
         """
         wanted = settings.generate(classes, label, seed, truncation, side)
-        return [
-            {"image": file(name, png), **settings.describe(flower, classes)} for flower, name, png in studio.pictures(wanted)
-        ]
+        return [{"image": file(name, png), **describe(flower, classes)} for flower, name, png in studio.pictures(wanted)]
 
     def interpolate(
         from_label: str = first, from_seed: int = 0, to_label: str = last, to_seed: int = 1,

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, describe, main_class
 from gan.utils import images
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Sheet:
 
     def caption(self, flower: Flower) -> list[Line]:
         """The lines below a flower: its class if the model has several, seed, truncation, and kinds of changes."""
-        label = settings.main_class(flower)
+        label = main_class(flower)
         level = "no truncation" if flower.truncation is None else f"truncation {flower.truncation:.7g}"
         name = [(legible(self.names[label], f"class {label + 1}"), INK)] if len(self.classes) > 1 else []
         done = (("mixed", isinstance(flower.label, tuple)), ("moved", flower.shift), ("crossed", flower.fine))
@@ -65,7 +64,7 @@ class Sheet:
 
     def settings(self) -> dict[str, Any]:
         """The metadata of the file: everything that is needed to draw the sheet again."""
-        return {**self.about, "flowers": [settings.describe(flower, self.classes) for flower in self.flowers]}
+        return {**self.about, "flowers": [describe(flower, self.classes) for flower in self.flowers]}
 
 
 # ---------------------------------------------------------------------------------------------------------------- PNG

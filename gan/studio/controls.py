@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from gan.networks import latents
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, described, every, extras, level_text, main_class, with_extras
+from gan.studio.address import Address
 from gan.studio.handlers import NO_API
 from gan.studio.i18n import TEXT, class_names, t
 from gan.studio.session import Studio
@@ -17,16 +17,19 @@ from gan.studio.session import Studio
 MAX_RADIO_CLASSES = 24  # with more classes, a visitor searches for a name in a list
 
 
-def class_selector(classes: Sequence[str], label: str, all_label: str | None = None) -> gr.Radio | gr.Dropdown:
+def class_selector(
+    classes: Sequence[str], label: str, all_label: str | None = None, css_id: str | None = None
+) -> gr.Radio | gr.Dropdown:
     """A selector of one class, hidden if the model has only one.
 
-    `label` and `all_label` are keys of the page's text. With `all_label`, the first choice is every class.
+    `label` and `all_label` are keys of the page's text. With `all_label`, the first choice is every class. `css_id` is for
+    the styles.
     """
     choices = list(zip(class_names(classes), classes))
     if all_label:
-        name, words = settings.every(classes), {text[all_label] for text in TEXT.values()}
+        name, words = every(classes), {text[all_label] for text in TEXT.values()}
         choices.insert(0, (t(all_label) if words.isdisjoint(label for label, _ in choices) else name, name))
-    options: dict[str, Any] = {"value": choices[0][1], "label": t(label), "visible": len(classes) > 1}
+    options: dict[str, Any] = {"value": choices[0][1], "label": t(label), "visible": len(classes) > 1, "elem_id": css_id}
     if len(classes) > MAX_RADIO_CLASSES:
         return gr.Dropdown(choices, info=t("find_class"), elem_classes="finder", **options)
     return gr.Radio(choices, elem_classes="chips", **options)
@@ -75,7 +78,7 @@ def hidden_text() -> gr.Textbox:
 
 
 class FlowerControls:
-    """The controls of one flower: class, seed, truncation, and a hidden field for its extras (`settings.extras`)."""
+    """The controls of one flower: class, seed, truncation, and a hidden field for its extras (`extras`)."""
 
     def __init__(self, studio: Studio, prefix: str, info: str | None = None) -> None:
         """`prefix` begins the flower's keys in the address. `info` is the key of the text below the truncation."""
@@ -91,29 +94,29 @@ class FlowerControls:
         """The events that change the flower."""
         return [self.label.input, self.seed.input, self.slider.release, self.off.input]
 
-    def from_address(self, address: settings.Address) -> Flower:
+    def from_address(self, address: Address) -> Flower:
         """The flower that the address describes; defaults stand for what is missing or bad."""
         label = address.label(f"{self.prefix}-class", self.studio.classes, 0)
         level = address.level(f"{self.prefix}-truncation")
         flower = Flower(label, address.seed(f"{self.prefix}-seed"), level).resolve(len(self.studio.classes))
-        return settings.with_extras(flower, address.text(f"{self.prefix}-extras"), self.studio.classes)
+        return with_extras(flower, address.text(f"{self.prefix}-extras"), self.studio.classes)
 
     def to_controls(self, flower: Flower) -> list[Any]:
         """The values of the controls for a flower."""
-        name = self.studio.classes[settings.main_class(flower)]
-        return [name, flower.seed, *truncation_values(flower.truncation), settings.extras(flower)]
+        name = self.studio.classes[main_class(flower)]
+        return [name, flower.seed, *truncation_values(flower.truncation), extras(flower)]
 
     def from_controls(self, label: Any, seed: Any, level: Any, off: Any, extras: Any) -> Flower:
         """The flower that the controls describe. Raises UserError for a value out of range."""
         about = {"class": label, "seed": seed, "truncation": None if off else level, "extras": extras}
-        return settings.described(self.studio.classes, about)
+        return described(self.studio.classes, about)
 
     def to_address(self, flower: Flower) -> dict[str, str]:
         """The flower as parameters of the page's address. An empty value removes its key."""
         pairs = {
-            "class": self.studio.classes[settings.main_class(flower)] if len(self.studio.classes) > 1 else "",
+            "class": self.studio.classes[main_class(flower)] if len(self.studio.classes) > 1 else "",
             "seed": str(flower.seed),
-            "truncation": settings.level_text(flower.truncation),
-            "extras": settings.extras(flower),
+            "truncation": level_text(flower.truncation),
+            "extras": extras(flower),
         }
         return {f"{self.prefix}-{key}": value for key, value in pairs.items()}

@@ -8,9 +8,9 @@ from typing import Any
 
 from gan.errors import UserError
 from gan.networks import latents
-from gan.sampling import settings
 from gan.sampling.directions import COUNT, REACH, Directions
-from gan.sampling.flower import Flower, StyleMix
+from gan.sampling.flower import Flower, StyleMix, check_label, describe, described, main_class
+from gan.studio.address import Address
 from gan.utils import validation
 
 NO_SHIFT = (0.0,) * COUNT
@@ -42,7 +42,7 @@ class Explore:
         if self.sliders != NO_SHIFT:
             assert directions is not None, "sliders need directions"
             changed = directions.move(changed, self.sliders)
-        return settings.described(classes, settings.describe(changed, classes)) if changed != self.start else self.start
+        return described(classes, describe(changed, classes)) if changed != self.start else self.start
 
     def _label(self, classes: int) -> int | tuple[float, ...]:
         label = self.start.label
@@ -100,7 +100,7 @@ def check_fine(classes: Sequence[str], name: Any, seed: Any, count: Any, scales:
 
 def check_class(classes: Sequence[str], name: Any) -> int:
     """The index of a class. Raises UserError for an unknown name, and for every class at once."""
-    label = settings.check_label(classes, name)
+    label = check_label(classes, name)
     if label is None:
         raise UserError(f"the class is {validation.show(name)}; choose one of {validation.name_list(classes)}.")
     return label
@@ -113,17 +113,17 @@ def _clamp(value: float) -> float:
 # ------------------------------------------------------------------------------------------------------------- address
 
 
-def from_address(address: settings.Address, start: Flower, classes: Sequence[str], scales: int) -> Explore:
+def from_address(address: Address, start: Flower, classes: Sequence[str], scales: int) -> Explore:
     """The changes to `start` that the address describes; defaults stand for what is missing or bad. Never raises."""
     across = address.whole("explore-across", _check_number, 0)
     down = address.whole("explore-down", _check_number, (across + 1) % COUNT)
     return Explore(
         start,
         address.take("explore-at", _read_sliders, NO_SHIFT),
-        address.label("explore-second", classes, (settings.main_class(start) + 1) % len(classes)) or 0,
+        address.label("explore-second", classes, (main_class(start) + 1) % len(classes)) or 0,
         address.whole("explore-degree", check_degree, 0),
         StyleMix(
-            address.label("explore-fine", classes, settings.main_class(start)) or 0,
+            address.label("explore-fine", classes, main_class(start)) or 0,
             address.seed("explore-fine-seed"),
             address.whole(
                 "explore-scales", lambda count: validation.whole("number of scales", count, 0, max(0, scales - 1)), 0

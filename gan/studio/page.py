@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, described
+from gan.studio.address import Address
 from gan.studio.api import add_api
 from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors
 from gan.studio.i18n import marker
@@ -82,6 +82,10 @@ class _Router:
         sent = mail.submit(report_errors(self.send), [mail, *self.controls], outputs, **options, **DRAW_QUEUE)
         sent.then(None, js="() => flowers.delivered()", **NO_API)
 
+        script = "flowers.whole(props, watch, () => trigger('submit'))"
+        whole = gr.HTML({}, visible="hidden", elem_id="whole", html_template="<i></i>", js_on_load=script)
+        whole.submit(report_errors(self.draw_whole), whole, whole, trigger_mode="always_last", **options, **DRAW_QUEUE)
+
     def restore(self, query: Any) -> list[Any]:
         """Set every control as the address says, and draw the open tab."""
         address = self._address(query)
@@ -106,8 +110,13 @@ class _Router:
         updates[own] = tab.to_controls(wanted)
         return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]
 
-    def _address(self, query: Any) -> settings.Address:
-        return settings.Address(query, lambda: secrets.randbelow(2**32), self.studio.truncation)
+    def draw_whole(self, message: Any) -> dict[str, Any]:
+        """The whole picture of a flower that the page has as a coarse one. Raises UserError."""
+        about = message.get("flower") if isinstance(message, dict) else None
+        return {"item": self.studio.items([described(self.studio.classes, about)])[0]}
+
+    def _address(self, query: Any) -> Address:
+        return Address(query, lambda: secrets.randbelow(2**32), self.studio.truncation)
 
     def _stages(self, number: int, wanted: Any) -> list[Any]:
         """The value of one tab's stage, and no update for the others."""
@@ -117,5 +126,5 @@ class _Router:
         """The tab's number, the flower and the end that a message of the page's script names. Raises UserError."""
         if not isinstance(message, dict) or message.get("to") not in self.numbers:
             raise UserError("there is no such tab; reload the page.")
-        flower = settings.described(self.studio.classes, message.get("flower"))
+        flower = described(self.studio.classes, message.get("flower"))
         return self.numbers[message["to"]], flower, "from" if message.get("end") == "from" else "to"

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,18 @@ from gan.evaluation.photo_folder import PhotoFolder
 from gan.evaluation.scores import headline
 from gan.hub import loader
 from gan.networks import latents
-from gan.sampling import sample_files, settings
-from gan.sampling.flower import Flower
+from gan.sampling import films, sample_files, settings
+from gan.sampling.flower import Flower, describe
+from gan.sampling.picture_store import PictureStore
 from gan.sampling.sampler import Sampler
+from gan.studio.address import to_address
 from gan.studio.gradio_compat import upload_folder
 from gan.studio.i18n import say
 from gan.utils import images
 from gan.utils.files import replace
 from gan.utils.names import file_stem
+
+GRID_SIDE = 128  # pixels of a picture in a grid, where a larger model has such a one on its way
 
 
 class Studio:
@@ -42,6 +46,9 @@ class Studio:
         self.classes = self.config.classes
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
+        self.coarse_side = GRID_SIDE if GRID_SIDE in self.sampler.sides and GRID_SIDE < self.config.resolution else None
+        self.store = PictureStore(self._draw)
+        self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=8)(self._frames)
 
@@ -56,12 +63,22 @@ class Studio:
     # ---------------------------------------------------------------------------------------------------------- flowers
 
     def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
-        """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `settings.describe`."""
-        return [{"src": data_url(png), **self.item(flower)} for flower, _, png in self.files(flowers)]
+        """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `flower.describe`."""
+        return list(self.each_item(flowers))
+
+    def each_item(self, flowers: Sequence[Flower], *, small: bool = False) -> Iterator[dict[str, Any]]:
+        """The same one by one, each as soon as it is drawn.
+
+        `small` is for pictures that are shown small: where the model has a coarser picture of GRID_SIDE pixels, that is drawn,
+        and the item says so (`coarse`).
+        """
+        coarse = small and self.coarse_side is not None
+        for flower, png in zip(flowers, (self.coarse_store if coarse else self.store).each(flowers)):
+            yield {"src": data_url(png), **self.item(flower), **({"coarse": True} if coarse else {})}
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """The same for one flower, without its picture."""
-        return {"name": f"{self.stem(flower)}.png", **settings.describe(flower, self.classes)}
+        return {"name": f"{self.stem(flower)}.png", **describe(flower, self.classes)}
 
     def pictures(self, wanted: settings.Generate) -> list[tuple[Flower, str, bytes]]:
         """Draw a grid: for each flower (flower, file name, content of its PNG file)."""
@@ -69,10 +86,12 @@ class Studio:
 
     def files(self, flowers: Sequence[Flower]) -> list[tuple[Flower, str, bytes]]:
         """Draw `flowers`: for each (flower, file name, content of its PNG file)."""
-        return [
-            (flower, f"{self.stem(flower)}.png", images.png(picture, self.about(flower)))
-            for flower, picture in zip(flowers, self.sampler.draw(flowers), strict=True)
-        ]
+        return [(flower, f"{self.stem(flower)}.png", png) for flower, png in zip(flowers, self.store.each(flowers))]
+
+    def _draw(self, flowers: Sequence[Flower], side: int | None = None) -> Iterator[bytes]:
+        """The PNG files of flowers, each as soon as it is drawn; with a `side`, of the coarser picture."""
+        for flower, picture in zip(flowers, self.sampler.each(flowers, side), strict=True):
+            yield images.png(picture, self.about(flower))
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:
         """The metadata of a PNG file: model, revision and, if given, the flower."""
@@ -88,13 +107,13 @@ class Studio:
         return self.sampler.path(*wanted.ends(self.classes), wanted.steps, wanted.path, wanted.loop)
 
     def film(self, wanted: settings.Interpolate, kind: str) -> tuple[str, bytes]:
-        """(file name, content) of a film. `kind` is `png` (a filmstrip), `gif` or `mp4`."""
-        frames = list(self.frames(wanted))
+        """(file name, content) of a film. `kind` is `png` (a filmstrip) or one of `films.KINDS`."""
+        frames = self.frames(wanted)
         if kind == "png":
-            about = {**self.about(), **settings.to_address(self.classes, wanted)}
-            content = images.png(images.filmstrip(frames), about)
+            about = {**self.about(), **to_address(self.classes, wanted)}
+            content = images.png(images.filmstrip(list(frames)), about)
         else:
-            content = {"gif": images.gif, "mp4": images.mp4}[kind](frames)
+            content = films.encode(frames, kind)
         start, end = wanted.ends(self.classes)
         return f"{file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
 

@@ -29,11 +29,18 @@ def pick_precision(device: torch.device, name: str = "auto") -> str:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device.type == "cpu" and platform.machine() in ("x86_64", "AMD64"):
-        # PyTorch has no public function for this. Where its private ones are missing, fp32 is used.
-        asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-        return "bf16" if any(ask() for ask in asked if ask) else "fp32"
-    return "fp32"
+    return "bf16" if device.type == "cpu" and (has_amx() or _has("_is_avx512_bf16_supported")) else "fp32"
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies bf16 in tiles (Intel's AMX)."""
+    return _has("_is_amx_tile_supported")
+
+
+def _has(question: str) -> bool:
+    """The answer of one of PyTorch's private functions; there is no public one. False where it is missing."""
+    ask = getattr(torch.cpu, question, None)
+    return bool(platform.machine() in ("x86_64", "AMD64") and ask and ask())
 
 
 def describe(device: torch.device, processes: int = 1) -> str:

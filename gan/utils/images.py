@@ -1,4 +1,4 @@
-"""Pictures as files: PNG with settings, ZIP, grid, filmstrip, GIF, MP4; and between tensors, arrays and sizes.
+"""Pictures as files: PNG with settings, ZIP, grid, filmstrip, GIF, WebP, MP4; and between tensors, arrays and sizes.
 
 Pictures are uint8 H×W×3 unless a function says otherwise. The same pictures and settings give the same bytes.
 """
@@ -108,6 +108,15 @@ def mp4(pictures: Sequence[np.ndarray]) -> bytes:
         for frame in frames:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         film.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def webp(pictures: Sequence[np.ndarray]) -> bytes:
+    """An animated WebP file that repeats for ever: FRAMES_A_SECOND, at least GIF_SIDE pixels a side, lossy."""
+    frames = [Image.fromarray(enlarge(picture, GIF_SIDE)) for picture in pictures]
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"duration": round(1000 / FRAMES_A_SECOND), "loop": 0, "quality": 85, "method": 3}
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], **options)
     return buffer.getvalue()
 
 

@@ -25,20 +25,16 @@ READY = """async (name) => {
 
 
 @pytest.fixture
-def arrive(browser):
-    """A function that opens an address whose tab is `name`; afterwards nothing may have gone wrong or left this computer."""
-    visitors = []
+def arrive(newcomer):
+    """A function that opens an address whose tab is `name`."""
 
     def opened(url: str, name: str, more: str = "") -> Visitor:
-        visitors.append(Visitor(browser, url, viewport=DESKTOP, reduced_motion="reduce", color_scheme="light"))
-        visitors[-1].page.goto(f"{url}/?tab={name}{more}")
-        assert visitors[-1].page.evaluate(READY, name)
-        return visitors[-1]
+        visitor = newcomer(url, reduced_motion="reduce", color_scheme="light")
+        visitor.page.goto(f"{url}/?tab={name}{more}")
+        assert visitor.page.evaluate(READY, name)
+        return visitor
 
-    yield opened
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return opened
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -144,6 +144,9 @@ def test_a_film_its_ends_its_files_and_its_link(visit):
     assert name == "dandelion-30-t1.5-to-marigold-31-t1.5.mp4"
     with av.open(io.BytesIO(mp4)) as video:
         assert sum(1 for _ in video.decode(video=0)) == 8
+    _, webp = visitor.download(lambda: page.get_by_role("button", name="WebP").click())
+    with Image.open(io.BytesIO(webp)) as image:
+        assert image.format == "WEBP" and image.n_frames == 8
     _, strip = visitor.download(lambda: page.get_by_role("button", name="Filmstrip").click())
     assert Image.open(io.BytesIO(strip)).size == (8 * 16, 16)
     again = visit("?" + urlsplit(page.url).query, tab="interpolate")

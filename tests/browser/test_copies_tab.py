@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import serving, tiny_generator
+from conftest import serving_here, tiny_generator
 from pictures import make_photos
 from PIL import Image
 from visitor import DESKTOP, PHONE, Visitor, content, contrast
@@ -53,26 +53,20 @@ def folder(tmp_path_factory, photos):
 
 
 @pytest.fixture(scope="module")
-def with_photos(folder, photos, tmp_path_factory):
-    with serving(folder, tmp_path_factory.mktemp("app") / "app.log", PHOTOS_FOLDER=str(photos)) as url:
+def with_photos(folder, photos):
+    with serving_here(folder, "--photos", str(photos)) as url:
         yield url
 
 
 @pytest.fixture
-def arrive(browser):
-    visitors = []
-
+def arrive(newcomer):
     def open_(url: str, address: str, ready: str = f"{PLACE} .words > *", **options) -> Visitor:
-        visitors.append(Visitor(browser, url, **{"viewport": DESKTOP, **options}))
-        page = visitors[-1].page
-        page.goto(f"{url}/?tab=copies&{address}")
-        page.wait_for_selector(ready)
-        return visitors[-1]
+        visitor = newcomer(url, **options)
+        visitor.page.goto(f"{url}/?tab=copies&{address}")
+        visitor.page.wait_for_selector(ready)
+        return visitor
 
-    yield open_
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return open_
 
 
 def test_the_nearest_photos_are_shown_as_the_training_saw_them(arrive, with_photos, photos, folder):
@@ -110,8 +104,8 @@ def test_new_flowers_the_link_and_flowers_sent_here(arrive, with_photos):
     assert visitor.query()["tab"] == "copies"
 
 
-def test_without_the_folder_there_are_distances_and_a_sentence(arrive, folder, tmp_path):
-    with serving(folder, tmp_path / "app.log") as url:
+def test_without_the_folder_there_are_distances_and_a_sentence(arrive, folder):
+    with serving_here(folder) as url:
         page = arrive(url, "copies-seed=5").page
         assert page.locator(f"{PLACE} .near img").count() == 0 and page.locator(f"{PLACE} .near li").count() == 6
         assert "--photos FOLDER" in page.locator(f"{PLACE} .near").inner_text()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from visitor import DESKTOP, PHONE, Visitor
+from conftest import serving_here
+from visitor import PHONE, Visitor
 
 CELLS = "#explore-pictures figure"
 FOUND = f"!document.querySelector('.walk.waiting') && document.querySelectorAll('{CELLS} img[src]').length === 9"
@@ -13,20 +14,16 @@ UKRAINIAN = {"locale": "uk-UA"}
 
 
 @pytest.fixture
-def walk(browser, app_url):
-    """A function that opens the tab and waits for nine flowers; afterwards nothing may have gone wrong."""
-    visitors = []
+def walk(newcomer, app_url):
+    """A function that opens the tab and waits for nine flowers."""
 
     def arrive(address: str = "", **options) -> Visitor:
-        visitors.append(Visitor(browser, app_url, **{"viewport": DESKTOP, **options}))
-        visitors[-1].page.goto(f"{app_url}/?tab=explore&{address}")
-        visitors[-1].page.wait_for_function(FOUND)
-        return visitors[-1]
+        visitor = newcomer(app_url, **options)
+        visitor.page.goto(f"{app_url}/?tab=explore&{address}")
+        visitor.page.wait_for_function(FOUND)
+        return visitor
 
-    yield arrive
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return arrive
 
 
 def sources(visitor: Visitor) -> list[str]:
@@ -147,10 +144,8 @@ def test_a_bad_address_shows_the_flower_all_the_same(walk, address):
     assert visitor.page.locator(".toast-body").count() == 0 and len(set(sources(visitor))) == 9
 
 
-def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(browser, model_folder, tmp_path):
-    from conftest import serving
-
-    with serving(model_folder, tmp_path / "log") as url:  # one that has found nothing yet
+def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(browser, model_folder):
+    with serving_here(model_folder) as url:  # one that has found nothing yet
         visitor = Visitor(browser, url, viewport=PHONE)
         visitor.page.goto(f"{url}/?tab=explore&explore-seed=7")
         # So small a model is searched in a second: it is stopped as soon as it has begun.

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from visitor import DESKTOP, FIGURES, PHONE, Visitor, content, contrast, gallery, rest
+from visitor import FIGURES, PHONE, content, contrast, gallery, rest
 
 from gan.studio.i18n import TEXT
 from gan.utils import images
@@ -284,9 +284,8 @@ def test_a_file_that_is_no_list_is_refused_and_a_bad_flower_of_one_left_out(visi
     assert seeds(visitor) == [len(NO_FLOWERS)]
 
 
-def test_a_browser_that_keeps_nothing_says_so(browser, app_url):
-
-    visitor = Visitor(browser, app_url, viewport=DESKTOP)
+def test_a_browser_that_keeps_nothing_says_so(newcomer, app_url):
+    visitor = newcomer(app_url)
     visitor.page.add_init_script(
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
     )
@@ -298,8 +297,6 @@ def test_a_browser_that_keeps_nothing_says_so(browser, app_url):
     visitor.page.keyboard.press("Escape")
     page = gallery(visitor)
     assert seeds(visitor) == [5] and "private windows" in page.locator(TOLD).inner_text()
-    visitor.context.close()
-    assert not visitor.errors and not visitor.away
 
 
 def test_a_full_storage_is_said_and_nothing_is_lost(visit):  # noqa: F811

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from conftest import serving
+from conftest import serving_here
 from pictures import make_photos
 from visitor import DESKTOP, PHONE, Visitor, contrast
 
@@ -19,26 +19,21 @@ READY = f"{PLACE} .score h3"
 @pytest.fixture(scope="module")
 def url(model_folder, tmp_path_factory):
     photos = make_photos(tmp_path_factory.mktemp("photos"), 8)
-    with serving(model_folder, tmp_path_factory.mktemp("app") / "app.log", PHOTOS_FOLDER=str(photos)) as url:
+    with serving_here(model_folder, "--photos", str(photos)) as url:
         yield url
 
 
 @pytest.fixture
-def arrive(browser):
-    visitors = []
-
+def arrive(newcomer):
     def open_(url: str, address: str = "", ready: str = READY, stored: str | None = None, **options) -> Visitor:
-        visitors.append(Visitor(browser, url, **{"viewport": DESKTOP, **options}))
+        visitor = newcomer(url, **options)
         if stored is not None:
-            visitors[-1].page.add_init_script(f"localStorage.setItem('flowers-game', {json.dumps(stored)})")
-        visitors[-1].page.goto(f"{url}/?tab=game&{address}")
-        visitors[-1].page.wait_for_selector(ready)
-        return visitors[-1]
+            visitor.page.add_init_script(f"localStorage.setItem('flowers-game', {json.dumps(stored)})")
+        visitor.page.goto(f"{url}/?tab=game&{address}")
+        visitor.page.wait_for_selector(ready)
+        return visitor
 
-    yield open_
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return open_
 
 
 def play(visitor: Visitor, choose) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import serving, tiny_generator
-from visitor import DESKTOP, FIGURES, PHONE, Visitor, barriers_everywhere
+from conftest import serving_here, tiny_generator
+from visitor import DESKTOP, FIGURES, PHONE, barriers_everywhere
 
 from gan.hub.checkpoint import save_model
 
@@ -19,13 +19,13 @@ def many_url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("many") / "many"
     generator = tiny_generator(CLASSES)
     save_model(folder, generator, generator.config)
-    with serving(folder, folder.parent / "app.log") as url:
+    with serving_here(folder) as url:
         yield url
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_a_class_is_found_by_a_part_of_its_name(browser, many_url, viewport):
-    visitor = Visitor(browser, many_url, viewport=viewport, reduced_motion="reduce").open("?seed=5&grid=2")
+def test_a_class_is_found_by_a_part_of_its_name(newcomer, many_url, viewport):
+    visitor = newcomer(many_url, viewport=viewport, reduced_motion="reduce").open("?seed=5&grid=2")
     page = visitor.page
     seed = page.locator(".seed input[type=number] >> visible=true").first
     assert seed.bounding_box()["y"] < page.locator(".dice >> visible=true").first.bounding_box()["y"] + 300
@@ -38,13 +38,11 @@ def test_a_class_is_found_by_a_part_of_its_name(browser, many_url, viewport):
     visitor.until("class", "species_123")
     assert page.locator(FIGURES).first.get_attribute("data-class") == "species_123"
     assert barriers_everywhere(page) == []
-    visitor.context.close()
-    assert not visitor.errors and not visitor.away
 
 
-def test_a_mix_shows_nine_pictures_and_its_link_brings_it_back(browser, many_url):
+def test_a_mix_shows_nine_pictures_and_its_link_brings_it_back(newcomer, many_url):
     query = "?tab=explore&explore-class=species_003&explore-seed=5&explore-second=species_240&explore-degree=40&steps=3"
-    visitor = Visitor(browser, many_url, viewport=DESKTOP).open(query, tab=None)
+    visitor = newcomer(many_url).open(query, tab=None)
     visitor.page.wait_for_selector(f".walk:not(.waiting) {MIDDLE} img[src]", timeout=60_000)  # the directions are found
     pictures = visitor.page.eval_on_selector_all("#explore-pictures img", "all => all.map(one => one.src)")
     assert len(set(pictures)) == 9
@@ -53,8 +51,5 @@ def test_a_mix_shows_nine_pictures_and_its_link_brings_it_back(browser, many_url
     assert "60 % species 003, 40 % species 240" in sheet.inner_text()
     sheet.get_by_role("button", name="Interpolate to").click()
     visitor.until("to-extras", "3.5~m3-60:240-40")
-    again = Visitor(browser, many_url, viewport=DESKTOP).open("?" + urlsplit(visitor.page.url).query, tab="interpolate")
+    again = newcomer(many_url).open("?" + urlsplit(visitor.page.url).query, tab="interpolate")
     assert again.frames() == visitor.frames()
-    for one in (visitor, again):
-        one.context.close()
-        assert not one.errors and not one.away

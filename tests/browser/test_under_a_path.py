@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import free_port, serving
+from conftest import free_port, serving_here
 from front import fronted
 from gradio_client import Client
 from stranger import JSON, MULTIPART, UPLOAD, ask
-from visitor import FRAMES, Visitor
+from visitor import FRAMES
 
 from gan.errors import UserError
 from gan.studio.middleware import check_root
@@ -27,17 +27,17 @@ KINDS = {
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def site(request, model_folder, tmp_path_factory):
+def site(request, model_folder):
     port, kind = free_port(), KINDS[request.param]
     url = f"http://127.0.0.1:{port}{ROOT}"
     told = url if kind.get("tells_host") is False else ROOT
-    with serving(model_folder, tmp_path_factory.mktemp("app") / "app.log", GRADIO_ROOT_PATH=told) as app:
+    with serving_here(model_folder, "--root-path", told) as app:
         with fronted(port, ROOT, app, **kind) as beside:
             yield SimpleNamespace(url=url, app=app, beside=beside, keeps=kind["keeps"])
 
 
-def test_pictures_films_downloads_and_links(site, browser):
-    visitor = Visitor(browser, site.url, viewport={"width": 1280, "height": 860}).open("?seed=5&grid=2&class=All")
+def test_pictures_films_downloads_and_links(site, newcomer):
+    visitor = newcomer(site.url).open("?seed=5&grid=2&class=All")
     assert visitor.seeds() == [5, 6, 7, 8] and urlsplit(visitor.page.url).path == f"{ROOT}/"
     name, archive = visitor.download(lambda: visitor.page.get_by_role("button", name="Download all").click())
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
@@ -47,14 +47,11 @@ def test_pictures_films_downloads_and_links(site, browser):
     visitor.until("tab", "interpolate")
     name, film = visitor.download(lambda: visitor.page.get_by_role("button", name="GIF").click())
     assert name.endswith(".gif") and film[:3] == b"GIF"
-    again = Visitor(browser, site.url).open("?" + urlsplit(visitor.page.url).query, tab="interpolate")
+    again = newcomer(site.url).open("?" + urlsplit(visitor.page.url).query, tab="interpolate")
     assert again.frames() == visitor.frames()
     visitor.page.locator("a.tongue").click()
     visitor.page.wait_for_selector("html[lang=uk]")
     assert {(cookie["name"], cookie["path"]) for cookie in visitor.context.cookies()} == {("language", f"{ROOT}/")}
-    for one in (visitor, again):
-        one.context.close()
-        assert not one.errors and not one.away
     beside = {urlsplit(path).path for path in site.beside}
     assert beside <= {"/manifest.json", "/favicon.ico"}  # the framework's page names them so
 

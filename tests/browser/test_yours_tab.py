@@ -56,17 +56,11 @@ class Guest(Visitor):
 
 
 @pytest.fixture
-def guest(browser, app_url):
-    guests = []
-
+def guest(newcomer, app_url):
     def arrive(address: str = "?tab=yours", **options) -> Guest:
-        guests.append(Guest(browser, app_url, **{"viewport": DESKTOP, "locale": "en-US", **options}))
-        return guests[-1].open(address)
+        return newcomer(app_url, Guest, **{"locale": "en-US", **options}).open(address)
 
-    yield arrive
-    for visitor in guests:
-        visitor.context.close()
-        assert not visitor.errors and not visitor.away
+    return arrive
 
 
 def letters(visitor: Guest) -> list[dict]:

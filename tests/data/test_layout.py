@@ -22,7 +22,7 @@ from gan.evaluation.reference import load_reference
 from gan.generator import make_generator
 from gan.presets import from_preset
 from gan.runs.transfer import with_classes
-from gan.sampling import settings
+from gan.sampling.flower import check_label
 
 cache = test_sources.cache  # an empty one for each test
 TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --device cpu --precision fp32 --dry-run".split()
@@ -133,7 +133,7 @@ def test_a_model_finds_its_classes_in_either_form_of_their_names(tmp_path: Path)
         found = load_reference(tmp_path, config, 16, only=(nfd, "marigold"))
         assert found.classes == (nfc, "marigold") and len(found.trained_on.labels) == 24
         assert PhotoFolder(tmp_path, config).files(1)[0].parent.name == nfc
-        assert settings.check_label(config.classes, nfc) == settings.check_label(config.classes, nfd) == 1
+        assert check_label(config.classes, nfc) == check_label(config.classes, nfd) == 1
     old, new = (make_generator(from_preset("cwgan-gp-64-k4", ("marigold", name), width=8)[0]) for name in (nfd, nfc))
     assert torch.equal(with_classes(old, new.config.classes).state_dict()["gen.0.0.weight"], old.state_dict()["gen.0.0.weight"])
 

@@ -15,11 +15,12 @@ from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import make_generator
 from gan.hub import loader
-from gan.sampling import attributes, directions, settings
+from gan.sampling import attributes, directions
 from gan.sampling.directions import COUNT, Directions, DirectionSearch
-from gan.sampling.flower import Flower, StyleMix, write_shift
+from gan.sampling.flower import Flower, StyleMix, describe, described, write_shift
 from gan.sampling.sampler import Sampler
 from gan.studio import explore_state
+from gan.studio.address import Address
 from gan.studio.explore_state import NO_SHIFT, Explore
 from gan.studio.session import Studio
 from gan.studio.tabs.explore import ExploreTab
@@ -183,7 +184,7 @@ def test_what_is_drawn_is_what_its_description_brings_back(found):
     for label in (0, tuple(1.0 for _ in found.classes)):
         wanted = Explore(replace(start(found), label=label), (0.3, 0, -2, 0, 0, 1), second=1, degree=37, fine=fine)
         flower = wanted.flower(found.classes, found.directions)
-        sent = settings.described(found.classes, settings.describe(flower, found.classes))
+        sent = described(found.classes, describe(flower, found.classes))
         assert sent == flower and np.array_equal(*found.sampler.draw([sent, flower]))
 
 
@@ -244,7 +245,7 @@ def test_other_forged_values_are_refused(check, value):
 
 
 def read(query: str, scales: int = 6) -> Explore:
-    return explore_state.from_address(settings.Address(query, lambda: 4), Flower(0, 1), CLASSES, scales)
+    return explore_state.from_address(Address(query, lambda: 4), Flower(0, 1), CLASSES, scales)
 
 
 def test_the_address_brings_it_all_back():
@@ -291,7 +292,7 @@ def held(tab, wanted: Explore) -> list:
 
 
 def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flower_s_own(tab):
-    wanted = tab.from_address(settings.Address("explore-seed=9&explore-class=marigold", lambda: 4))
+    wanted = tab.from_address(Address("explore-seed=9&explore-class=marigold", lambda: 4))
     plain = tab.studio.items([wanted.start])[0]
     waiting = tab.draw(wanted)
     assert waiting["waiting"] and [item["src"] for item in waiting["items"]] == [plain["src"]]
@@ -312,17 +313,17 @@ def test_the_tab_gives_exactly_the_picture_that_was_clicked_and_at_zero_the_flow
 def test_a_forged_move_is_refused(tab, letter):
     event = None if letter == "none" else gr.EventData(None, letter)
     with pytest.raises(UserError):
-        tab._move(event, *held(tab, tab.from_address(settings.Address("", lambda: 4))))
+        tab._move(event, *held(tab, tab.from_address(Address("", lambda: 4))))
 
 
 def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_left_out(tab):
-    now = tab.from_address(settings.Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
-    sent = tab.from_address(settings.Address("explore-seed=5", lambda: 4)).start
+    now = tab.from_address(Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
+    sent = tab.from_address(Address("explore-seed=5", lambda: 4)).start
     shift = write_shift(torch.ones(8))
     taken = tab.receive(replace(sent, shift=shift), "to", *held(tab, now))
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, NO_SHIFT, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):
-        found = tab.from_address(settings.Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
+        found = tab.from_address(Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
         assert found.start == replace(sent, label=0)
 
 
@@ -348,7 +349,7 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
         room = ExploreTab(studio)
     assert not room.has_directions and list(room._find())[-1][0] == gr.skip()
     query = "?explore-class=species 3&explore-seed=5&explore-second=species 250&explore-degree=40&explore-at=1_0_0_0_0_0"
-    wanted = room.from_address(settings.Address(query, lambda: 1))
+    wanted = room.from_address(Address(query, lambda: 1))
     shown = room.stage_value(wanted)
     assert wanted.sliders == NO_SHIFT and shown["items"][0]["extras"] == "3.5~m3-60:250-40"
     values = [value if not hasattr(value, "value") else value.value for value in room.to_controls(wanted)]

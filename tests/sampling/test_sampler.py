@@ -18,6 +18,7 @@ from gan.presets import PRESETS, from_preset
 from gan.sampling import interpolation
 from gan.sampling.flower import Flower, StyleMix, grid_flowers, read_shift, write_shift
 from gan.sampling.sampler import Sampler
+from gan.utils.images import to_uint8
 
 
 @pytest.fixture
@@ -130,20 +131,26 @@ def passes(sampler, monkeypatch):
     """Of each pass that is drawn from now on: how many pictures, and on how many threads of torch."""
     seen, paint = [], sampler._generator.decode
 
-    def watched(own, of_class):
+    def watched(own, of_class, side=None):
         seen.append((len(own), torch.get_num_threads()))
-        return paint(own, of_class)
+        return paint(own, of_class, side)
 
     monkeypatch.setattr(sampler._generator, "decode", watched)
     return seen
 
 
-def test_a_pass_is_always_of_one_size_and_on_one_core(sampler, styled, two_threads, monkeypatch):
+@pytest.mark.parametrize(("amx", "pairs"), [(False, [1, 1, 1]), (True, [2, 2])], ids=["without AMX", "with AMX"])
+def test_a_pass_is_always_of_one_size_and_on_one_core(tiny, styled, two_threads, monkeypatch, amx, pairs):
     """Kernels go by both: another size, or another cut over the cores, would be another picture."""
-    for drawer, sizes in ((sampler, [1, 1, 1]), (styled, [2, 2])):
+    monkeypatch.setattr("gan.sampling.sampler.has_amx", lambda: amx)
+    for generator, sizes in ((tiny, [1, 1, 1]), (styled._generator, pairs)):
+        drawer = Sampler(generator)
         seen = passes(drawer, monkeypatch)
-        assert len(drawer.draw([Flower(0, seed) for seed in range(3)])) == 3
-        assert seen == [(size, 1) for size in sizes]
+        flowers = [Flower(0, seed) for seed in range(3)]
+        assert np.array_equal(drawer.draw(flowers)[2], drawer.draw(flowers[2:])[0])
+        assert seen == [(size, 1) for size in (*sizes, sizes[0])]
+        assert len(list(zip(drawer.each(flowers), range(1)))) == 1  # whoever wants no more than the first gets it
+        drawer.close()
 
 
 def test_a_film_keeps_no_more_than_two_passes_a_thread_waiting(sampler, monkeypatch):
@@ -332,3 +339,18 @@ def test_a_flower_by_name_is_drawn_at_the_models_own_truncation(tiny):
                     sampler.flower(label, seed)
         finally:
             sampler.close()
+
+
+def test_a_coarser_picture_is_the_one_on_the_way(styled, sampler):
+    assert styled.sides == (4, 8, 16, 32) and sampler.sides == (16,)
+    flowers = [Flower(number % 3, number) for number in range(3)]
+    of_seed, of_class = styled.latents(flowers)
+    for side in styled.sides:
+        drawn = list(styled.each(flowers, side))
+        wanted = styled._generator.synthesize(of_seed + of_class, side)
+        assert np.abs(np.stack(drawn).astype(int) - to_uint8(wanted)).max() <= 1 and drawn[0].shape == (side, side, 3)
+        assert np.array_equal(next(styled.each(flowers[2:], side)), drawn[2])  # alone and in company
+    assert np.array_equal(np.stack(drawn), styled.draw(flowers))
+    for drawer, side in ((styled, 64), (styled, 5), (sampler, 8)):
+        with pytest.raises(UserError, match="the side is"):
+            list(drawer.each([Flower(0, 1)], side))

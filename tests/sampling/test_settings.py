@@ -10,7 +10,19 @@ import torch
 
 from gan.errors import UserError
 from gan.sampling import collection, settings
-from gan.sampling.flower import Flower, StyleMix, write_shift
+from gan.sampling.flower import (
+    Flower,
+    StyleMix,
+    check_label,
+    describe,
+    described,
+    every,
+    extras,
+    main_class,
+    with_extras,
+    write_shift,
+)
+from gan.studio.address import Address, generate_from, interpolate_from, to_address
 from gan.utils.names import file_stem
 
 CLASSES = ("dandelion", "marigold")
@@ -70,13 +82,13 @@ def test_bad_films(position, bad):
 
 
 def test_a_class_called_all_is_a_class():
-    assert settings.every(("All", "b")) == "All*"
-    assert settings.check_label(("All", "b"), "All") == 0 and settings.check_label(("All", "b"), "All*") is None
+    assert every(("All", "b")) == "All*"
+    assert check_label(("All", "b"), "All") == 0 and check_label(("All", "b"), "All*") is None
 
 
 def test_one_class_needs_no_name():
-    assert settings.check_label(("all",), None) == 0
-    assert "class" not in settings.to_address(("all",), settings.Generate(0, 1))
+    assert check_label(("all",), None) == 0
+    assert "class" not in to_address(("all",), settings.Generate(0, 1))
 
 
 @pytest.mark.parametrize("level", [None, 0.01, 0.35, 1.5, 3.0, 1.23456789, 1.2345678901234567, 1 / 3])
@@ -87,22 +99,22 @@ def test_the_address_brings_all_settings_back(level, classes):
     film = settings.Interpolate(last, 3, 0, 4, level, "straight", 60, True)
     query = {
         "tab": "interpolate",
-        **settings.to_address(classes, grid),
-        **settings.to_address(classes, film),
+        **to_address(classes, grid),
+        **to_address(classes, film),
         "__theme": "dark",
     }
     assert read(urlencode(query), classes, _never) == (grid, film)
 
 
 def read(query, classes=CLASSES, fresh=lambda: 0, *more):
-    address = settings.Address(query, fresh, *more)
-    return settings.generate_from(address, classes), settings.interpolate_from(address, classes)
+    address = Address(query, fresh, *more)
+    return generate_from(address, classes), interpolate_from(address, classes)
 
 
 def test_the_address_writes_a_truncation_out():
-    assert settings.to_address(CLASSES, settings.Generate(0, 1, 1.23456789))["truncation"] == "1.23456789"
-    assert settings.to_address(CLASSES, settings.Generate(0, 1, None))["truncation"] == "off"
-    assert settings.to_address(CLASSES, settings.Generate(0, 1, 1))["truncation"] == "1.0"
+    assert to_address(CLASSES, settings.Generate(0, 1, 1.23456789))["truncation"] == "1.23456789"
+    assert to_address(CLASSES, settings.Generate(0, 1, None))["truncation"] == "off"
+    assert to_address(CLASSES, settings.Generate(0, 1, 1))["truncation"] == "1.0"
 
 
 def _never() -> int:
@@ -169,14 +181,14 @@ CHANGED = [
 
 @pytest.mark.parametrize("flower", CHANGED)
 def test_what_was_done_to_a_flower_travels_as_text(flower):
-    about = settings.describe(flower, CLASSES)
-    back = settings.described(CLASSES, about)
-    assert settings.describe(back, CLASSES) == about
+    about = describe(flower, CLASSES)
+    back = described(CLASSES, about)
+    assert describe(back, CLASSES) == about
     assert back.shift == flower.shift and back.fine == flower.fine and back.seed == flower.seed
     if isinstance(flower.label, tuple):
         assert back.label == pytest.approx(flower.label, abs=1e-6)
-    ends = settings.Interpolate(settings.main_class(flower), flower.seed, 0, 1, flower.truncation, from_extras=about["extras"])
-    assert settings.describe(ends.ends(CLASSES)[0], CLASSES) == about
+    ends = settings.Interpolate(main_class(flower), flower.seed, 0, 1, flower.truncation, from_extras=about["extras"])
+    assert describe(ends.ends(CLASSES)[0], CLASSES) == about
 
 
 @pytest.mark.parametrize(
@@ -186,14 +198,14 @@ def test_what_was_done_to_a_flower_travels_as_text(flower):
 )  # fmt: skip
 def test_extras_of_another_flower_or_of_none_are_left_out(text):
     plain = Flower(1, 7)
-    assert settings.with_extras(plain, text, CLASSES) == plain
+    assert with_extras(plain, text, CLASSES) == plain
 
 
 @pytest.mark.parametrize("about", [None, [], "x", {}, {"class": "rose", "seed": 1}, {"class": "marigold", "seed": -1},
                                    {"class": "marigold", "seed": 1, "truncation": 9}])  # fmt: skip
 def test_what_describes_no_flower_is_refused(about):
     with pytest.raises(UserError):
-        settings.described(CLASSES, about)
+        described(CLASSES, about)
 
 
 def test_an_address_without_a_truncation_takes_the_models_own():
@@ -210,37 +222,37 @@ MANY = tuple(f"species {number}" for number in range(1000))
 def test_a_mix_of_however_many_classes_travels_as_text(count):
     classes = MANY[:count]
     mixed = Flower(tuple([0.625] + [0.0] * (count - 2) + [0.375]), 7)
-    about = settings.describe(mixed, classes)
-    assert settings.described(classes, about) == mixed and len(about["extras"]) <= 210
+    about = describe(mixed, classes)
+    assert described(classes, about) == mixed and len(about["extras"]) <= 210
     assert collection.read(collection.write([mixed]), classes) == (mixed,)
 
 
 def test_a_mix_of_few_classes_is_written_as_it_has_always_been():
-    assert settings.extras(Flower((0.625, 0.0, 0.375), 7)) == "0.7~m62.5:0:37.5"
-    assert settings.extras(Flower((1 / 3, 2 / 3), 7)) == "1.7~m33.3333:66.6667"
-    assert settings.extras(Flower(tuple([0.5] + [0.0] * 299 + [0.5]), 7)) == "0.7~m0-50:300-50"
+    assert extras(Flower((0.625, 0.0, 0.375), 7)) == "0.7~m62.5:0:37.5"
+    assert extras(Flower((1 / 3, 2 / 3), 7)) == "1.7~m33.3333:66.6667"
+    assert extras(Flower(tuple([0.5] + [0.0] * 299 + [0.5]), 7)) == "0.7~m0-50:300-50"
 
 
 def test_a_share_of_next_to_nothing_does_not_cost_the_others():
     mixed = Flower((0.6, 0.4 - 1e-9, 1e-9), 7)
-    back = settings.described(MANY[:3], settings.describe(mixed, MANY[:3]))
+    back = described(MANY[:3], describe(mixed, MANY[:3]))
     assert back.label == pytest.approx((0.6, 0.4, 0.0), abs=1e-6)
 
 
 @pytest.mark.parametrize("mix", ["0-60:300-40", "0-60:0-40", "0-60:40", "0-", "-1", "0-60:1--1", "x-1", "0-0:1-0", "1-2-3"])
 def test_a_mix_that_is_none_is_left_out(mix):
-    assert settings.with_extras(Flower(0, 7), f"0.7~m{mix}", MANY[:300]) == Flower(0, 7)
+    assert with_extras(Flower(0, 7), f"0.7~m{mix}", MANY[:300]) == Flower(0, 7)
 
 
 @pytest.mark.parametrize("width", [16, 512, 1047, 4096])
 def test_a_shift_of_however_wide_a_style_travels_as_text(width):
     moved = Flower(1, 7, 1.5, write_shift(torch.linspace(-1, 1, width)))
-    assert settings.described(CLASSES, settings.describe(moved, CLASSES)) == moved
-    query = urlencode({"x-extras": settings.extras(moved), "padding": "x" * 20_000, "y-extras": settings.extras(moved)})
-    assert settings.Address(query, _never).text("y-extras") == settings.extras(moved)
+    assert described(CLASSES, describe(moved, CLASSES)) == moved
+    query = urlencode({"x-extras": extras(moved), "padding": "x" * 20_000, "y-extras": extras(moved)})
+    assert Address(query, _never).text("y-extras") == extras(moved)
 
 
 def test_the_sentence_about_a_class_stays_short_where_there_are_hundreds():
     with pytest.raises(UserError, match=r"species 0, .*… \(1,000 in all\) or All") as caught:
-        settings.check_label(MANY, "rose")
+        check_label(MANY, "rose")
     assert len(str(caught.value)) < 200

@@ -22,7 +22,7 @@ from stranger import JSON, MULTIPART, UPLOAD, ask
 
 from gan.hub import loader
 from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, every
 from gan.sampling.sampler import Sampler
 from gan.studio.i18n import LANGUAGES, TEXT, t
 from gan.utils import images
@@ -240,8 +240,11 @@ def test_an_unknown_model_is_one_sentence(front_door, capsys):
 def test_the_environment_names_model_and_port(front_door, capsys, monkeypatch):
     monkeypatch.setenv("MODEL_ID", "another-model")
     monkeypatch.setenv("GRADIO_SERVER_PORT", "7999")
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/flowers/")
+    monkeypatch.setenv("PHOTOS_FOLDER", "some/photos")
     options = front_door.parse([])
     assert (options.model, options.port, options.host) == ("another-model", 7999, "127.0.0.1")
+    assert (options.root_path, options.photos) == ("/flowers", Path("some/photos"))
     monkeypatch.setenv("GRADIO_SERVER_PORT", "often")
     with pytest.raises(SystemExit) as stopped:
         front_door.parse([])
@@ -279,7 +282,7 @@ def test_a_model_of_one_class_has_no_selector(front_door):
     page = front_door.build(studio).get_config_file()
     radios = [part["props"] for part in page["components"] if part["type"] == "radio" and part["props"]["visible"]]
     offered = {value for radio in radios for _, value in radio["choices"]}
-    assert t("grid") in {radio["label"] for radio in radios} and not offered & {"all", settings.every(("all",))}
+    assert t("grid") in {radio["label"] for radio in radios} and not offered & {"all", every(("all",))}
     assert [flower.label for flower, _, _ in studio.pictures(settings.generate(("all",), None, 1, None, 1))] == [0]
 
 

@@ -15,8 +15,8 @@ from conftest import CLASSES, tiny_generator
 from PIL import Image
 
 from gan.errors import UserError
-from gan.sampling import collection, settings
-from gan.sampling.flower import Flower, StyleMix, write_shift
+from gan.sampling import collection
+from gan.sampling.flower import Flower, StyleMix, describe, write_shift
 from gan.sampling.sampler import Sampler
 from gan.studio import contact_sheet
 from gan.utils import images
@@ -38,7 +38,7 @@ def sheet_of(flowers, classes=CLASSES, names=("Dandelion", "Marigold")) -> conta
 
 
 def test_flowers_of_a_browser_are_those_that_were_described():
-    described = json.loads(json.dumps([settings.describe(flower, CLASSES) for flower in FLOWERS]))
+    described = json.loads(json.dumps([describe(flower, CLASSES) for flower in FLOWERS]))
     assert collection.checked(CLASSES, described) == FLOWERS
     assert collection.checked(CLASSES, []) == []
 

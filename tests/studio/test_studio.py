@@ -15,9 +15,9 @@ from PIL import Image
 
 from gan.errors import UserError
 from gan.hub import loader
-from gan.sampling import settings
 from gan.sampling.flower import Flower
 from gan.studio import theme
+from gan.studio.address import Address
 from gan.studio.controls import class_selector
 from gan.studio.i18n import TEXT, class_titles, language_of, t
 from gan.studio.page import TABS, build
@@ -73,12 +73,12 @@ def test_every_tab_has_a_script_a_title_and_its_settings_survive_the_address(stu
     with gr.Blocks(), gr.Tabs():
         room = kind(studio)
     assert f"tab_{room.id}" in TEXT["en"]
-    first = room.from_address(settings.Address("", lambda: 5))
-    again = room.from_address(settings.Address("?" + "&".join(f"{k}={v}" for k, v in _address(room, first).items()), lambda: 6))
+    first = room.from_address(Address("", lambda: 5))
+    again = room.from_address(Address("?" + "&".join(f"{k}={v}" for k, v in _address(room, first).items()), lambda: 6))
     assert _address(room, again) == _address(room, first)
     assert len(room.to_controls(first)) == len(room.controls)
     nonsense = "&".join(f"{key}=%00..%2F" for key in _address(room, first))
-    assert set(_address(room, room.from_address(settings.Address("?" + nonsense, lambda: 5)))) >= {"tab"}
+    assert set(_address(room, room.from_address(Address("?" + nonsense, lambda: 5)))) >= {"tab"}
 
 
 def _address(room, wanted) -> dict[str, str]:
@@ -157,7 +157,7 @@ def test_flowers_sent_to_a_tab_arrive(rooms):
     flower = Flower(1, 77, 0.9)
     for kind in (TruncationTab, LadderTab):
         room = rooms[kind]
-        values = room.to_controls(room.from_address(settings.Address("", lambda: 5)))
+        values = room.to_controls(room.from_address(Address("", lambda: 5)))
         values = [value if not hasattr(value, "value") else value.value for value in values]
         taken = room.receive(flower, "to", *values)
         assert room.stage_value(taken)["address"][f"{room.id}-seed"] == "77"

@@ -7,7 +7,7 @@ import socket
 import urllib.request
 
 import pytest
-from conftest import free_port, serving
+from conftest import free_port, serving, serving_here
 from test_app import ask, front_door, start  # noqa: F401
 from visitor import DESKTOP, Visitor
 
@@ -57,8 +57,8 @@ def test_meanwhile_nobody_else_is_asked_and_afterwards_all_is_as_it_was(monkeypa
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 @pytest.mark.parametrize("host", ["::1", "[::1]", "::"])
-def test_an_address_of_ipv6(host, model_folder, tmp_path, browser):
-    with serving(model_folder, tmp_path / "app.log", host=host) as url:
+def test_an_address_of_ipv6(host, model_folder, browser):
+    with serving_here(model_folder, host=host) as url:
         assert url.startswith("http://[::1]:")
         if host != "::1":
             assert ask(url)[0] == 200

@@ -21,8 +21,9 @@ from PIL import Image
 from starlette.middleware import Middleware
 
 from gan.hub import loader
-from gan.sampling import inversion, settings
+from gan.sampling import inversion
 from gan.sampling.flower import Flower
+from gan.studio.address import Address
 from gan.studio.i18n import TEXT
 from gan.studio.middleware import MAX_BODY, AllowList, RequestLanguage
 from gan.studio.page import build
@@ -80,14 +81,14 @@ def test_a_photo_gives_a_flower_that_the_address_brings_back(tab, studio):
     assert all(value["state"] == "running" and value["run"] == 7 for value, _ in between)
     assert last["state"] == "done" and f"{last['percent']} %" in last["sentence"] and last["address"]["yours-extras"]
     pairs = "&".join(f"{key}={value}" for key, value in last["address"].items())
-    again = tab.from_address(settings.Address(pairs, lambda: 0, studio.truncation))
+    again = tab.from_address(Address(pairs, lambda: 0, studio.truncation))
     assert again.label is None and tab.draw(again)["item"] == last["item"]
     assert tab.to_controls(again) == ["All", kept] and tab.from_controls("All", kept) == again
     assert tab.receive(Flower(1, 5), "to", "dandelion", kept) == yours.Yours(0, Flower(1, 5))
 
 
 def test_without_a_photo_there_is_no_flower(tab, studio):
-    empty = tab.from_address(settings.Address("", lambda: 0, studio.truncation))
+    empty = tab.from_address(Address("", lambda: 0, studio.truncation))
     assert empty == yours.Yours(None) and "item" not in tab.draw(empty) and tab.to_controls(empty) == ["All", ""]
 
 

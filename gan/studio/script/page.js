@@ -21,6 +21,7 @@ window.flowers = (() => {
   const say = (key, values = {}) => text[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const title = (name) => (Object.hasOwn(names, name) ? names[name] : text[`class_${name}`] ?? name.replaceAll("_", " "));
   document.documentElement.lang = tongue;
+  document.documentElement.style.setProperty("--pixels", size);
 
   function speak(name) {
     const year = 365 * 24 * 3600;
@@ -93,15 +94,51 @@ window.flowers = (() => {
     const button = (key, action) => make("button", { type: "button", class: "quiet", onclick: action }, say(key));
     const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
+    const picture = large(item), link = make("a", { class: "go", href: item.src, download: item.name }, say("download_one"));
+    arrived_whole = (whole) => {
+      Object.assign(item, whole, { coarse: false });
+      picture.replaceWith(large(item));
+      link.href = item.src;
+    };
+    if (item.coarse) ask_whole(item);
     sheet.replaceChildren(
-      make("img", { src: item.src, alt: label(item), width: size, height: size }),
+      picture,
       make("div", { class: "facts" },
         facts(item),
-        make("a", { class: "go", href: item.src, download: item.name }, say("download_one")),
+        link,
         ...extra.map((add) => add(item, sheet)),
         make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends),
         button("close", () => sheet.close())));
     sheet.showModal();
+  }
+
+  // A grid may have a coarser picture than the flower has: the sheet asks for the whole one, and shows it when it comes.
+  let ask_whole = () => {}, arrived_whole = () => {}, wanted;
+
+  function whole(props, watch, submit) {
+    ask_whole = (item) => { wanted = bare(item); props.value = { flower: wanted }; submit(); };
+    watch("value", () => {
+      const item = props.value?.item;
+      if (item && JSON.stringify(bare(item)) === JSON.stringify(wanted)) arrived_whole(item);
+    });
+  }
+
+  const bare = ({ class: name, seed, truncation, extras = "" }) => ({ class: name, seed, truncation, extras });
+
+  // A flower enlarged smoothly: browsers enlarge a picture in a page by the nearest two pixels, and on a canvas by more of them.
+  function large(item) {
+    const picture = make("img", { src: item.src, alt: label(item), width: size, height: size });
+    const frame = make("div", { class: "large" }, picture);
+    picture.decode().then(() => {
+      const side = Math.min(1024, Math.max(picture.naturalWidth, Math.ceil(frame.clientWidth * devicePixelRatio)));
+      if (side <= picture.naturalWidth) return;
+      const canvas = make("canvas", { width: side, height: side, "aria-hidden": "true" });
+      const pen = canvas.getContext("2d");
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(picture, 0, 0, side, side);
+      frame.prepend(canvas);
+    }, () => {}); // the picture stays as it is
+    return frame;
   }
 
   // What a flower is, as a list of terms.
@@ -160,9 +197,9 @@ window.flowers = (() => {
       return entry;
     }
 
-    // `items` in rows of `side`, and their address; while there are none, empty places for them.
-    function show({ items = [], side, count: places, address: pairs }, least) {
-      const columns = side ?? least, count = items.length || (places ?? columns * columns);
+    // `items` in rows of `side`, and their address; while there are none, empty places for them. `of`: how many there will be.
+    function show({ items = [], side, of, count: places, address: pairs }, least) {
+      const columns = side ?? least, count = of || items.length || (places ?? columns * columns);
       field.style.setProperty("--side", columns);
       field.classList.toggle("empty", !items.length);
       while (cells.length < count) cells.push(cell());
@@ -171,6 +208,8 @@ window.flowers = (() => {
       if (field.children.length !== count || figures.some((figure, i) => figure !== field.children[i])) field.replaceChildren(...figures); // else the focus stays
       const mixed = items.some((item) => item.class !== items[0].class); // one class for all goes without saying
       items.forEach((item, position) => cells[position].show(item, mixed));
+      field.classList.toggle("coming", items.length < of);
+      cells.forEach((entry, position) => entry.figure.classList.toggle("coming", position >= items.length && items.length > 0));
       if (pairs) remember(pairs);
     }
 
@@ -186,8 +225,8 @@ window.flowers = (() => {
   }
 
   // Send a flower to a tab; `end` says which of two it becomes there.
-  function send(to, { class: name, seed: number, truncation, extras = "" }, end = "to") {
-    post({ to, end, flower: { class: name, seed: number, truncation, extras } });
+  function send(to, item, end = "to") {
+    post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
@@ -258,7 +297,7 @@ window.flowers = (() => {
   });
 
   return {
-    address, delivered, mail, opened, restored, save, seed, speak, stages: {},
+    address, delivered, mail, opened, restored, save, seed, speak, whole, stages: {},
     kit: { classes, extra, facts, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
   };
 })();

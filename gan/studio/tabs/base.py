@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
-from gan.sampling import settings
 from gan.sampling.flower import Flower
-from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors
+from gan.studio.address import Address
+from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors
 from gan.studio.i18n import t
 from gan.studio.session import Studio, save_to_cache
 
@@ -37,7 +37,6 @@ class Tab:
                 with gr.Column(scale=1, min_width=0, elem_classes="controls"):
                     self.controls = self.build_controls()
             self.event_options["show_progress_on"] = self.stage
-            self.redraw = report_errors(self._redraw)
             self._connect_opening()
             self.connect()
 
@@ -54,7 +53,7 @@ class Tab:
         """Connect the events of the controls."""
         raise NotImplementedError
 
-    def from_address(self, address: settings.Address) -> Any:
+    def from_address(self, address: Address) -> Any:
         """The settings that the address describes; defaults stand for what is missing or bad."""
         raise NotImplementedError
 
@@ -69,6 +68,13 @@ class Tab:
     def draw(self, wanted: Any) -> dict[str, Any]:
         """The value of the stage: JSON values for the script, `address` among them. Raises UserError."""
         raise NotImplementedError
+
+    def draw_steps(self, wanted: Any) -> Iterator[dict[str, Any]]:
+        """Values of the stage while it is drawn, without `address`; a tab may show its first pictures before the last is there.
+
+        `draw` is called after them. What they have drawn is in the store by then.
+        """
+        yield from ()
 
     def receive(self, flower: Flower, end: str, *values: Any) -> Any:
         """The settings after another tab has sent a flower. `end` is `from` or `to`, for a tab with two flowers."""
@@ -107,20 +113,24 @@ class Tab:
             js_on_load=f"flowers.stages[{self.script or self.id!r}](element, props, watch, trigger)",
         )  # fmt: skip
 
-    def _redraw(self, *values: Any) -> Any:
-        # A field is None while the visitor retypes it; that is not an error.
-        return gr.skip() if None in values else self.stage_value(self.from_controls(*values))
+    def redraw(self, *values: Any) -> Iterator[Any]:
+        """Values of the stage for the values of the controls; the last one is whole."""
+        with reporting_errors():
+            if None in values:  # a field is None while the visitor retypes it; that is not an error
+                yield gr.skip()
+                return
+            wanted = self.from_controls(*values)
+            yield from self.draw_steps(wanted)
+            yield self.stage_value(wanted)
 
     def _connect_opening(self) -> None:
         """When the tab is opened, write it into the address, and draw its pictures if it has none."""
         script = f"(_, ...values) => [flowers.opened('{self.id}'), ...values]"
 
-        def first(empty: Any, *values: Any) -> Any:
-            return self._redraw(*values) if empty is True else gr.skip()
+        def first(empty: Any, *values: Any) -> Iterator[Any]:
+            yield from self.redraw(*values) if empty is True else [gr.skip()]
 
-        self.tab.select(
-            report_errors(first), [self.stage, *self.controls], self.stage, js=script, **self.event_options, **DRAW_QUEUE
-        )
+        self.tab.select(first, [self.stage, *self.controls], self.stage, js=script, **self.event_options, **DRAW_QUEUE)
 
 
 def connect_download(button: gr.Button, make: Callable[..., tuple[str, bytes]], inputs: list[Any]) -> None:

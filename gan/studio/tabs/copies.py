@@ -14,8 +14,8 @@ from gan.errors import UserError
 from gan.evaluation import photo_index
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.photo_index import PhotoIndex
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, main_class
+from gan.studio.address import Address
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
@@ -97,7 +97,7 @@ class CopiesTab(Tab):
         self.redraw_on(self.flower.events)
         self.connect_seed_button(self.new_seed, [self.flower.seed])
 
-    def from_address(self, address: settings.Address) -> Flower:
+    def from_address(self, address: Address) -> Flower:
         """The flower that the address describes."""
         return self.flower.from_address(address)
 
@@ -125,7 +125,7 @@ class CopiesTab(Tab):
 
 
 def _measure(nearest: NearestPhotos, flower: Flower, language: str) -> dict[str, Any]:
-    index, label = nearest.index, settings.main_class(flower)
+    index, label = nearest.index, main_class(flower)
     distances, numbers = nearest.find(flower)
     usual = index.usual(label)
     return {

@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
-from gan.sampling import settings
 from gan.sampling.directions import COUNT, REACH, DirectionSearch, can_be_found
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, main_class
 from gan.studio import explore_state
+from gan.studio.address import Address
 from gan.studio.controls import FlowerControls, class_selector, seed_number, slider
 from gan.studio.explore_state import NO_SHIFT, Explore
 from gan.studio.gradio_compat import event_data
@@ -105,7 +105,7 @@ class ExploreTab(Tab):
 
     # --------------------------------------------------------------------------------------------------------- settings
 
-    def from_address(self, address: settings.Address) -> Explore:
+    def from_address(self, address: Address) -> Explore:
         """The flower and its changes that the address describes; extras that do not fit the model are dropped."""
         start = self.start.from_address(address)
         wanted = explore_state.from_address(address, start, self.studio.classes, self.scales)
@@ -113,7 +113,7 @@ class ExploreTab(Tab):
         try:
             self.studio.sampler.latents([start])
         except UserError:  # extras of another model, or forged ones
-            return replace(wanted, start=replace(start, label=settings.main_class(start), shift="", fine=None))
+            return replace(wanted, start=replace(start, label=main_class(start), shift="", fine=None))
         return wanted
 
     def to_controls(self, wanted: Explore) -> list[Any]:

@@ -11,9 +11,10 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
-from gan.sampling import collection, settings
+from gan.sampling import collection
 from gan.sampling.flower import Flower
 from gan.studio import contact_sheet
+from gan.studio.address import Address
 from gan.studio.controls import hidden_text
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors, request_language
 from gan.studio.i18n import LANGUAGES, class_titles, say, t
@@ -65,7 +66,7 @@ class GalleryTab(Tab):
 
     # --------------------------------------------------------------------------------------------------- the comparison
 
-    def from_address(self, address: settings.Address) -> tuple[Flower, ...]:
+    def from_address(self, address: Address) -> tuple[Flower, ...]:
         """The flowers that the address compares; none if one of them does not fit the model."""
         flowers = collection.read(address.text("gallery-compare"), self.studio.classes, MAX_COMPARED)
         try:

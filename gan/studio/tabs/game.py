@@ -11,8 +11,8 @@ import numpy as np
 from gan.errors import UserError
 from gan.evaluation.rounds import PICTURES, Round, RoundDealer, RoundRequest, readable
 from gan.networks import latents
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, check_label, check_truncation, every, level_text
+from gan.studio.address import Address
 from gan.studio.controls import class_selector, hidden_text, truncation_controls, truncation_values
 from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors, request_language
 from gan.studio.i18n import say, t
@@ -56,7 +56,7 @@ class GameTab(Tab):
         judged = self.referee.submit(judge, self.referee, self.referee, show_progress="hidden", **NO_API, **DRAW_QUEUE)
         judged.then(None, js="() => flowers.kit.refereed()", **NO_API)
 
-    def from_address(self, address: settings.Address) -> RoundRequest:
+    def from_address(self, address: Address) -> RoundRequest:
         """The round that the address describes."""
         label = address.label("game-class", self.studio.classes, None if len(self.studio.classes) > 1 else 0)
         return RoundRequest(address.seed("game-round"), label, address.level("game-truncation"))
@@ -79,7 +79,7 @@ class GameTab(Tab):
         """The four pictures side by side as `sheet`, and what the script sends back with a choice as `asked`."""
         address = {
             "game-class": self._class_name(wanted.label) if len(self.studio.classes) > 1 else "",
-            "game-truncation": settings.level_text(wanted.truncation),
+            "game-truncation": level_text(wanted.truncation),
             "game-round": str(wanted.number),
         }
         if not self.dealer.labels:
@@ -112,7 +112,7 @@ class GameTab(Tab):
 
     def _check(self, number: Any, label: Any, level: Any) -> RoundRequest:
         number = validation.whole("number of the round", number, 0, latents.MAX_SEED)
-        return RoundRequest(number, settings.check_label(self.studio.classes, label), settings.check_truncation(level))
+        return RoundRequest(number, check_label(self.studio.classes, label), check_truncation(level))
 
     def _deal(self, wanted: RoundRequest) -> Round:
         try:
@@ -134,4 +134,4 @@ class GameTab(Tab):
         return {"round": wanted.number, "class": label, "truncation": wanted.truncation, "tag": self.dealer.tag(wanted)}
 
     def _class_name(self, label: int | None) -> str:
-        return settings.every(self.studio.classes) if label is None else self.studio.classes[label]
+        return every(self.studio.classes) if label is None else self.studio.classes[label]

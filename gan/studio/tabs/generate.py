@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, every, main_class
+from gan.studio.address import Address, generate_from, to_address
 from gan.studio.controls import class_selector, seed_slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
 from gan.studio.tabs.base import Tab, connect_download
+
+LARGE = 2  # flowers a side, up to which they are shown larger than a coarse picture
+SHOW_EVERY = 0.12  # seconds between two views of a grid that is being drawn
 
 
 class GenerateTab(Tab):
@@ -21,7 +28,7 @@ class GenerateTab(Tab):
     def build_controls(self) -> list[Any]:
         """The class, the seed, the truncation and the side of the grid."""
         self.new_seed = self.seed_button("new_flowers", name="new-flowers")
-        self.label = class_selector(self.studio.classes, "class", "all")
+        self.label = class_selector(self.studio.classes, "class", "all", css_id="generate-class")
         self.seed = seed_slider()
         self.level, self.off = truncation_controls(self.studio.truncation, "truncation_hint")
         sides = [(str(side), side) for side in range(settings.MIN_SIDE, settings.MAX_SIDE + 1)]
@@ -35,13 +42,13 @@ class GenerateTab(Tab):
         self.connect_seed_button(self.new_seed, [self.seed])
         connect_download(self.download, lambda *values: self.studio.archive(self.from_controls(*values)), self.controls)
 
-    def from_address(self, address: settings.Address) -> settings.Generate:
+    def from_address(self, address: Address) -> settings.Generate:
         """The grid that the address describes."""
-        return settings.generate_from(address, self.studio.classes)
+        return generate_from(address, self.studio.classes)
 
     def to_controls(self, wanted: settings.Generate) -> list[Any]:
         """The values of the controls for a grid."""
-        label = settings.every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
+        label = every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
         return [label, wanted.seed, *truncation_values(wanted.truncation), wanted.side]
 
     def from_controls(self, label: Any, seed: Any, level: Any, off: Any, side: Any) -> settings.Generate:
@@ -50,10 +57,22 @@ class GenerateTab(Tab):
 
     def draw(self, wanted: settings.Generate) -> dict[str, Any]:
         """The flowers as `items`, and the `side` of the grid."""
-        items = self.studio.items(wanted.flowers(self.studio.classes))
-        return {"items": items, "side": wanted.side, "address": settings.to_address(self.studio.classes, wanted)}
+        return {"items": list(self._items(wanted)), "side": wanted.side, "address": to_address(self.studio.classes, wanted)}
+
+    def draw_steps(self, wanted: settings.Generate) -> Iterator[dict[str, Any]]:
+        """The first flower as soon as it is drawn, then more of them at a time; `of` is how many there will be."""
+        items: list[dict[str, Any]] = []
+        shown = -math.inf
+        for item in self._items(wanted):
+            items.append(item)
+            if time.monotonic() - shown > SHOW_EVERY and len(items) < wanted.side**2:
+                yield {"items": list(items), "side": wanted.side, "of": wanted.side**2}
+                shown = time.monotonic()
+
+    def _items(self, wanted: settings.Generate) -> Iterator[dict[str, Any]]:
+        return self.studio.each_item(wanted.flowers(self.studio.classes), small=wanted.side > LARGE)
 
     def receive(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
         """A grid that begins with the flower's class and seed."""
         side = self.from_controls(*values).side
-        return settings.Generate(settings.main_class(flower), flower.seed, flower.truncation, side)
+        return settings.Generate(main_class(flower), flower.seed, flower.truncation, side)

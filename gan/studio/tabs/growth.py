@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from gan.hub import sample_history
-from gan.sampling import settings
 from gan.sampling.flower import Flower
+from gan.studio.address import Address
 from gan.studio.controls import slider
 from gan.studio.i18n import t
 from gan.studio.session import data_url
@@ -51,7 +51,7 @@ class GrowthTab(Tab):
         """Redraw on every change."""
         self.redraw_on([self.seed.release, self.count.input])
 
-    def from_address(self, address: settings.Address) -> Growth:
+    def from_address(self, address: Address) -> Growth:
         """The flowers that the address describes."""
         return Growth(
             address.whole("growth-seed", _check_seed, 0),

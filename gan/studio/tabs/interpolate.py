@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 
 from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, extras, main_class
 from gan.sampling.interpolation import DEFAULT_PATH, PATHS
+from gan.studio.address import Address, interpolate_from, to_address
 from gan.studio.controls import class_selector, hidden_text, seed_number, slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
 from gan.studio.session import data_url
@@ -26,7 +27,7 @@ class InterpolateTab(Tab):
     def build_below_stage(self) -> None:
         """The buttons that download the film."""
         with gr.Row(elem_classes="downloads"):
-            kinds = ("mp4", "gif", "png")
+            kinds = ("mp4", "gif", "webp", "png")
             self.kinds = {kind: gr.Button(t(f"download_{kind}"), elem_id=f"download-{kind}", min_width=60) for kind in kinds}
 
     def build_controls(self) -> list[Any]:
@@ -46,7 +47,7 @@ class InterpolateTab(Tab):
         return [*ends, self.level, self.off, self.path, self.steps, self.loop, hidden_text(), hidden_text()]
 
     def connect(self) -> None:
-        """Redraw on every change; offer the film as three kinds of files."""
+        """Redraw on every change; offer the film as four kinds of files."""
         ends = [self.from_label.input, self.from_seed.input, self.to_label.input, self.to_seed.input]
         self.redraw_on([*ends, self.level.release, self.off.input, self.path.input, self.steps.release, self.loop.input])
         self.connect_seed_button(self.new_seeds, [self.from_seed, self.to_seed])
@@ -55,17 +56,17 @@ class InterpolateTab(Tab):
                 button, lambda *values, kind=kind: self.studio.film(self.from_controls(*values), kind), self.controls
             )
 
-    def from_address(self, address: settings.Address) -> settings.Interpolate:
+    def from_address(self, address: Address) -> settings.Interpolate:
         """The path that the address describes."""
-        return settings.interpolate_from(address, self.studio.classes)
+        return interpolate_from(address, self.studio.classes)
 
     def to_controls(self, wanted: settings.Interpolate) -> list[Any]:
         """The values of the controls for a path."""
         start, end = wanted.ends(self.studio.classes)
-        names = [self.studio.classes[settings.main_class(flower)] for flower in (start, end)]
+        names = [self.studio.classes[main_class(flower)] for flower in (start, end)]
         level = truncation_values(wanted.truncation)
-        extras = [settings.extras(start), settings.extras(end)]
-        return [names[0], start.seed, names[1], end.seed, *level, wanted.path, wanted.steps, wanted.loop, *extras]
+        more = [extras(start), extras(end)]
+        return [names[0], start.seed, names[1], end.seed, *level, wanted.path, wanted.steps, wanted.loop, *more]
 
     def from_controls(
         self, from_label: Any, from_seed: Any, to_label: Any, to_seed: Any, level: Any, off: Any, *path: Any
@@ -77,13 +78,13 @@ class InterpolateTab(Tab):
     def draw(self, wanted: settings.Interpolate) -> dict[str, Any]:
         """The pictures of the film as `frames`, and their `rate` per second."""
         frames = [data_url(images.png(frame)) for frame in self.studio.frames(wanted)]
-        address = settings.to_address(self.studio.classes, wanted)
+        address = to_address(self.studio.classes, wanted)
         return {"frames": frames, "rate": images.FRAMES_A_SECOND, "address": address}
 
     def receive(self, flower: Flower, end: str, *values: Any) -> settings.Interpolate:
         """The path with the flower as one of its ends."""
-        label, extras = settings.main_class(flower), settings.extras(flower)
+        label, more = main_class(flower), extras(flower)
         wanted = replace(self.from_controls(*values), truncation=flower.truncation)
         if end == "from":
-            return replace(wanted, from_label=label, from_seed=flower.seed, from_extras=extras)
-        return replace(wanted, to_label=label, to_seed=flower.seed, to_extras=extras)
+            return replace(wanted, from_label=label, from_seed=flower.seed, from_extras=more)
+        return replace(wanted, to_label=label, to_seed=flower.seed, to_extras=more)

@@ -14,9 +14,9 @@ import gradio as gr
 from gan.errors import UserError
 from gan.hub import loader
 from gan.networks import latents
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, check_truncation, describe, level_text, main_class, read_level
 from gan.studio import ladder_stages
+from gan.studio.address import Address
 from gan.studio.controls import class_selector, seed_number, truncation_controls, truncation_values
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
@@ -61,11 +61,11 @@ class LadderTab(Tab):
         self.redraw_on([self.name.input, self.seed.input, self.level.release, self.off.input])
         self.connect_seed_button(self.new_seed, [self.seed])
 
-    def from_address(self, address: settings.Address) -> Ladder:
+    def from_address(self, address: Address) -> Ladder:
         """The flower that the address describes."""
         name = address.choice("ladder-class", {name: name for name in self.names}, self.names[0])
         default: float | None = latents.DEFAULT_TRUNCATION
-        return Ladder(name, address.seed("ladder-seed"), address.take("ladder-truncation", settings.read_level, default))
+        return Ladder(name, address.seed("ladder-seed"), address.take("ladder-truncation", read_level, default))
 
     def to_controls(self, wanted: Ladder) -> list[Any]:
         """The values of the controls."""
@@ -75,7 +75,7 @@ class LadderTab(Tab):
         """The flower that the controls describe. Raises UserError."""
         if name not in self.names:
             raise UserError(f"the class is none of the ladder's; choose one of {validation.name_list(self.names)}.")
-        return Ladder(name, latents.check_seed(seed), settings.check_truncation(None if off else level))
+        return Ladder(name, latents.check_seed(seed), check_truncation(None if off else level))
 
     def draw(self, wanted: Ladder) -> dict[str, Any]:
         """The picture, spectrum and texts of each of the `stages` and `branches`."""
@@ -86,13 +86,13 @@ class LadderTab(Tab):
             "address": {
                 "ladder-class": wanted.name,
                 "ladder-seed": str(wanted.seed),
-                "ladder-truncation": settings.level_text(wanted.truncation),
+                "ladder-truncation": level_text(wanted.truncation),
             },
         }
 
     def receive(self, flower: Flower, end: str, *values: Any) -> Ladder:
         """The flower's seed and truncation, and its class if the stages know it."""
-        name = self.studio.classes[settings.main_class(flower)]
+        name = self.studio.classes[main_class(flower)]
         wanted = replace(self.from_controls(*values), seed=flower.seed, truncation=flower.truncation)
         return replace(wanted, name=name) if name in self.names else wanted
 
@@ -105,7 +105,7 @@ class LadderTab(Tab):
     def _draw_stage(self, stage: ladder_stages.Stage, wanted: Ladder) -> dict[str, Any]:
         flower = stage.flower(wanted.name, wanted.seed, wanted.truncation)
         picture = stage.sampler.draw([flower])[0]
-        metadata = {"model": stage.name, **settings.describe(flower, stage.classes)}
+        metadata = {"model": stage.name, **describe(flower, stage.classes)}
         language = request_language()
         peaks = [
             say("ladder_peak", language, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))

@@ -10,8 +10,8 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.networks import latents
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, level_text
+from gan.studio.address import Address
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
@@ -52,8 +52,8 @@ class TruncationTab(Tab):
         """The controls of the first flower, and the choice of rows."""
         self.new_seed = self.seed_button("new_flowers", name="new-rows")
         self.flower = FlowerControls(self.studio, "truncation", "truncation_current")
-        names = [(t("none") if level is None else f"{level:g}", settings.level_text(level)) for level in LEVELS]
-        value = [settings.level_text(level) for level in PAPER_LEVELS]
+        names = [(t("none") if level is None else f"{level:g}", level_text(level)) for level in LEVELS]
+        value = [level_text(level) for level in PAPER_LEVELS]
         self.levels = gr.CheckboxGroup(names, value=value, label=t("truncation_rows"), elem_classes="chips")
         return [*self.flower.controls, self.levels]
 
@@ -62,14 +62,14 @@ class TruncationTab(Tab):
         self.redraw_on([*self.flower.events, self.levels.input])
         self.connect_seed_button(self.new_seed, [self.flower.seed])
 
-    def from_address(self, address: settings.Address) -> Truncation:
+    def from_address(self, address: Address) -> Truncation:
         """The rows that the address describes."""
         levels = address.take("truncation-rows", lambda text: _check_levels(text.split("_")), PAPER_LEVELS)
         return Truncation(self.flower.from_address(address), levels)
 
     def to_controls(self, wanted: Truncation) -> list[Any]:
         """The values of the controls."""
-        return [*self.flower.to_controls(wanted.flower), [settings.level_text(level) for level in wanted.levels]]
+        return [*self.flower.to_controls(wanted.flower), [level_text(level) for level in wanted.levels]]
 
     def from_controls(self, *values: Any) -> Truncation:
         """The rows that the controls describe. Raises UserError."""
@@ -89,7 +89,7 @@ class TruncationTab(Tab):
             "plots": plots(self.studio.config.scores, current, request_language()),
             "address": {
                 **self.flower.to_address(wanted.flower),
-                "truncation-rows": "_".join(settings.level_text(level) for level in wanted.levels),
+                "truncation-rows": "_".join(level_text(level) for level in wanted.levels),
             },
         }
 
@@ -99,7 +99,7 @@ class TruncationTab(Tab):
 
 
 def _check_levels(chosen: Any) -> tuple[float | None, ...]:
-    by_text = {settings.level_text(level): level for level in LEVELS}
+    by_text = {level_text(level): level for level in LEVELS}
     if not isinstance(chosen, Sequence) or not all(isinstance(text, str) and text in by_text for text in chosen):
         raise UserError(f"the rows are not among {', '.join(by_text)}; choose some of these.")
     return tuple(level for text, level in by_text.items() if text in chosen)

@@ -13,10 +13,10 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.networks.backbones import find_backbone
-from gan.sampling import settings
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, check_label, describe, described, every, extras, level_text, main_class, with_extras
 from gan.sampling.inversion import Inverter, Nearest
 from gan.studio import upload
+from gan.studio.address import Address
 from gan.studio.controls import class_selector, hidden_text
 from gan.studio.gradio_compat import root_model
 from gan.studio.handlers import NO_API, reporting_errors, request_language
@@ -92,7 +92,7 @@ class YoursTab(Tab):
         remember = "(name) => { flowers.kit.remember({'yours-of': name}); }"
         self.label.input(None, self.label, js=remember, **NO_API)
 
-    def from_address(self, address: settings.Address) -> Yours:
+    def from_address(self, address: Address) -> Yours:
         """The class and the flower that the address describes."""
         classes = self.studio.classes
         label = address.label("yours-of", classes, None if len(classes) > 1 else 0)
@@ -100,11 +100,11 @@ class YoursTab(Tab):
             return Yours(label)
         own = address.label("yours-class", classes, 0)
         flower = Flower(own, address.seed("yours-seed"), address.level("yours-truncation")).resolve(len(classes))
-        return Yours(label, settings.with_extras(flower, address.text("yours-extras"), classes))
+        return Yours(label, with_extras(flower, address.text("yours-extras"), classes))
 
     def to_controls(self, wanted: Yours) -> list[Any]:
         """The values of the controls."""
-        name = settings.every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
+        name = every(self.studio.classes) if wanted.label is None else self.studio.classes[wanted.label]
         return [name, self._to_json(wanted.flower) if wanted.flower else ""]
 
     def from_controls(self, label: Any, found: Any) -> Yours:
@@ -112,10 +112,10 @@ class YoursTab(Tab):
         flower = None
         if found:
             try:
-                flower = settings.described(self.studio.classes, json.loads(str(found)))
+                flower = described(self.studio.classes, json.loads(str(found)))
             except (ValueError, RecursionError):
                 raise UserError("that is no flower; send one from the page.") from None
-        return Yours(settings.check_label(self.studio.classes, label), flower)
+        return Yours(check_label(self.studio.classes, label), flower)
 
     def draw(self, wanted: Yours) -> dict[str, Any]:
         """The flower that was found as `item`, with `state` "done"; before a search `state` is empty."""
@@ -149,7 +149,7 @@ class YoursTab(Tab):
             sent: dict[str, Any] = root if isinstance(root, dict) else {}
             run = sent.get("run") if isinstance(sent.get("run"), int) else 0
             yield {"state": "begun", "run": run}, gr.skip()
-            wanted = settings.check_label(self.studio.classes, label)
+            wanted = check_label(self.studio.classes, label)
             try:
                 photo = upload.read(sent.get("photo"))
             except upload.Refused as refused:
@@ -179,15 +179,15 @@ class YoursTab(Tab):
         return {**self.stage_value(wanted), "percent": percent, "sentence": sentence}
 
     def _to_json(self, flower: Flower) -> str:
-        return json.dumps(settings.describe(flower, self.studio.classes))
+        return json.dumps(describe(flower, self.studio.classes))
 
     def _to_address(self, wanted: Yours) -> dict[str, str]:
         classes, flower = self.studio.classes, wanted.flower
         several = len(classes) > 1
         return {
             "yours-of": self.to_controls(wanted)[0] if several else "",
-            "yours-class": classes[settings.main_class(flower)] if flower and several else "",
+            "yours-class": classes[main_class(flower)] if flower and several else "",
             "yours-seed": str(flower.seed) if flower else "",
-            "yours-truncation": settings.level_text(flower.truncation) if flower else "",
-            "yours-extras": settings.extras(flower) if flower else "",
+            "yours-truncation": level_text(flower.truncation) if flower else "",
+            "yours-extras": extras(flower) if flower else "",
         }

@@ -1,0 +1,53 @@
+"""A model with larger pictures than a grid shows: the grid takes the coarser one on the way, the large view the whole one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+import torch
+from conftest import serving_here
+from PIL import Image
+from visitor import FIGURES, content
+
+from gan.config import ModelConfig
+from gan.generator import make_generator
+from gan.hub.checkpoint import save_model
+from gan.studio import session
+
+
+@pytest.fixture
+def url(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    layers = ("M>16", "M>16", "S>16", "S>16", "S>8")
+    generator = make_generator(ModelConfig("small", 16, ("dandelion", "marigold"), layers, z_dim=8).validate())
+    generator.init_weights()
+    generator.calibrate()
+    save_model(tmp_path / "small", generator.requires_grad_(False).eval(), generator.config)
+    monkeypatch.setattr(session, "GRID_SIDE", 8)
+    with serving_here(tmp_path / "small") as url:
+        yield url
+
+
+def side(file: bytes) -> int:
+    with Image.open(io.BytesIO(file)) as image:
+        return image.width
+
+
+def test_a_grid_is_coarse_and_what_is_shown_large_or_saved_is_whole(url, newcomer):
+    visitor = newcomer(url).open("?seed=5&grid=3")
+    page = visitor.page
+    assert {side(content(src)) for src in visitor.pictures()} == {8}
+    page.locator(f"{FIGURES} button").nth(4).click()
+    page.wait_for_function("document.querySelector('.sheet .large img').naturalWidth === 16")
+    name, file = visitor.download(lambda: page.locator(".sheet a.go").click())
+    assert side(file) == 16 and "-9-" in name
+    page.keyboard.press("Escape")
+    _, archive = visitor.download(lambda: page.get_by_role("button", name="Download all").click())
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        assert [side(files.read(one)) for one in files.namelist()] == [16] * 9 and files.read(name) == file
+    page.get_by_role("radio", name="2", exact=True).first.check(force=True)
+    visitor.until("grid", "2")
+    assert {side(content(src)) for src in visitor.pictures()} == {16}  # few are shown large
+    visitor.context.close()  # before the server goes
