@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig
+from gan.networks import latents
 from gan.utils.distributed import ShardedRandom
 
 
@@ -39,13 +40,14 @@ class Generator(nn.Module):
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
         """Seeds N and class codes N×K → the two arguments of `decode`: what each seed gives, and what each class gives.
 
-        Raises UserError for a seed or a truncation out of range.
+        Without styles these are noise N×z_dim, cut at `truncation` (latents.noise), and the codes. Raises UserError for a seed
+        or a truncation out of range.
         """
-        raise NotImplementedError
+        return latents.noise(seeds, self.config.z_dim, truncation).to(code.device), code
 
     def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
         """What `latents` returned, or a point between two such rows → pictures N×3×S×S, around [−1, 1]."""
-        raise NotImplementedError
+        return self(of_seed, of_class)
 
     def grow(self, side: int, share: float) -> None:
         """Draw `side` pixels from now on; the layers of this side count `share`, 0 to 1. Does nothing where nothing fades."""
