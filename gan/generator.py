@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import repeat
 
 import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig, parse_layer
-from gan.networks import latents
 from gan.networks.base import Generator
 from gan.networks.conditional_norm import run
 from gan.networks.growing import GrowingGenerator
@@ -49,17 +47,6 @@ class ConvGenerator(Generator):
     def for_inference(self, dtype: torch.dtype) -> None:
         """Draw in `dtype` from now on: batch norms are folded into the convolutions before them."""
         self.gen = for_inference(self.gen, dtype)
-
-    def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
-        """Seeds N and class codes N×K → noise N×z_dim, cut at `truncation` (latents.noise), and the codes.
-
-        Raises UserError for a seed or a truncation out of range.
-        """
-        return latents.noise(seeds, self.config.z_dim, truncation).to(code.device), code
-
-    def decode(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Tensor:
-        """Noise N×z_dim and class codes N×K, as `latents` returns them → pictures N×3×S×S in [−1, 1]; `side` is S or None."""
-        return self(of_seed, of_class, side)
 
     def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim and class codes N×K (N×0 for a plain model) → pictures N×3×S×S in [−1, 1]; `side` is S or None."""

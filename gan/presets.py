@@ -235,8 +235,10 @@ def from_preset(
     model = ModelConfig(name, side, classes, layers, preset.z_dim).validate()
     train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
     _check_objective(train.objective, training)
-    if sides and not (model.grows and parse_sides(sides, train.images)[-1][0] == side):
-        raise UserError(f"--sides ends with {sides[-1]}; end with {side}, and use it with a preset that grows, as flagship.")
+    if sides and not model.grows:
+        raise UserError(f"--sides is for a preset that grows, as flagship, and {name} does not; leave it out.")
+    if sides and parse_sides(sides, train.images)[-1][0] != side:
+        raise UserError(f"--sides ends with {sides[-1]}, and the pictures have {side} pixels a side; end with {side}.")
     if model.fades and not {side for side, _ in parse_sides(sides, train.images)} <= {*model.sides_drawn()}:
         drawn = ", ".join(map(str, model.sides_drawn()))
         raise UserError(f"--sides is {' '.join(sides)}, and {name} grows by {drawn} pixels; use those sides.")

@@ -100,19 +100,18 @@ def make(
         shown.append((Picture(True, config.classes[label], seed=dealt.seed), flower))
         progress("pairs", count + 1, pairs)
     random.Random(secret).shuffle(shown)
-    key = [about for about, _ in shown]
-    pixels = [images.png(picture) for _, picture in shown]
-    name = hashlib.sha256(b"".join(pixels)).hexdigest()[:12]
-    about = {
-        "format": FORMAT,
-        "survey": name,
-        "model": Path(model.name).name,
-        "revision": model.revision,
-        "truncation": truncation,
-    }
-    write_atomic(out / PAGE, page(name, pixels).encode())
-    write_atomic(out / KEY, json_bytes({**about, "seed": seed, "pictures": [asdict(one) for one in key]}))
-    return key
+    about = {"model": Path(model.name).name, "revision": model.revision, "truncation": truncation, "seed": seed}
+    _write(out, about, shown)
+    return [picture for picture, _ in shown]
+
+
+def _write(out: Path, about: Mapping[str, Any], shown: Sequence[tuple[Picture, np.ndarray]]) -> None:
+    """Write the page and the key of a survey, which is called after its pictures."""
+    pictures = [images.png(pixels) for _, pixels in shown]
+    name = hashlib.sha256(b"".join(pictures)).hexdigest()[:12]
+    key = {"format": FORMAT, "survey": name, **about, "pictures": [asdict(picture) for picture, _ in shown]}
+    write_atomic(out / PAGE, page(name, pictures).encode())
+    write_atomic(out / KEY, json_bytes(key))
 
 
 def page(name: str, pictures: Sequence[bytes]) -> str:

@@ -86,11 +86,17 @@ def _difference(generator: Generator, content: Mapping[str, bytes]) -> int:
     level, farthest = latents.default_truncation(config.scores), 0
     for seed in range(CHECKED):
         code = Flower(None, seed).resolve(len(config.classes)).code(config)
-        with torch.no_grad():
-            expected = to_uint8(generator.decode(*generator.latents([seed], code, level)))
+        expected = _picture(generator, Flower(None, seed), level)
         drawn = to_uint8(torch.from_numpy(_drawn(generator, sessions, seed, code.numpy(), level)))
         farthest = max(farthest, int(np.abs(drawn.astype(int) - expected.astype(int)).max()))
     return farthest
+
+
+def _picture(generator: Generator, flower: Flower, level: float) -> np.ndarray:
+    """A flower as PyTorch draws it in float32, uint8 1×S×S×3."""
+    code = flower.resolve(len(generator.config.classes)).code(generator.config)
+    with torch.no_grad():
+        return to_uint8(generator.decode(*generator.latents([flower.seed], code, level)))
 
 
 def _drawn(generator: Generator, sessions: Mapping[str, Any], seed: int, code: np.ndarray, level: float) -> np.ndarray:
@@ -125,9 +131,7 @@ def _facts(model: Model, content: Mapping[str, bytes], vendored: Mapping[str, by
 
 def _probe(generator: Generator, level: float) -> dict[str, Any]:
     """A flower, and some values of its picture as it is drawn here."""
-    code = Flower(0, 0).resolve(len(generator.config.classes)).code(generator.config)
-    with torch.no_grad():
-        values = to_uint8(generator.decode(*generator.latents([0], code, level))).reshape(-1)
+    values = _picture(generator, Flower(0, 0), level).reshape(-1)
     return {"label": 0, "seed": 0, "truncation": level, "pixels": values[:: len(values) // PROBE][:PROBE].tolist()}
 
 
@@ -185,9 +189,7 @@ def _scoped(source: str) -> str:
 
 def _icon(generator: Generator) -> bytes:
     """A flower of the model, as the icon of the installed page."""
-    code = Flower(0, 0).resolve(len(generator.config.classes)).code(generator.config)
-    with torch.no_grad():
-        picture = to_uint8(generator.decode(*generator.latents([0], code, latents.default_truncation(generator.config.scores))))
+    picture = _picture(generator, Flower(0, 0), latents.default_truncation(generator.config.scores))
     buffer = io.BytesIO()
     large = Image.fromarray(picture[0]).resize((ICON_SIDE, ICON_SIDE), Image.Resampling.BICUBIC)
     large.quantize(256).save(buffer, "PNG", optimize=True)

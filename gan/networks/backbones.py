@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from itertools import pairwise, zip_longest
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -98,18 +99,23 @@ class Backbone(nn.Module):
         return [int(self.blocks[number].out_channels) for number in (*last, -1)]  # type: ignore[arg-type]  # a Module's attribute
 
 
-def _layers(architecture: Architecture) -> nn.Sequential:
-    """torchvision's MobileNetV2 without its classifier, changed to `architecture`. Its tensors have shapes and no values."""
+def torchvision_models() -> Any:
+    """The module torchvision.models. Raises UserError where it cannot be imported."""
     try:
-        from torchvision.models import MobileNetV2
+        import torchvision.models as models
     except (ImportError, RuntimeError, OSError):  # RuntimeError: its operators do not fit this PyTorch
         raise UserError(
             "torchvision is missing, or does not fit this PyTorch; install the two together and from the same place, in the "
             "releases that requirements.txt names."
         ) from None
+    return models
+
+
+def _layers(architecture: Architecture) -> nn.Sequential:
+    """torchvision's MobileNetV2 without its classifier, changed to `architecture`. Its tensors have shapes and no values."""
     rows = [list(row) for row in zip(EXPANSIONS, architecture.channels, architecture.blocks, STRIDES)]
     with torch.device("meta"):
-        layers = MobileNetV2(
+        layers = torchvision_models().MobileNetV2(
             inverted_residual_setting=rows, norm_layer=partial(nn.BatchNorm2d, eps=architecture.epsilon)
         ).features  # fmt: skip
         if architecture.same_padding:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig
+from gan.networks import latents
 from gan.utils.distributed import ShardedRandom
 
 
@@ -20,6 +21,11 @@ class Generator(nn.Module):
     def style_scales(self) -> int:
         """How many scales take a style of their own, L; 0 for a generator without styles."""
         return 0
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides in pixels of the pictures that `decode` can draw, the last of them S."""
+        return (self.config.resolution,)
 
     def init_weights(self) -> None:
         """Draw all weights anew from torch's global generator."""
@@ -39,16 +45,17 @@ class Generator(nn.Module):
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
         """Seeds N and class codes N×K → the two arguments of `decode`: what each seed gives, and what each class gives.
 
-        Raises UserError for a seed or a truncation out of range.
+        Without styles these are noise N×z_dim, cut at `truncation` (latents.noise), and the codes. Raises UserError for a seed
+        or a truncation out of range.
         """
-        raise NotImplementedError
+        return latents.noise(seeds, self.config.z_dim, truncation).to(code.device), code
 
     def decode(self, of_seed: Tensor, of_class: Tensor, side: int | None = None) -> Tensor:
         """What `latents` returned, or a point between two such rows → pictures N×3×S×S, around [−1, 1].
 
-        `side` asks for the coarser picture on the way to S, with styles only.
+        `side` asks for the coarser picture on the way to S: one of `sides`.
         """
-        raise NotImplementedError
+        return self(of_seed, of_class, side)
 
     def grow(self, side: int, share: float) -> None:
         """Draw `side` pixels from now on; the layers of this side count `share`, 0 to 1. Does nothing where nothing fades."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from gan.errors import UserError
-from gan.networks.backbones import Wheel, check_digest
+from gan.networks.backbones import Wheel, check_digest, torchvision_models
 from gan.utils import hub_client
 
 LABEL, DIM, SIDE = "DINOv2", 384, 224
@@ -123,15 +123,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _layers() -> nn.Module:
     """torchvision's layers without a classifier. Their tensors have shapes and no values."""
-    try:
-        from torchvision.models import VisionTransformer
-    except (ImportError, RuntimeError, OSError):  # RuntimeError: its operators do not fit this PyTorch
-        raise UserError(
-            "torchvision is missing, or does not fit this PyTorch; install the two together and from the same place, in the "
-            "releases that requirements.txt names."
-        ) from None
     with torch.device("meta"):
-        layers = VisionTransformer(SIDE, PATCH, LAYERS, HEADS, DIM, HIDDEN, num_classes=1)
+        layers = torchvision_models().VisionTransformer(SIDE, PATCH, LAYERS, HEADS, DIM, HIDDEN, num_classes=1)
     layers.heads = nn.Identity()
     return layers
 

@@ -5,14 +5,11 @@ T. Karras et al. 2018, "Progressive Growing of GANs", section 2 and figure 2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gan.config import ModelConfig, parse_layer, sizes
-from gan.networks import latents
 from gan.networks.base import Critic, Generator
 from gan.networks.layers import activation, build, for_inference, init_weights, with_planes
 from gan.networks.weight_scaling import scaled
@@ -62,17 +59,6 @@ class GrowingGenerator(Generator):
             for number, part in enumerate(parts):
                 assert isinstance(part, nn.Sequential)
                 parts[number] = for_inference(part, dtype)
-
-    def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
-        """Seeds N and class codes N×K → noise N×z_dim, cut at `truncation` (latents.noise), and the codes.
-
-        Raises UserError for a seed or a truncation out of range.
-        """
-        return latents.noise(seeds, self.config.z_dim, truncation).to(code.device), code
-
-    def decode(self, of_seed: Tensor, of_class: Tensor) -> Tensor:
-        """Noise N×z_dim and class codes N×K, as `latents` returns them → pictures N×3×S×S, around [−1, 1]."""
-        return self(of_seed, of_class)
 
     def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim and class codes N×K → pictures N×3×S×S, around [−1, 1]; `side` is the one in use, or None for S.

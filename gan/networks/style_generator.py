@@ -101,6 +101,11 @@ class StyleGenerator(Generator):
         """How many scales take a style of their own, L."""
         return len(self.scales)
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """4, 8, … up to S, or S alone where the last scale draws the whole picture."""
+        return tuple(4 << number for number, scale in enumerate(self.scales) if hasattr(scale, "rgb_weight"))
+
     def styles(self, z: Tensor, code: Tensor) -> Tensor:
         """Noise N×z_dim, or N×L×z_dim with a row for each scale, and class codes N×K → styles N×L×W."""
         if z.ndim == 2:

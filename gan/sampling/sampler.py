@@ -84,7 +84,7 @@ class Sampler:
     @property
     def sides(self) -> tuple[int, ...]:
         """The sides in pixels of the pictures that `each` can draw: 4, 8, … up to S with styles, S alone without."""
-        return tuple(4 << scale for scale in range(self.scales)) or (self.config.resolution,)
+        return self._generator.sides
 
     def latents(self, flowers: Sequence[Flower]) -> tuple[Tensor, Tensor]:
         """The two arguments of the generator's `decode` for each of `flowers`, float32. Raises UserError as `draw` does.

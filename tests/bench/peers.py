@@ -7,6 +7,7 @@
 After a quarter of an hour, half an hour, one hour, two, … of the processor each contender (`contenders.py`, `others.py`)
 draws 1,000 pictures, which MobileNetV2 and DINOv2 judge (`peers_judge.py`). All reach a moment before any goes on to the next.
 Only the training counts, with the reading of the photos; not imports, drawing and judging. A SIGTERM or Ctrl-C saves.
+lightweight-gan takes more than 6 GB of memory at 64×64, the others less.
 
 Files in --out: photos/ (links), results.json, floor-NETWORK.json; in a folder for each contender state.pt, costs.json, and at
 each moment pictures-H/, moment-H.json and judged-H-NETWORK.json.

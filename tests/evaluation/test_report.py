@@ -151,7 +151,7 @@ def test_a_figure_has_the_digits_its_error_allows():
     assert (
         formatting.number(0.12345) == "0.123"
         and formatting.number(1048899) == "1,048,899"
-        and formatting.number(51234.4) == "38,123"
+        and formatting.number(51234.4) == "51,234"
     )
     assert formatting.number(-0.00001, 0.02) == "0.00 ± 0.02", "no minus before nothing"
     assert formatting.number(0.5, 0) == formatting.number(0.5, None) == "0.500" and formatting.number(0) == "0"

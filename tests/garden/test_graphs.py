@@ -12,6 +12,7 @@ from gan.garden import files, runtime
 from gan.garden.graphs import graphs
 from gan.generator import make_generator
 from gan.hub import loader
+from gan.presets import from_preset
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -82,6 +83,13 @@ def test_a_layer_that_is_not_known_is_said():
     generator = network("plain", ("a", "b"))
     generator.gen[2].append(torch.nn.Sigmoid())
     with pytest.raises(UserError, match="Sigmoid"):
+        graphs(generator)
+
+
+@pytest.mark.parametrize("preset", ["stylegan-64", "stylegan2-64", "progan-64", "sagan-64", "biggan-64"])
+def test_a_preset_with_other_layers_is_refused_by_the_first_of_them(preset):
+    generator = make_generator(from_preset(preset, ("a", "b"), width=4)[0])
+    with pytest.raises(UserError, match="cannot draw the layer '"):
         graphs(generator)
 
 

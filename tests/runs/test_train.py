@@ -169,7 +169,7 @@ def test_argparse_errors_exit_2(capsys):
     for argv in (
         [],
         ["photos", "--batch", "many"],
-        ["photos", "--objective", "lsgan"],
+        ["photos", "--objective", "perceptron"],
     ):
         with pytest.raises(SystemExit) as error:
             cli.parse(argv)

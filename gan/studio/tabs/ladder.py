@@ -25,6 +25,8 @@ from gan.studio.tabs.base import Tab
 from gan.utils import images, validation
 from gan.utils.formatting import rounded
 
+SCORES = (("ladder_kid", "kid"), ("ladder_recall", "recall"))  # the word on the page, and the figure
+
 
 @dataclass(frozen=True)
 class Ladder:
@@ -113,13 +115,14 @@ class LadderTab(Tab):
         ]
         with self._lock:  # each spectrum is computed once
             spectrum = data_url(images.png(stage.spectrum))
+        scores = stage.scores()
         return {
             "src": data_url(images.png(picture, metadata)),
             "spectrum": spectrum,
             "title": say("ladder_stage", language, number=stage.number, name=stage.name) if stage.number else stage.name,
             "new": say(f"ladder_new_{stage.number or stage.name}", language),
             "year": stage.year,
-            "scores": [say(f"ladder_{key}", language, value=rounded(value, 2)) for key, value in stage.scores().items()],
+            "scores": [say(word, language, value=rounded(scores[key], 2)) for word, key in SCORES if key in scores],
             "size": picture.shape[0],
             "peaks": peaks or [say("ladder_unjudged", language)],
         }
