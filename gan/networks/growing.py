@@ -30,14 +30,14 @@ class GrowingGenerator(Generator):
         self.config = config
         layers, channels = config.generator, config.z_dim + config.code_dim
         self.stages, self.to_rgb = nn.ModuleList(), nn.ModuleList()
-        self.sides, begin = config.sides_drawn(), 0
+        self.stage_sides, begin = config.sides_drawn(), 0
         for number, layer in enumerate(map(parse_layer, layers)):
             if layer.op == "rgb":
                 self.stages.append(build(layers[begin:number], channels))
                 channels = _last_channels(layers[begin:number], channels)
                 self.to_rgb.append(build((f"C1,1,0>3{f' {layer.scaling}' if layer.scaling else ''}",), channels))
                 begin = number + 1
-        self.register_buffer("grown", torch.tensor(float(len(self.sides))))  # stages in use, the last one with its share
+        self.register_buffer("grown", torch.tensor(float(len(self.stage_sides))))  # stages in use, the last one with its share
         self._fixed: float | None = None
 
     def init_weights(self) -> None:
@@ -50,7 +50,7 @@ class GrowingGenerator(Generator):
 
     def grow(self, side: int, share: float) -> None:
         """Use the stages up to `side` pixels, the last of them with `share`, 0 to 1."""
-        self.grown.fill_(self.sides.index(side) + max(share, 1e-4))
+        self.grown.fill_(self.stage_sides.index(side) + max(share, 1e-4))
 
     def for_inference(self, dtype: torch.dtype) -> None:
         """Draw in `dtype` from now on."""
