@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import importlib.util
 import os
 import shutil
 import signal
@@ -59,6 +60,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--photos", type=Path, default=os.environ.get("PHOTOS_FOLDER") or None, metavar="FOLDER",
         help="photos with a sub-folder for each class, shown to visitors beside the flowers (environment: PHOTOS_FOLDER; "
         "default: none are shown)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mcp", action="store_true",
+        help="serve the functions of the API to agents, too, by the Model Context Protocol (needs requirements-mcp.txt)",
     )  # fmt: skip
     return parser.parse_args(arguments)
 
@@ -143,6 +148,8 @@ def serve(options: argparse.Namespace, *, wait: bool = True) -> Blocks:
     """Load the model and serve the page as `parse` returned `options`; with `wait`, until Ctrl-C. Raises UserError."""
     host = options.host.removeprefix("[").removesuffix("]")
     check_free(host, options.port)
+    if options.mcp and importlib.util.find_spec("mcp") is None:
+        raise UserError("--mcp needs the package mcp; install it by: pip install -r requirements-mcp.txt")
     studio = Studio(*loader.load_or_bundled(options.model), options.photos)
     if studio.notice:
         print(f"app.py: {studio.notice}", file=sys.stderr)
@@ -151,14 +158,16 @@ def serve(options: argparse.Namespace, *, wait: bool = True) -> Blocks:
     mark_for_zero_gpu()
     host = f"[{host}]" if ":" in host else host  # as in URLs
     print(f"Serving at http://{host}:{options.port}", flush=True)
+    if options.mcp:
+        print(f"Agents: http://{host}:{options.port}/gradio_api/mcp/", flush=True)
     with clean_environment():
         use_private_cache()
         page = build(studio)
         page.launch(
             server_name=host, server_port=options.port, root_path=options.root_path, share=False, ssr_mode=False, pwa=False,
-            mcp_server=False, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=translations(studio),
+            mcp_server=options.mcp, quiet=True, show_error=False, theme=theme(), head=head(studio), i18n=translations(studio),
             footer_links=["api"], enable_monitoring=False, run_history=False, allowed_paths=[], max_file_size="1kb",
-            app_kwargs={"middleware": [Middleware(AllowList, options.root_path), Middleware(RequestLanguage)]},
+            app_kwargs={"middleware": [Middleware(AllowList, options.root_path, options.mcp), Middleware(RequestLanguage)]},
             state_session_capacity=32,  # Gradio stores the last values of each session, pictures too; the app needs none
             prevent_thread_lock=not wait,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,13 +85,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(model: Path | str, log: Path, host: str = "127.0.0.1", **more: str) -> Iterator[str]:
+def serving(
+    model: Path | str, log: Path, host: str = "127.0.0.1", options: Sequence[str] = (), **more: str
+) -> Iterator[str]:  # fmt: skip
     """`python app.py --model MODEL` as a process of its own, with `more` in its environment: its address, once it answers."""
     port = free_port()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     environment.pop("MODEL_ID", None)
     environment.update(more)
-    command = [sys.executable, str(ROOT / "app.py"), "--model", str(model), "--host", host, "--port", str(port)]
+    command = [sys.executable, str(ROOT / "app.py"), "--model", str(model), "--host", host, "--port", str(port), *options]
     url = f"http://{'[::1]' if ':' in host else host}:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, env=environment)

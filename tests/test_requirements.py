@@ -32,7 +32,7 @@ def imported(nodes: Iterable[ast.AST]) -> set[str]:
 def declared(*files: Path) -> dict[str, str]:
     """Name of a distribution, in lower case → what is asked of its version."""
     lines = [line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    found = [re.fullmatch(r"([\w.-]+)([<>=!~].*)?", line) for line in lines if line and line[0] not in "#-"]
+    found = [re.fullmatch(r"([\w.-]+)(?:\[\w+\])?([<>=!~].*)?", line) for line in lines if line and line[0] not in "#-"]
     return {match[1].lower(): match[2] or "" for match in found}
 
 

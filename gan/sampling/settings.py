@@ -14,6 +14,7 @@ from gan.utils import validation
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4  # flowers a side of the grid
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24  # pictures of a path
+MAX_WAYPOINTS, MAX_FILM_PICTURES = 12, 240  # of a walk that a visitor may ask for; pictures of all films side by side together
 
 
 @dataclass(frozen=True)

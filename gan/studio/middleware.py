@@ -22,6 +22,7 @@ _READ = re.compile(
 )
 _OWN = re.compile(rf"/(?:{_FILES}|{_FOLDERS}|gradio_api)(?:/.*)?")  # a root path must not be one of these
 _SENT = re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+)")  # POST: start or cancel a job, or end a session
+_AGENTS = re.compile(r"/gradio_api/mcp/?")  # the Model Context Protocol, of an app that was started with --mcp
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -35,9 +36,9 @@ class AllowList:
     The app may be served under the path `root` by a proxy. The proxy may keep that path in a request or strip it.
     """
 
-    def __init__(self, app: App, root: str = "") -> None:
-        """`root` is a path or a URL, as `check_root` returns it."""
-        self.app, self.root = app, urlsplit(root).path
+    def __init__(self, app: App, root: str = "", agents: bool = False) -> None:
+        """`root` is a path or a URL, as `check_root` returns it. `agents` adds the route of the Model Context Protocol."""
+        self.app, self.root, self.agents = app, urlsplit(root).path, agents
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -55,10 +56,13 @@ class AllowList:
             return
         path = path[len(self.root) :] if self.root and path.startswith(f"{self.root}/") else path
         scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        both = self.agents and bool(_AGENTS.fullmatch(path))
         sent = bool(_SENT.fullmatch(path))
-        if not sent and not _READ.fullmatch(path):
+        if not both and not sent and not _READ.fullmatch(path):
             await _answer(send, 404, "There is nothing here; this app takes no files and fetches nothing.")
-        elif method not in (("POST", "OPTIONS") if sent else ("GET", "HEAD", "OPTIONS")):
+        elif method not in (
+            ("GET", "POST", "OPTIONS") if both else ("POST", "OPTIONS") if sent else ("GET", "HEAD", "OPTIONS")
+        ):
             await _answer(send, 405, "This app does not take that.")
         elif method != "POST":
             await self.app(scope, receive, send)

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from gan.errors import UserError
 from gan.evaluation.photo_folder import PhotoFolder
 from gan.evaluation.scores import headline
 from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import films, sample_files, settings
+from gan.sampling.directions import Directions, DirectionSearch, can_be_found
 from gan.sampling.flower import Flower, describe
 from gan.sampling.picture_store import PictureStore
 from gan.sampling.sampler import Sampler
@@ -47,6 +49,7 @@ class Studio:
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
         self.coarse_side = GRID_SIDE if GRID_SIDE in self.sampler.sides and GRID_SIDE < self.config.resolution else None
+        self.search = DirectionSearch(self.sampler)
         self.store = PictureStore(self._draw)
         self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
         # A film is drawn once, then encoded as up to three kinds of files.
@@ -87,6 +90,12 @@ class Studio:
     def files(self, flowers: Sequence[Flower]) -> list[tuple[Flower, str, bytes]]:
         """Draw `flowers`: for each (flower, file name, content of its PNG file)."""
         return [(flower, f"{self.stem(flower)}.png", png) for flower, png in zip(flowers, self.store.each(flowers))]
+
+    def directions(self) -> Directions:
+        """The directions of the model; whoever asks first waits until they are found. Raises UserError if it has none."""
+        if not can_be_found(self.config):
+            raise UserError(f"'{self.config.preset}' has too many classes for directions; leave the moves at 0.")
+        return self.search.finish()
 
     def _draw(self, flowers: Sequence[Flower], side: int | None = None) -> Iterator[bytes]:
         """The PNG files of flowers, each as soon as it is drawn; with a `side`, of the coarser picture."""

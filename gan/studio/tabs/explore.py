@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
-from gan.sampling.directions import COUNT, REACH, DirectionSearch, can_be_found
+from gan.sampling.directions import COUNT, REACH, can_be_found
 from gan.sampling.flower import Flower, main_class
 from gan.studio import explore_state
 from gan.studio.address import Address
@@ -34,7 +34,7 @@ class ExploreTab(Tab):
     stage_class = "walk"
 
     def __init__(self, studio: Studio) -> None:
-        self.search = DirectionSearch(studio.sampler)
+        self.search = studio.search
         self.has_directions = can_be_found(studio.config)
         self.scales = studio.sampler.scales
         super().__init__(studio)
