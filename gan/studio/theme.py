@@ -27,7 +27,20 @@ def translations(studio: Studio) -> Translations:
 
 
 def _composed(studio: Studio, language: str) -> dict[str, str]:
-    return {"page_header": _header(studio, language), "page_footer": _footer(studio, language), "page_language": language}
+    about = {f"what_{key[6:]}": _what(key[6:], language) for key in TEXT[language] if key.startswith("about_")}
+    return {
+        "page_header": _header(studio, language),
+        "page_footer": _footer(studio, language),
+        "page_language": language,
+        **about,
+    }
+
+
+def _what(tab: str, language: str) -> str:
+    """What a tab is for, in one sentence; more of it unfolds."""
+    return (
+        f"<details><summary>{say_html(f'about_{tab}', language)}</summary><p>{say_html(f'more_{tab}', language)}</p></details>"
+    )
 
 
 def _logo() -> str:

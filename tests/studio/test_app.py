@@ -321,7 +321,8 @@ def test_the_framework_is_told_to_keep_no_history_of_runs(front_door, model_fold
 STUDIO = ROOT / "gan" / "studio"
 # The rest of the key is put together where it is used.
 FAMILIES = (
-    "path_", "download_", "source_", "class_", "tab_", "explore_direction_", "explore_does_", "ladder_new_", "gallery_sheet_",
+    "path_", "download_", "source_", "class_", "tab_", "about_", "more_", "explore_direction_", "explore_does_",
+    "ladder_new_", "gallery_sheet_",
 )  # fmt: skip
 
 

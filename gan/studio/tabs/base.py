@@ -10,7 +10,7 @@ import gradio as gr
 from gan.sampling.flower import Flower
 from gan.studio.address import Address
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors
-from gan.studio.i18n import t
+from gan.studio.i18n import marker, t
 from gan.studio.session import Studio, save_to_cache
 
 
@@ -21,7 +21,7 @@ class Tab:
     controls, or from a flower sent by another tab. The stage shows a dictionary, whose `address` brings the settings back.
     """
 
-    id: str  # names the tab in the address, its script `script/<id>.js` and its title `tab_<id>` in `text/`
+    id: str  # names the tab in the address, its script `script/<id>.js`, and its words `tab_<id>`, `about_<id>` and `more_<id>`
     position: int  # tabs stand in rising order
     stage_class = "meadow"  # CSS class of the element that the script fills
     script = ""  # the function of `flowers.stages` that fills it; empty: the one called `id`
@@ -36,6 +36,7 @@ class Tab:
                     self.build_below_stage()
                 with gr.Column(scale=1, min_width=0, elem_classes="controls"):
                     self.controls = self.build_controls()
+                    gr.HTML(marker(f"what_{self.id}"), apply_default_css=False, elem_classes="what")
             self.event_options["show_progress_on"] = self.stage
             self._connect_opening()
             self.connect()
