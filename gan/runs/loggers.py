@@ -1,4 +1,6 @@
-"""Loggers of a run: TensorBoard where it is installed, Weights & Biases (W&B) where it is asked for. Files in the run folder:
+"""Loggers of a run: TensorBoard where it is installed, Weights & Biases (W&B) where it is asked for, a notebook that runs it.
+
+Files in the run folder:
 
 logs/                                                      TensorBoard: scalars and pictures
 wandb/  wandb-id                                           W&B: data that is sent or kept, and the id of the run there
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gan.errors import UserError
 from gan.runs import history
+from gan.runs.notebook import Notebook, in_notebook
 from gan.utils.files import write_atomic
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ class Loggers:
             self._all.append(TensorBoard(folder, images))
         except ImportError:  # it is optional
             pass
+        if in_notebook():
+            self._all.append(Notebook())
         if project:
             self._all.append(WeightsAndBiases(folder, project, settings, say))
 
