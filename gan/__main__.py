@@ -1,4 +1,4 @@
-"""The commands of a model: `python -m gan COMMAND`. Each wing declares its own in its cli.py; train.py trains."""
+"""The commands of a model: `python -m gan COMMAND`. Each sub-package declares its own in its cli.py; train.py trains."""
 
 from __future__ import annotations
 

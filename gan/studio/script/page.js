@@ -73,7 +73,7 @@ window.flowers = (() => {
   function restored() {
     ready = true;
     document.title = say("title"); // the framework has given the page its own by now
-    flowers.welcome();
+    flowers.welcome?.(); // the page that draws in the browser has none
     const theirs = new URLSearchParams(arrived).get("model");
     if (!theirs || theirs === model) return;
     const notice = make("p", { class: "notice", role: "status" });
