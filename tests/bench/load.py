@@ -1,4 +1,4 @@
-"""A crowd: `python tests/bench/load.py [--visitors 64] [--seconds 60]`, against an app of its own on loopback.
+"""A crowd: `python tests/bench/load.py [--visitors 64] [--seconds 60] [--seeds N]`, against an app of its own on loopback.
 
 Every visitor opens links of all tabs, one after the other, as a browser does it (the framework's queue), and looks at each for
 a while. Of every picture that comes the text chunk of the PNG file says which flower it is: it has to be the one asked for.
@@ -39,6 +39,7 @@ LINKS = {
     "tab=generate&grid=7&class=marigold&seed={seed}": "seed",
     "tab=interpolate&steps=12&from-seed={seed}&to-seed=5": None,
     "tab=explore&explore-seed={seed}": "explore-seed",
+    "tab=mixing&mixing-seed={seed}": None,
     "tab=truncation&truncation-seed={seed}": "truncation-seed",
     "tab=growth&growth-seed=7": None,
     "tab=ladder&ladder-seed={seed}": "ladder-seed",
@@ -64,16 +65,20 @@ class Found:
 
 
 async def crowd(
-    address: str, visitors: int, seconds: float, pause: tuple[float, float] = LOOK, links: float = float("inf")
-) -> Found:
-    """Let so many visitors use the app at `address` for so long, or until each has opened so many links."""
+    address: str, visitors: int, seconds: float, pause: tuple[float, float] = LOOK, links: float = float("inf"),
+    seeds: int = 2**32,
+) -> Found:  # fmt: skip
+    """Let so many visitors use the app at `address` for so long, or until each has opened so many links.
+
+    The links have one of `seeds` seeds: with few of them visitors open the links of one another.
+    """
     found = Found()
     limits = httpx.Limits(max_connections=2 * visitors + 8)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=WAIT) as client:
         config = (await client.get("/config")).json()
         opening = _opening(config)
         end = time.monotonic() + seconds
-        await asyncio.gather(*(_visit(client, opening, number, end, pause, links, found) for number in range(visitors)))
+        await asyncio.gather(*(_visit(client, opening, number, end, pause, links, seeds, found) for number in range(visitors)))
     return found
 
 
@@ -84,8 +89,9 @@ def _opening(config: dict[str, Any]) -> int:
 
 
 async def _visit(
-    client: httpx.AsyncClient, opening: int, number: int, end: float, pause: tuple[float, float], links: float, found: Found
-) -> None:
+    client: httpx.AsyncClient, opening: int, number: int, end: float, pause: tuple[float, float], links: float, seeds: int,
+    found: Found,
+) -> None:  # fmt: skip
     dice = random.Random(number)
     tour = dice.sample(list(LINKS), len(LINKS))  # all of them, in an order of the visitor's own, again and again
     await asyncio.sleep(dice.uniform(0, pause[1]))
@@ -93,7 +99,7 @@ async def _visit(
     while time.monotonic() < end and opened < links:
         link = tour[opened % len(tour)]
         opened += 1
-        seed = dice.randrange(2**32)
+        seed = dice.randrange(seeds)
         started = time.monotonic()
         try:
             shown = await _open(client, opening, "?" + link.format(seed=seed), dice.getrandbits(60))
@@ -153,14 +159,14 @@ def _sources(value: Any) -> Iterator[str]:
             yield from _sources(part)
 
 
-async def _watched(address: str, pid: int, visitors: int, seconds: float) -> tuple[Found, list[float]]:
+async def _watched(address: str, pid: int, visitors: int, seconds: float, seeds: int) -> tuple[Found, list[float]]:
     memory = [_resident(pid)]
 
     async def halfway() -> None:
         await asyncio.sleep(seconds / 2)
         memory.append(_resident(pid))
 
-    found, _ = await asyncio.gather(crowd(address, visitors, seconds), halfway())
+    found, _ = await asyncio.gather(crowd(address, visitors, seconds, seeds=seeds), halfway())
     return found, [*memory, _resident(pid)]
 
 
@@ -170,11 +176,12 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--model", default="flagship")
+    parser.add_argument("--seeds", type=int, default=2**32, help="of how many seeds the links are; few: visitors share links")
     options = parser.parse_args()
     process, address = _serve(options.model)
     try:
         asyncio.run(crowd(address, 2, 5))  # what is loaded at first use is loaded
-        found, memory = asyncio.run(_watched(address, process.pid, options.visitors, options.seconds))
+        found, memory = asyncio.run(_watched(address, process.pid, options.visitors, options.seconds, options.seeds))
     finally:
         process.terminate()
         process.wait(20)
