@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import serving_here
+from playwright.sync_api import expect
 from visitor import PHONE, Visitor
 
 CELLS = "#explore-pictures figure"
@@ -161,8 +162,8 @@ def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(br
         visitor.page.get_by_role("button", name="Find the directions").wait_for()
         assert "not found yet" in search.inner_text()
         shown = visitor.page.locator(f"{CELLS} img").locator("visible=true")
-        shown.first.wait_for()
-        assert shown.count() == 1 and shown.bounding_box()["width"] > 50  # the flower is there all the while
+        expect(shown).to_have_count(1)
+        assert shown.bounding_box()["width"] > 50  # the flower is there all the while
         visitor.page.get_by_role("button", name="Find the directions").click()
         visitor.page.wait_for_function(FOUND)
         assert search.is_hidden() and not visitor.errors and not visitor.away
