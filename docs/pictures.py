@@ -37,6 +37,7 @@ TABS = {
     "interpolate": ("from-seed=2&to-seed=5", "img[src]"),
     "explore": ("explore-class=marigold&explore-seed=5", "figure:nth-child(9) img[src]"),
     "mixing": ("mixing-rows=3.0*0.4*3.0*1.9*3.0*2.5&mixing-columns=3.0*0.6*3.0*1.7*3.0*2.3*3.0*1.1", "td img[src]"),
+    "inside": ("inside-class=dandelion&inside-seed=2", ".spectrum-of-one svg"),
     "truncation": ("truncation-seed=4", ".curves svg"),
     "growth": ("growth-seed=2&growth-moment=6", "img[src]"),
     "ladder": ("ladder-seed=3", "img[src]"),

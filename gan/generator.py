@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import repeat
 
 import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig, parse_layer
-from gan.networks.base import Generator
+from gan.networks.base import Generator, Maps
 from gan.networks.conditional_norm import run
 from gan.networks.growing import GrowingGenerator
 from gan.networks.layers import build, for_inference, init_weights
@@ -51,13 +52,23 @@ class ConvGenerator(Generator):
     def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim and class codes N×K (N×0 for a plain model) → pictures N×3×S×S in [−1, 1]; `side` is S or None."""
         assert side in (None, self.config.resolution), "only a generator that grows draws coarser pictures"
+        return self._drawn(z, code)
+
+    def maps(self, of_seed: Tensor, of_class: Tensor) -> tuple[list[tuple[str, Tensor]], Tensor]:
+        """Each layer with its maps, the last of which are the picture, and the picture."""
+        maps = Maps()
+        picture = self._drawn(of_seed, of_class, maps)
+        return maps.named([text for text in self.config.generator if not text.startswith("E")]), picture
+
+    def _drawn(self, z: Tensor, code: Tensor, visit: Callable[[Tensor], None] | None = None) -> Tensor:
+        """The pictures; `visit` is shown what each layer gives."""
         code = code.to(z.dtype)
         z, *shares = z.chunk(self.config.noise_shares, 1)
         x = (z if self.config.class_in_norms else torch.cat([z, code], dim=1)).to(next(self.gen.parameters()).dtype)
         shared = code if self.embed is None else self.embed(code)
         conditions = (torch.cat([shared, share], 1) for share in shares) if shares else repeat(code)
         # Channels-last from the first layer on is what the convolutions are fastest in, on CPU and GPU alike.
-        return run(self.gen, x[:, :, None, None].contiguous(memory_format=torch.channels_last), iter(conditions))
+        return run(self.gen, x[:, :, None, None].contiguous(memory_format=torch.channels_last), iter(conditions), visit)
 
 
 def make_generator(config: ModelConfig) -> Generator:

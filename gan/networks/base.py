@@ -57,6 +57,14 @@ class Generator(nn.Module):
         """
         return self(of_seed, of_class, side)
 
+    def maps(self, of_seed: Tensor, of_class: Tensor) -> tuple[list[tuple[str, Tensor]], Tensor]:
+        """What `latents` returned → each layer with what it gives, and the picture N×3×S×S as `decode` gives it.
+
+        A layer is its string in `config.generator`; what it gives are maps N×C×H×W in float32. Layers without maps (embeddings,
+        mapping) and those that only draw a picture (`rgb`) are left out.
+        """
+        raise NotImplementedError
+
     def grow(self, side: int, share: float) -> None:
         """Draw `side` pixels from now on; the layers of this side count `share`, 0 to 1. Does nothing where nothing fades."""
 
@@ -75,6 +83,21 @@ class Generator(nn.Module):
         grows. Layers that add a number to every pixel take it from `draws`; without, they add the ones that they keep.
         """
         raise NotImplementedError
+
+
+class Maps:
+    """What layers give, copied as they give it: a function to call with maps N×C×H×W."""
+
+    def __init__(self) -> None:
+        self.found: list[Tensor] = []
+
+    def __call__(self, x: Tensor) -> None:
+        """Keep a copy of `x` in float32. A later layer may change `x` in place."""
+        self.found.append(x.to(torch.float32, copy=True))
+
+    def named(self, layers: Sequence[str]) -> list[tuple[str, Tensor]]:
+        """The copies, each with its layer. The last of `layers` may not have been in use."""
+        return list(zip(layers, self.found))
 
 
 class Critic(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
@@ -53,8 +53,15 @@ def is_conditioned(block: nn.Module) -> bool:
     return any(isinstance(part, Conditioned) for part in block.modules())
 
 
-def run(network: nn.Sequential, x: Tensor, conditions: Iterator[Tensor]) -> Tensor:
-    """Maps N×C×H×W through all blocks of a network; each that is conditioned takes the next of the conditions N×A."""
+def run(
+    network: nn.Sequential, x: Tensor, conditions: Iterator[Tensor], visit: Callable[[Tensor], None] | None = None
+) -> Tensor:
+    """Maps N×C×H×W through all blocks of a network; each that is conditioned takes the next of the conditions N×A.
+
+    `visit` is shown what each block gives.
+    """
     for block in network:
         x = block(x, next(conditions)) if is_conditioned(block) else block(x)
+        if visit:
+            visit(x)
     return x

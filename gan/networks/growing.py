@@ -5,12 +5,14 @@ T. Karras et al. 2018, "Progressive Growing of GANs", section 2 and figure 2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gan.config import ModelConfig, parse_layer, sizes
-from gan.networks.base import Critic, Generator
+from gan.networks.base import Critic, Generator, Maps
 from gan.networks.layers import activation, build, for_inference, init_weights, with_planes
 from gan.networks.weight_scaling import scaled
 from gan.utils.distributed import ShardedRandom
@@ -65,6 +67,16 @@ class GrowingGenerator(Generator):
 
         Where the stages in use draw fewer pixels than are asked for, their picture is enlarged by repeating them.
         """
+        return _enlarged(self._drawn(z, code), side or self.config.resolution)
+
+    def maps(self, of_seed: Tensor, of_class: Tensor) -> tuple[list[tuple[str, Tensor]], Tensor]:
+        """Each layer of the stages in use with its maps, and the picture."""
+        maps = Maps()
+        picture = _enlarged(self._drawn(of_seed, of_class, maps), self.config.resolution)
+        return maps.named([text for text in self.config.generator if not text.startswith("rgb")]), picture
+
+    def _drawn(self, z: Tensor, code: Tensor, visit: Callable[[Tensor], None] | None = None) -> Tensor:
+        """Pictures as large as the stages in use draw them; `visit` is shown what each of their layers gives."""
         grown = float(self.grown) if self._fixed is None else self._fixed
         x = torch.cat([z, code.to(z.dtype)], dim=1).to(next(self.stages.parameters()).dtype)
         x = x[:, :, None, None].contiguous(memory_format=torch.channels_last)
@@ -73,12 +85,15 @@ class GrowingGenerator(Generator):
             share = min(1.0, grown - number)
             if share <= 0:
                 break
-            x = stage(x)
+            for layer in stage:  # type: ignore[attr-defined]  # a Sequential
+                x = layer(x)
+                if visit:
+                    visit(x)
             if grown - number < 2:  # else a finer stage counts fully, and this picture is not seen
                 seen = to_rgb(x).float()
                 picture = seen if picture is None else torch.lerp(_enlarged(picture, seen.shape[-1]), seen, share)
         assert picture is not None
-        return _enlarged(picture, side or self.config.resolution)
+        return picture
 
 
 class GrowingCritic(Critic):

@@ -10,7 +10,7 @@ There is no norm over a batch anywhere: one picture is the same alone and in a b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_rel
 from gan.config import Layer, ModelConfig, parse_layer
 from gan.networks import latents
 from gan.networks.adain import AdaptiveConv
-from gan.networks.base import Generator
+from gan.networks.base import Generator, Maps
 from gan.networks.pixel_noise import PixelNoise
 from gan.utils.distributed import ShardedRandom
 
@@ -96,6 +96,12 @@ class StyleGenerator(Generator):
         """
         return self.synthesize(of_seed + of_class, side)
 
+    def maps(self, of_seed: Tensor, of_class: Tensor) -> tuple[list[tuple[str, Tensor]], Tensor]:
+        """Each scale with its maps, and the picture."""
+        maps = Maps()
+        picture = self.synthesize(of_seed + of_class, visit=maps)
+        return maps.named([text for text in self.config.generator if text.startswith("S")]), picture
+
     @property
     def style_scales(self) -> int:
         """How many scales take a style of their own, L."""
@@ -112,11 +118,14 @@ class StyleGenerator(Generator):
             return self.style(z, code)[:, None].expand(-1, len(self.scales), -1)
         return self.style(z.flatten(0, 1), code.repeat_interleave(z.shape[1], 0)).view(*z.shape[:2], -1)
 
-    def synthesize(self, styles: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
+    def synthesize(
+        self, styles: Tensor, side: int | None = None, draws: ShardedRandom | None = None,
+        visit: Callable[[Tensor], None] | None = None,
+    ) -> Tensor:  # fmt: skip
         """Styles N×W, or N×L×W with one for each of the L scales → pictures N×3×S×S, around [−1, 1].
 
         With a `side` below S the finer scales are left out, as at the beginning of a training. The range is not enforced.
-        Scales with `noise` take it from `draws`; without, they add the one that they keep.
+        Scales with `noise` take it from `draws`; without, they add the one that they keep. `visit` is shown each scale's maps.
         """
         count = len(self.scales) if side is None else _scales(side)
         if styles.ndim == 2:
@@ -130,6 +139,8 @@ class StyleGenerator(Generator):
         picture: Tensor | None = None
         for number, scale in enumerate(self.scales[:count]):
             x, picture = scale(x, picture, styles[:, number], number > 0, draws)
+            if visit:
+                visit(x)
         assert picture is not None  # there is one scale at least
         return picture
 

@@ -125,6 +125,14 @@ class Sampler:
         """N×W or N×L×W → N×L×W."""
         return part if part.ndim == 3 else part[:, None].expand(-1, self.scales, -1)
 
+    def maps(self, flower: Flower) -> tuple[list[tuple[str, np.ndarray]], np.ndarray]:
+        """Each layer of the generator with its maps for a flower, float32 C×H×W, and the picture, uint8 S×S×3.
+
+        A layer is its string in `config.generator`, as in `Generator.maps`. The picture is exactly what `draw` gives. Raises
+        UserError as `draw` does.
+        """
+        return self._pool.submit(self._maps, *self.latents([flower])).result()
+
     def draw_latents(self, of_seed: Tensor, of_class: Tensor) -> np.ndarray:
         """The pictures, uint8 N×S×S×3, of what `latents` returned, or of points between such rows."""
         return np.stack(list(self._each(of_seed, of_class))) if len(of_seed) else self._empty()
@@ -186,13 +194,18 @@ class Sampler:
                 future.cancel()
 
     def _pass(self, of_seed: Tensor, of_class: Tensor, side: int | None) -> np.ndarray:
-        count = len(of_seed)
-        if count < self._at_once:
-            of_seed, of_class = (
-                torch.cat([part, part[-1:].expand(self._at_once - count, *part.shape[1:])]) for part in (of_seed, of_class)
-            )
         with torch.inference_mode():
-            return to_uint8(self._generator.decode(of_seed, of_class, side))[:count]
+            return to_uint8(self._generator.decode(self._filled(of_seed), self._filled(of_class), side))[: len(of_seed)]
+
+    def _maps(self, of_seed: Tensor, of_class: Tensor) -> tuple[list[tuple[str, np.ndarray]], np.ndarray]:
+        with torch.inference_mode():
+            maps, picture = self._generator.maps(self._filled(of_seed), self._filled(of_class))
+            return [(layer, x[0].contiguous().numpy()) for layer, x in maps], to_uint8(picture)[0]
+
+    def _filled(self, part: Tensor) -> Tensor:
+        """Latents of a pass, the last one repeated where they are fewer than a pass has."""
+        missing = self._at_once - len(part)
+        return torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing > 0 else part
 
     def _empty(self) -> np.ndarray:
         return np.zeros((0, self.config.resolution, self.config.resolution, 3), np.uint8)

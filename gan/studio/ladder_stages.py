@@ -7,17 +7,16 @@ from functools import cached_property
 
 import numpy as np
 
-from gan.evaluation.artifacts import mean_spectrum
 from gan.hub import loader
 from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
 from gan.sampling.flower import Flower, grid_flowers
 from gan.sampling.sampler import Sampler
+from gan.studio import spectra
 
 STAGES = tuple(name for name, preset in PRESETS.items() if " of the paper" in preset.stage)
 BRANCHES = tuple(sorted((name for name, preset in PRESETS.items() if preset.year), key=lambda name: PRESETS[name].year))
 SPECTRUM_FLOWERS = 64  # flowers that a spectrum averages over
-SPECTRUM_RANGE = 60.0  # decibels from black to white
 
 
 @dataclass(frozen=True)
@@ -50,27 +49,12 @@ class Stage:
 
     @cached_property
     def spectrum(self) -> np.ndarray:
-        """The mean spectrum of SPECTRUM_FLOWERS flowers as a gray picture, uint8 S×S×3, with frequency 0 in the middle.
-
-        White is the strongest frequency, black is SPECTRUM_RANGE below it or less. A checkerboard shows as bright points away
-        from the middle.
-        """
-        power = mean_spectrum(self.sampler.draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, SPECTRUM_FLOWERS)))
-        gray = np.clip(1 + (power - power.max()) / SPECTRUM_RANGE, 0, 1)
-        return np.repeat((255 * gray).round().astype(np.uint8)[..., None], 3, axis=2)
+        """The mean spectrum of SPECTRUM_FLOWERS flowers as `spectra.picture` draws it, uint8 S×S×3."""
+        return spectra.picture(self.sampler.draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, SPECTRUM_FLOWERS)))
 
     def peaks(self) -> dict[int, tuple[float, float]]:
-        """The height of the checkerboard's peaks: period in pixels → decibels in this model's flowers, and in photos.
-
-        From the model's evaluation; empty if it has none.
-        """
-        found = self.sampler.config.scores.get("checkerboard") or {}
-        drawn, real = found.get("generated") or {}, found.get("real") or {}
-        return {
-            period: (float(drawn[key]), float(real[key]))
-            for period in (2, 4, 8)
-            if (key := f"peaks_{period}") in drawn and key in real
-        }
+        """The height of the checkerboard's peaks, as `spectra.peaks` reads them."""
+        return spectra.peaks(self.sampler.config.scores)
 
 
 def load() -> list[Stage]:

@@ -54,6 +54,7 @@ class Studio:
         self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=8)(self._frames)
+        self.walk = lru_cache(maxsize=2)(self._walk)
 
     def status(self, language: str = "en") -> str:
         """The line of the footer: which weights are loaded, and their scores."""
@@ -115,6 +116,14 @@ class Studio:
     def _frames(self, wanted: settings.Interpolate) -> np.ndarray:
         return self.sampler.path(*wanted.ends(self.classes), wanted.steps, wanted.path, wanted.loop)
 
+    def _walk(self, flowers: tuple[Flower, ...]) -> np.ndarray:
+        """The pictures of a loop through two or more flowers, a second from each to the next: uint8 N×S×S×3."""
+        return self.sampler.walk(flowers, len(flowers) * images.FRAMES_A_SECOND)
+
+    def walk_film(self, flowers: tuple[Flower, ...], kind: str) -> tuple[str, bytes]:
+        """(file name, content) of that loop as one of `films.KINDS`."""
+        return f"{file_stem('film', self.name, len(flowers))}.{kind}", films.encode(self.walk(flowers), kind)
+
     def film(self, wanted: settings.Interpolate, kind: str) -> tuple[str, bytes]:
         """(file name, content) of a film. `kind` is `png` (a filmstrip) or one of `films.KINDS`."""
         frames = self.frames(wanted)
@@ -130,6 +139,11 @@ class Studio:
         """(file name, content) of a ZIP file with every picture of the grid."""
         stem = file_stem("flowers", wanted.seed, f"{wanted.side}x{wanted.side}")
         return f"{stem}.zip", images.zipped((name, png) for _, name, png in self.pictures(wanted))
+
+
+def frame_url(picture: np.ndarray) -> str:
+    """A picture of a film as a data URL: lossy, a fifth of the bytes that PNG takes, because films have many."""
+    return data_url(images.webp([picture]), "image/webp")
 
 
 def data_url(content: bytes, kind: str = "image/png") -> str:

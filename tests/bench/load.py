@@ -40,6 +40,7 @@ LINKS = {
     "tab=interpolate&steps=12&from-seed={seed}&to-seed=5": None,
     "tab=explore&explore-seed={seed}": "explore-seed",
     "tab=mixing&mixing-seed={seed}": None,
+    "tab=inside&inside-seed={seed}": "inside-seed",
     "tab=truncation&truncation-seed={seed}": "truncation-seed",
     "tab=growth&growth-seed=7": None,
     "tab=ladder&ladder-seed={seed}": "ladder-seed",

@@ -360,3 +360,27 @@ def test_on_a_phone_in_ukrainian(visit, scheme):  # noqa: F811
         page.locator(f"{KEPT} .cross").first.click()
     page.locator("#gallery-sheet-png").click()
     assert page.locator(".toast-body").inner_text().split("\n")[0].strip() == "Не вийшло"
+
+
+def test_a_film_of_the_kept_flowers_is_shown_and_downloaded(visit):
+    visitor = visit("?seed=20&grid=2&class=All")
+    keep(visitor, 0)
+    page = gallery(visitor)
+    film, files = page.locator("#gallery-film .film"), page.locator("#gallery-film-files")
+    page.get_by_role("button", name="Film of these").click()
+    page.wait_for_function(f"() => document.querySelector('{TOLD}').innerText.includes('2 to 12')")
+    assert not film.is_visible() and not files.is_visible()
+    page.get_by_role("tab", name="Generate").click()
+    keep(visitor, 1, 2)
+    page = gallery(visitor)
+    page.locator(f"{KEPT} .tick input").nth(0).check()
+    page.locator(f"{KEPT} .tick input").nth(2).check()
+    page.get_by_role("button", name="Film of these").click()
+    page.wait_for_selector("#gallery-film .cinema:not(.empty)")
+    assert "Through 2 flowers" in film.inner_text() and files.is_visible()
+    assert page.locator("#gallery-film .bar output").inner_text().endswith("/ 24")
+    for kind, sign in (("mp4", b"ftyp"), ("gif", b"GIF8"), ("webp", b"WEBP")):
+        name, file = visitor.download(page.locator(f"#gallery-film-{kind}").click)
+        assert name == f"film-tiny-2.{kind}" and sign in file[:16]
+    page.get_by_role("button", name="Close the film").click()
+    assert not film.is_visible() and not files.is_visible()

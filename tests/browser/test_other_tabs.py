@@ -100,7 +100,7 @@ def test_a_flower_goes_down_the_ladder(visit):  # noqa: F811
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("tab", ["truncation", "growth", "ladder"])
+@pytest.mark.parametrize("tab", ["inside", "truncation", "growth", "ladder"])
 def test_the_tabs_fit_and_are_legible(browser, flagship_url, tab, viewport, scheme):
     visitor = arrive(browser, flagship_url, f"?tab={tab}&lang=uk", viewport=viewport, color_scheme=scheme)
     opened(visitor, tab)

@@ -1,10 +1,10 @@
-// The Gallery tab: flowers kept in this browser's own storage, compared, put on a sheet, and carried in a file.
+// The Gallery tab: flowers kept in this browser's own storage, compared, filmed, put on a sheet, and carried in a file.
 flowers.gallery = (() => {
   "use strict";
-  const { classes, extra, facts, label, make, meadow, model, remember, say, showFlower, size } = flowers.kit;
+  const { classes, extra, facts, label, make, meadow, model, player, remember, say, showFlower, size } = flowers.kit;
   const { revision } = window.FLOWERS;
   const KEY = "flowers.favourites.1", FORMAT = "this-flower-does-not-exist/favourites";
-  const MOST = 200, LEAST_COMPARED = 2, MOST_COMPARED = 4, THUMBNAIL = 128;
+  const MOST = 200, LEAST_COMPARED = 2, MOST_COMPARED = 4, LEAST_FILMED = 2, MOST_FILMED = 12, THUMBNAIL = 128;
   const LONGEST = 20_000; // letters of a thumbnail: 200 of them fit into the five million that a browser keeps
   const LABEL = 1000, CHANGES = 16_384; // letters of a class, and of what was done to a flower of hundreds of classes or a wide style
   const FILE = 8 << 20; // bytes of a list that is read
@@ -279,6 +279,48 @@ flowers.gallery = (() => {
     watch("value", draw);
   }
 
+  // ------------------------------------------------------------------------------------------------------------ the film
+
+  let roll = () => {}, filmed = () => {};
+
+  function film(element, props, watch, trigger) {
+    const place = element.querySelector(".film"), cinema = make("div", { class: "cinema empty" });
+    const files = () => document.querySelector("#gallery-film-files");
+    const title = make("h2", { tabindex: "-1" }, say("gallery_film_title")), line = make("p", { class: "hint", role: "status" });
+    place.append(make("div", { class: "head" }, title, make("button", { type: "button", class: "quiet", onclick: close }, say("gallery_film_close"))), line, cinema);
+    const screen = player(cinema, { film: "gallery_film_label" });
+    let shown = 0; // flowers of the film that is there
+    place.hidden = true;
+
+    function settle() {
+      place.hidden = !shown;
+      files()?.toggleAttribute("data-shown", shown > 0);
+      line.textContent = shown ? say("gallery_film_about", { count: shown }) : "";
+    }
+
+    function close() {
+      shown = 0;
+      screen.load({});
+      settle();
+    }
+
+    roll = (all) => {
+      place.hidden = false;
+      line.textContent = say("gallery_film_drawing");
+      title.focus();
+      props.value = { flowers: all.map(bare) };
+      trigger("submit");
+    };
+    filmed = settle; // also when it could not be drawn
+    watch("value", () => {
+      const { frames: sources, rate, count } = props.value ?? {};
+      if (!sources) return;
+      shown = count;
+      screen.load({ sources, rate, loop: true });
+      settle();
+    });
+  }
+
   // ------------------------------------------------------------------------------------------------------------ controls
 
   const button = (key, action) => make("button", { type: "button", onclick: action }, say(key));
@@ -297,6 +339,12 @@ flowers.gallery = (() => {
         compare(all);
       }
     });
+    const reel = button("gallery_film", () => {
+      const all = wished().filter(ours);
+      if (all.length < LEAST_FILMED || all.length > MOST_FILMED) return tell(say("gallery_film_hint"));
+      tell("");
+      roll(all);
+    });
     const every = button("gallery_choose_all", () => {
       if (chosen.size < kept.length) kept.forEach((one) => chosen.add(id(one)));
       else chosen.clear();
@@ -311,7 +359,7 @@ flowers.gallery = (() => {
     }
     views.push(draw);
     draw();
-    return make("div", { class: "chooser" }, count, side, every, hint);
+    return make("div", { class: "chooser" }, count, side, reel, every, hint);
   }
 
   function tools(element) {
@@ -404,7 +452,8 @@ flowers.gallery = (() => {
   }
 
   return {
-    kept: keptView, tools, progress, comparison,
+    kept: keptView, tools, progress, comparison, film,
+    filmed: () => filmed(),
     wanted() {
       stopped = false;
       tell("");

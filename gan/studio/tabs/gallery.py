@@ -1,4 +1,4 @@
-"""The Gallery tab: flowers that the visitor keeps, compared side by side and printed on a contact sheet.
+"""The Gallery tab: flowers that the visitor keeps, compared side by side, in a film, and printed on a contact sheet.
 
 The kept flowers are stored only in the visitor's browser (`script/gallery.js`). The server draws them again from their values.
 """
@@ -11,18 +11,20 @@ from typing import Any
 import gradio as gr
 
 from gan.errors import UserError
-from gan.sampling import collection
+from gan.sampling import collection, films
 from gan.sampling.flower import Flower
 from gan.studio import contact_sheet
 from gan.studio.address import Address
 from gan.studio.controls import hidden_text
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors, request_language
 from gan.studio.i18n import LANGUAGES, class_titles, say, t
-from gan.studio.session import save_to_cache
-from gan.studio.tabs.base import Tab
+from gan.studio.session import frame_url, save_to_cache
+from gan.studio.tabs.base import Tab, connect_download
+from gan.utils import images
 from gan.utils.names import file_stem
 
 MIN_COMPARED, MAX_COMPARED = 2, 4
+MIN_FILMED, MAX_FILMED = 2, 12  # a second of film is drawn for each
 SHEET_BATCH = 4  # flowers drawn before a sheet reports its progress and can be canceled
 SHEETS = {"png": contact_sheet.png, "pdf": contact_sheet.document}
 
@@ -34,7 +36,13 @@ class GalleryTab(Tab):
     stage_class = "compared"
 
     def build_below_stage(self) -> None:
-        """The kept flowers."""
+        """The film with its files, and the kept flowers."""
+        self.film = _script_element("gallery-film", "film")
+        with gr.Row(elem_classes="downloads", elem_id="gallery-film-files"):
+            self.film_buttons = {
+                kind: gr.Button(t(f"download_{kind}"), elem_id=f"gallery-film-{kind}", min_width=60) for kind in films.KINDS
+            }
+        self.filmed = hidden_text()
         self.kept = _script_element("gallery-kept", "kept")
 
     def build_controls(self) -> list[Any]:
@@ -50,11 +58,15 @@ class GalleryTab(Tab):
         return [self.compared]
 
     def connect(self) -> None:
-        """Answer the script's requests: compare flowers, draw one, make a contact sheet."""
+        """Answer the script's requests: compare flowers, draw one, make a film or a contact sheet."""
         options: dict[str, Any] = {**NO_API, "show_progress": "hidden"}
         last: dict[str, Any] = {**options, **DRAW_QUEUE, "trigger_mode": "always_last"}
         self.stage.submit(report_errors(self._compare), self.stage, [self.stage, self.compared], **last)
         self.kept.submit(report_errors(self._draw_one), self.kept, self.kept, **last)
+        drawn = self.film.submit(report_errors(self._draw_film), self.film, [self.film, self.filmed], **options, **FILM_QUEUE)
+        drawn.then(None, js="() => flowers.gallery.filmed()", **NO_API)
+        for kind, button in self.film_buttons.items():
+            connect_download(button, lambda text, kind=kind: self.studio.walk_film(self._filmed(text), kind), [self.filmed])
         sheets: list[Any] = []
         for kind, button in self.sheet_buttons.items():
             outputs, script = [self.file, self.progress], "() => [flowers.gallery.wanted()]"
@@ -107,6 +119,20 @@ class GalleryTab(Tab):
         if len(flowers) != 1:
             raise UserError(say("gallery_bad", request_language()))
         return {"item": self.studio.items(flowers)[0]}
+
+    def _draw_film(self, message: Any) -> tuple[dict[str, Any], str]:
+        """The loop through 2 to 12 flowers: its pictures, and the flowers as text. Raises UserError for another number."""
+        text = collection.write(self._flowers(message))
+        flowers = self._filmed(text)
+        frames = [frame_url(frame) for frame in self.studio.walk(flowers)]
+        return {"frames": frames, "rate": images.FRAMES_A_SECOND, "count": len(flowers)}, text
+
+    def _filmed(self, text: Any) -> tuple[Flower, ...]:
+        """The flowers of the film whose text this is. Raises UserError."""
+        flowers = collection.read(text, self.studio.classes, MAX_FILMED)
+        if len(flowers) < MIN_FILMED:
+            raise UserError(say("gallery_film_hint", request_language()))
+        return flowers
 
     def _make_sheet(self, kind: str) -> Callable[[Any], Iterator[tuple[Any, Any]]]:
         def steps(message: Any) -> Iterator[tuple[Any, Any]]:
