@@ -1,4 +1,4 @@
-"""Make the README's pictures from the bundled models: `python docs/pictures.py` (needs Chromium for the screenshots).
+"""Make the pictures of README and docs from the bundled models: `python docs/pictures.py` (screenshots need Chromium).
 
 All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the flagship's grid seeds 0–63 at its
 default, and its strip seeds 0–15 of these. No photograph is in any of them: where the page wants photos it gets flowers that
@@ -7,6 +7,7 @@ the flagship drew.
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import shutil
@@ -86,6 +87,7 @@ def screenshots() -> None:
                     executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
                 )
                 page = browser.new_page(viewport={"width": 1280, "height": 860}, locale="en-US")
+                page.add_init_script("localStorage.setItem('flowers.welcomed', '1')")
                 for tab, (link, sign) in TABS.items():
                     page.goto(f"{address}/?tab={tab}&{link}")
                     page.wait_for_selector(f"#{tab}-pictures :is({sign})", timeout=120_000)
@@ -158,8 +160,16 @@ def _wait(address: str) -> None:
     raise SystemExit(f"{address} did not answer")
 
 
-if __name__ == "__main__":
-    strip()
-    for bundled in loader.bundled():
-        flagship() if bundled == "flagship" else ladder(bundled)
+def main() -> None:
+    """Make all of them, or the screenshots alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--screenshots", action="store_true", help="only what the app shows")
+    if not parser.parse_args().screenshots:
+        strip()
+        for bundled in loader.bundled():
+            flagship() if bundled == "flagship" else ladder(bundled)
     screenshots()
+
+
+if __name__ == "__main__":
+    main()
