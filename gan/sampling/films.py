@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,10 +60,11 @@ class FilmGrid:
     def walks(self) -> list[tuple[Flower, ...]]:
         """The way points of the walks that are drawn: one with "same", otherwise one for each place of the grid."""
         count = 1 if self.paths == SAME else self.columns * self.rows
-        return [tuple(_later(flower, number) for flower in self.flowers) for number in range(count)]
+        return [tuple(later(flower, number) for flower in self.flowers) for number in range(count)]
 
 
-def _later(flower: Flower, number: int) -> Flower:
+def later(flower: Flower, number: int) -> Flower:
+    """The same flower with a seed that is higher by `number`; after the highest seed comes 0."""
     return replace(flower, seed=(flower.seed + number) % (latents.MAX_SEED + 1))
 
 
@@ -76,15 +77,23 @@ def draw(sampler: Sampler, film: FilmGrid) -> np.ndarray:
         raise UserError(
             f"{places} films of {film.seconds:g} seconds take over {MAX_BYTES >> 30} GiB; make them fewer or shorter."
         )
-    frames = np.full((steps, height, width, 3), 255, np.uint8)
-    walks = film.walks()
-    drawn = sampler.walk(walks[0], steps, film.way, film.closed)
-    for place in range(places):
-        if place and film.paths == OWN:
-            drawn = sampler.walk(walks[place], steps, film.way, film.closed)
-        shown = np.roll(drawn, -(place * steps // places), axis=0) if film.paths == SAME else drawn
-        top, left = place // film.columns * (side + GAP), place % film.columns * (side + GAP)
-        frames[:, top : top + side, left : left + side] = shown
+    drawn = (sampler.walk(walk, steps, film.way, film.closed) for walk in film.walks())
+    if film.paths == SAME:
+        walk = next(drawn)
+        drawn = (np.roll(walk, -(place * steps // places), axis=0) for place in range(places))
+    return tiled(drawn, film.columns, film.rows)
+
+
+def tiled(films: Iterable[np.ndarray], columns: int, rows: int) -> np.ndarray:
+    """`columns` × `rows` films, each uint8 N×S×S×3, as one, N×H×W×3: row by row, with GAP white pixels between them."""
+    frames: np.ndarray | None = None
+    for place, film in enumerate(films):
+        steps, side = film.shape[:2]
+        if frames is None:
+            frames = np.full((steps, rows * (side + GAP) - GAP, columns * (side + GAP) - GAP, 3), 255, np.uint8)
+        top, left = place // columns * (side + GAP), place % columns * (side + GAP)
+        frames[:, top : top + side, left : left + side] = film
+    assert frames is not None  # there is one film at least
     return frames
 
 

@@ -14,7 +14,9 @@ from gan.utils import validation
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 1, 7, 4  # flowers a side of the grid
 MIN_STEPS, MAX_STEPS, DEFAULT_STEPS = 2, 60, 24  # pictures of a path
-MAX_WAYPOINTS, MAX_FILM_PICTURES = 12, 240  # of a walk that a visitor may ask for; pictures of all films side by side together
+ONE_FILM = "1x1"
+FILMS = {ONE_FILM: (1, 1), "2x2": (2, 2), "3x3": (3, 3), "4x3": (4, 3)}  # films in one: columns and rows
+MAX_PICTURES = 240  # of all films in one
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,10 @@ class Generate:
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Settings of the Interpolate tab: a path of `steps` pictures from one flower to another."""
+    """Settings of the Interpolate tab: a path of `steps` pictures from one flower to another.
+
+    With several `films`, one of FILMS, each has a path of its own: its seeds at both ends are one higher than those before.
+    """
 
     from_label: int | None
     from_seed: int
@@ -46,12 +51,19 @@ class Interpolate:
     loop: bool = False
     from_extras: str = ""
     to_extras: str = ""
+    films: str = ONE_FILM
 
     def ends(self, classes: Sequence[str]) -> tuple[Flower, Flower]:
         """The flowers at both ends, resolved."""
         start = with_extras(Flower(self.from_label, self.from_seed, self.truncation), self.from_extras, classes)
         end = with_extras(Flower(self.to_label, self.to_seed, self.truncation), self.to_extras, classes)
         return start.resolve(len(classes)), end.resolve(len(classes))
+
+
+def most_steps(films: str) -> int:
+    """How many pictures a path may have where there are so many films in one: MAX_STEPS, or fewer."""
+    columns, rows = FILMS[films]
+    return min(MAX_STEPS, MAX_PICTURES // (columns * rows))
 
 
 # ------------------------------------------------------------------------------------------------------------ checking
@@ -64,13 +76,17 @@ def generate(classes: Sequence[str], label: Any, seed: Any, truncation: Any, sid
 
 def interpolate(
     classes: Sequence[str], from_label: Any, from_seed: Any, to_label: Any, to_seed: Any, truncation: Any, path: Any,
-    steps: Any, loop: Any, from_extras: Any = "", to_extras: Any = "",
+    steps: Any, loop: Any, from_extras: Any = "", to_extras: Any = "", films: Any = ONE_FILM,
 ) -> Interpolate:  # fmt: skip
-    """Settings from values of any type, as the API takes them. Raises UserError with a sentence about the first bad one."""
+    """Settings from values of any type, as the API takes them. Raises UserError with a sentence about the first bad one.
+
+    More `steps` than `most_steps` are as many as that.
+    """
+    films = validation.choice("number of films", films, FILMS)
     return Interpolate(
         check_label(classes, from_label), latents.check_seed(from_seed), check_label(classes, to_label),
-        latents.check_seed(to_seed), check_truncation(truncation), check_path(path), check_steps(steps),
-        check_loop(loop), str(from_extras or ""), str(to_extras or ""),
+        latents.check_seed(to_seed), check_truncation(truncation), check_path(path),
+        min(check_steps(steps), most_steps(films)), check_loop(loop), str(from_extras or ""), str(to_extras or ""), films,
     )  # fmt: skip
 
 

@@ -11,7 +11,17 @@ from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling.flower import check_label, every, level_text, read_level
 from gan.sampling.interpolation import DEFAULT_PATH, PATHS
-from gan.sampling.settings import DEFAULT_SIDE, DEFAULT_STEPS, Generate, Interpolate, check_side, check_steps
+from gan.sampling.settings import (
+    DEFAULT_SIDE,
+    DEFAULT_STEPS,
+    FILMS,
+    ONE_FILM,
+    Generate,
+    Interpolate,
+    check_side,
+    check_steps,
+    most_steps,
+)
 
 MAX_ADDRESS = 65_536  # characters of an address that are read: the server takes no longer one
 _Value = TypeVar("_Value")
@@ -38,6 +48,7 @@ def to_address(classes: Sequence[str], settings: Generate | Interpolate) -> dict
             "loop": "yes" if settings.loop else "no",
             "from-extras": settings.from_extras,
             "to-extras": settings.to_extras,
+            "films": "" if settings.films == ONE_FILM else settings.films,
         }
     single = ("class", "from", "to") if len(classes) == 1 else ()
     return {key: str(value) for key, value in pairs.items() if key not in single}
@@ -101,6 +112,7 @@ def generate_from(address: Address, classes: Sequence[str]) -> Generate:
 
 def interpolate_from(address: Address, classes: Sequence[str]) -> Interpolate:
     """The Interpolate tab's settings from the page's address."""
+    films = address.choice("films", {name: name for name in FILMS}, ONE_FILM)
     return Interpolate(
         address.label("from", classes, 0),
         address.seed("from-seed"),
@@ -108,10 +120,11 @@ def interpolate_from(address: Address, classes: Sequence[str]) -> Interpolate:
         address.seed("to-seed"),
         address.level("film-truncation"),
         address.choice("path", {path: path for path in PATHS}, DEFAULT_PATH),
-        address.whole("steps", check_steps, DEFAULT_STEPS),
+        min(address.whole("steps", check_steps, DEFAULT_STEPS), most_steps(films)),
         address.choice("loop", {"yes": True, "no": False}, False),
         address.text("from-extras"),
         address.text("to-extras"),
+        films,
     )
 
 

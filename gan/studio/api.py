@@ -20,6 +20,7 @@ from gan.studio import explore_state
 from gan.studio.explore_state import Explore
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, report_errors
 from gan.studio.session import Studio, save_to_cache
+from gan.studio.tabs.gallery import MAX_FILMED
 from gan.studio.tabs.mixing import MOST as MOST_IN_TABLE
 from gan.studio.tabs.mixing import Mixing
 from gan.utils import images, validation
@@ -148,15 +149,15 @@ def _film(studio: Studio) -> Callable[..., File]:
         Returns:
             the file of the film
         """
-        seeds = _check_list("seeds", seeds, settings.MAX_WAYPOINTS)
+        seeds = _check_list("seeds", seeds, MAX_FILMED)
         ways = tuple(_flower(studio, label, seed, truncation) for seed in seeds)
         across, down = (validation.whole(name, value, 1, films.MAX_SIDE) for name, value in
                         (("number of columns", columns), ("number of rows", rows)))  # fmt: skip
         validation.choice("kind of film", kind, films.KINDS)
         wanted = films.FilmGrid(ways, across, down, seconds).check()
-        if (pictures := wanted.steps * across * down) > settings.MAX_FILM_PICTURES:
+        if (pictures := wanted.steps * across * down) > settings.MAX_PICTURES:
             raise UserError(f"the film has {pictures} pictures; make it shorter, or of fewer films: "
-                            f"{settings.MAX_FILM_PICTURES} at most.")  # fmt: skip
+                            f"{settings.MAX_PICTURES} at most.")  # fmt: skip
         return _file(f"film.{kind}", films.encode(films.draw(studio.sampler, wanted), kind))
 
     return film

@@ -53,7 +53,7 @@ class Studio:
         self.store = PictureStore(self._draw)
         self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
         # A film is drawn once, then encoded as up to three kinds of files.
-        self.frames = lru_cache(maxsize=8)(self._frames)
+        self.frames = lru_cache(maxsize=4)(self._frames)
         self.walk = lru_cache(maxsize=2)(self._walk)
 
     def status(self, language: str = "en") -> str:
@@ -114,7 +114,10 @@ class Studio:
     # ------------------------------------------------------------------------------------------------------------ films
 
     def _frames(self, wanted: settings.Interpolate) -> np.ndarray:
-        return self.sampler.path(*wanted.ends(self.classes), wanted.steps, wanted.path, wanted.loop)
+        columns, rows = settings.FILMS[wanted.films]
+        ends = [[films.later(end, place) for end in wanted.ends(self.classes)] for place in range(columns * rows)]
+        paths = (self.sampler.path(*pair, wanted.steps, wanted.path, wanted.loop) for pair in ends)
+        return films.tiled(paths, columns, rows)
 
     def _walk(self, flowers: tuple[Flower, ...]) -> np.ndarray:
         """The pictures of a loop through two or more flowers, a second from each to the next: uint8 N×S×S×3."""
@@ -133,7 +136,8 @@ class Studio:
         else:
             content = films.encode(frames, kind)
         start, end = wanted.ends(self.classes)
-        return f"{file_stem(self.stem(start), 'to', self.stem(end))}.{kind}", content
+        several = () if wanted.films == settings.ONE_FILM else (wanted.films,)
+        return f"{file_stem(self.stem(start), 'to', self.stem(end), *several)}.{kind}", content
 
     def archive(self, wanted: settings.Generate) -> tuple[str, bytes]:
         """(file name, content) of a ZIP file with every picture of the grid."""

@@ -216,3 +216,17 @@ def test_a_truncation_of_many_digits_survives_the_link(visit):
     visitor.until("grid", "3")
     again = visit("?" + urlsplit(visitor.page.url).query)
     assert again.query() == visitor.query() and again.pictures() == visitor.pictures()
+
+
+def test_several_films_in_one_are_wider_have_fewer_pictures_and_a_link(visit):
+    visitor = visit("?tab=interpolate&from-seed=5&to-seed=6&steps=30", tab="interpolate")
+    page = visitor.page
+    page.get_by_role("radio", name="4×3").check(force=True)
+    visitor.until("films", "4x3")
+    assert visitor.query()["steps"] == "20" and len(visitor.frames()) == 20
+    assert page.get_by_label("range slider for Pictures").locator("visible=true").get_attribute("max") == "20"
+    page.wait_for_function("() => { const one = document.querySelector('.screen canvas'); return one.width > one.height; }")
+    again = visit("?" + page.url.partition("?")[2], tab="interpolate")
+    assert again.frames() == visitor.frames()
+    name, file = again.download(again.page.locator("#download-gif").click)
+    assert name.endswith("-4x3.gif") and file[:4] == b"GIF8"

@@ -16,7 +16,7 @@ def test_a_flower_scale_by_scale_its_link_and_one_that_is_sent_here(newcomer, fl
     assert drawn.evaluate_all(sides)[1:] == [4, 8, 16, 32, 64, 128]
     widths = drawn.evaluate_all("all => all.map(one => [Math.round(one.clientWidth), getComputedStyle(one).imageRendering])")
     assert len({width for width, _ in widths}) == 1 and {way for _, way in widths} == {"pixelated"}
-    assert page.locator(".spectrum-of-one svg").count() == 1
+    assert page.locator(".spectrum-of-one svg.plot").count() == 1
     page.locator(f"{STEPS} figure button").click()
     assert "4" in page.get_by_role("dialog").inner_text()
     page.keyboard.press("Escape")

@@ -118,3 +118,13 @@ def test_a_film_that_would_fill_the_memory_is_refused(sampler, monkeypatch):
     monkeypatch.setattr(films, "MAX_BYTES", 1 << 10)
     with pytest.raises(UserError, match="fewer or shorter"):
         films.draw(sampler, FilmGrid(FLOWERS))
+
+
+def test_films_stand_row_by_row_with_white_between_them():
+    parts = [np.full((2, 3, 3, 3), number, np.uint8) for number in range(6)]
+    frames = films.tiled(iter(parts), 3, 2)
+    assert frames.shape == (2, 8, 13, 3)
+    assert [int(frames[1, top, left, 0]) for top in (0, 5) for left in (0, 5, 10)] == [0, 1, 2, 3, 4, 5]
+    assert (frames[:, 3:5] == 255).all() and (frames[:, :, 3:5] == 255).all()
+    assert np.array_equal(films.tiled(parts[:1], 1, 1), parts[0])
+    assert films.later(Flower(1, 2**32 - 1, None), 2) == Flower(1, 1, None)

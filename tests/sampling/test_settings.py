@@ -256,3 +256,20 @@ def test_the_sentence_about_a_class_stays_short_where_there_are_hundreds():
     with pytest.raises(UserError, match=r"species 0, .*… \(1,000 in all\) or All") as caught:
         check_label(MANY, "rose")
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("name", "most"), [("1x1", 60), ("2x2", 60), ("3x3", 26), ("4x3", 20)])
+def test_many_films_in_one_have_fewer_pictures_and_a_link(name, most):
+    assert settings.most_steps(name) == most
+    values = [*FILM[:6], 60, True, "", "", name]
+    wanted = settings.interpolate(CLASSES, *values)
+    assert wanted.films == name and wanted.steps == most
+    query = urlencode(to_address(CLASSES, wanted))
+    assert interpolate_from(Address(query, lambda: 3), CLASSES) == wanted
+    assert ("films=" + name in query) == (name != "1x1")
+
+
+def test_a_number_of_films_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match="number of films"):
+        settings.interpolate(CLASSES, *FILM, "", "", "9x9")
+    assert interpolate_from(Address("films=9x9", lambda: 3), CLASSES).films == "1x1"

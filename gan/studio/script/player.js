@@ -15,6 +15,7 @@ flowers.kit.player = (cinema, { film = "player_label", moved = () => {} } = {}) 
     position = index;
     const frame = frames[index];
     if (frame?.complete && frame.naturalWidth) {
+      fit(frame);
       pen.imageSmoothingQuality = "high";
       pen.drawImage(frame, 0, 0, canvas.width, canvas.height);
     }
@@ -23,6 +24,14 @@ flowers.kit.player = (cinema, { film = "player_label", moved = () => {} } = {}) 
     scrub.setAttribute("aria-valuetext", count.textContent);
     strip.querySelector("[aria-current]")?.removeAttribute("aria-current");
     strip.children[index]?.firstChild.setAttribute("aria-current", "true");
+  }
+
+  // A film of many is wider than high, and has more pixels than one of a flower.
+  function fit({ naturalWidth: wide, naturalHeight: high }) {
+    const width = Math.max(512, wide), height = Math.round((width * high) / wide);
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    cinema.style.setProperty("--frame", wide / high);
   }
 
   // Stand still where the visitor wants to.

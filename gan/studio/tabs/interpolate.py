@@ -1,7 +1,8 @@
-"""The Interpolate tab: a film in which one flower turns into another."""
+"""The Interpolate tab: a film in which one flower turns into another, or several such films in one."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from gan.sampling.flower import Flower, extras, main_class
 from gan.sampling.interpolation import DEFAULT_PATH, PATHS
 from gan.studio.address import Address, interpolate_from, to_address
 from gan.studio.controls import class_selector, hidden_text, seed_number, slider, truncation_controls, truncation_values
+from gan.studio.handlers import NO_API
 from gan.studio.i18n import t
-from gan.studio.session import data_url
+from gan.studio.session import data_url, frame_url
 from gan.studio.tabs.base import Tab, connect_download
 from gan.utils import images
 
@@ -43,13 +45,19 @@ class InterpolateTab(Tab):
         self.path = gr.Radio(paths, value=DEFAULT_PATH, label=t("path"), elem_classes="chips")
         self.steps = slider("steps", settings.MIN_STEPS, settings.MAX_STEPS, settings.DEFAULT_STEPS, 1)
         self.loop = gr.Checkbox(False, label=t("loop"), container=False, elem_classes="switch")
+        names = [(name.replace("x", "×"), name) for name in settings.FILMS]
+        self.films = gr.Radio(names, value=settings.ONE_FILM, label=t("films"), info=t("films_hint"), elem_classes="chips")
         ends = [self.from_label, self.from_seed, self.to_label, self.to_seed]
-        return [*ends, self.level, self.off, self.path, self.steps, self.loop, hidden_text(), hidden_text()]
+        return [*ends, self.level, self.off, self.path, self.steps, self.loop, hidden_text(), hidden_text(), self.films]
 
     def connect(self) -> None:
         """Redraw on every change; offer the film as four kinds of files."""
         ends = [self.from_label.input, self.from_seed.input, self.to_label.input, self.to_seed.input]
-        self.redraw_on([*ends, self.level.release, self.off.input, self.path.input, self.steps.release, self.loop.input])
+        path = [self.path.input, self.steps.release, self.loop.input, self.films.input]
+        self.redraw_on([*ends, self.level.release, self.off.input, *path])
+        most = json.dumps({name: settings.most_steps(name) for name in settings.FILMS})
+        script = f"(films, steps) => ({{maximum: {most}[films], value: Math.min(steps, {most}[films]), __type__: 'update'}})"
+        self.films.input(None, [self.films, self.steps], self.steps, js=script, **NO_API)
         self.connect_seed_button(self.new_seeds, [self.from_seed, self.to_seed])
         for kind, button in self.kinds.items():
             connect_download(
@@ -65,8 +73,9 @@ class InterpolateTab(Tab):
         start, end = wanted.ends(self.studio.classes)
         names = [self.studio.classes[main_class(flower)] for flower in (start, end)]
         level = truncation_values(wanted.truncation)
-        more = [extras(start), extras(end)]
-        return [names[0], start.seed, names[1], end.seed, *level, wanted.path, wanted.steps, wanted.loop, *more]
+        steps = gr.Slider(value=wanted.steps, maximum=settings.most_steps(wanted.films))
+        more = [extras(start), extras(end), wanted.films]
+        return [names[0], start.seed, names[1], end.seed, *level, wanted.path, steps, wanted.loop, *more]
 
     def from_controls(
         self, from_label: Any, from_seed: Any, to_label: Any, to_seed: Any, level: Any, off: Any, *path: Any
@@ -77,7 +86,8 @@ class InterpolateTab(Tab):
 
     def draw(self, wanted: settings.Interpolate) -> dict[str, Any]:
         """The pictures of the film as `frames`, and their `rate` per second."""
-        frames = [data_url(images.png(frame)) for frame in self.studio.frames(wanted)]
+        one = wanted.films == settings.ONE_FILM
+        frames = [data_url(images.png(frame)) if one else frame_url(frame) for frame in self.studio.frames(wanted)]
         address = to_address(self.studio.classes, wanted)
         return {"frames": frames, "rate": images.FRAMES_A_SECOND, "address": address}
 
