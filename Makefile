@@ -1,12 +1,14 @@
 # make demo: the app on port 7860 with bundled weights.  make garden: a page that draws in the browser, on port 8000.
-# make check: style, docstrings, types.  make test: every test.  make test-lowest: those of the app, on the lowest Gradio allowed.
+# make check: style, docstrings, types.  make test: every test.  make test-lowest: some, on the lowest Gradio and PyTorch.
 # make mutate: are the tests strict enough? (takes hours)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := build/lowest
 PEERS := build/peers
-# Two processes, each on one core; one file's tests stay together, in the order of their names, for they share what they have built.
+# Two processes, each on one core; one file's tests stay together, in the order of tests/conftest.py, for they share what they have
+# built. They start some sixty others, so what Python has compiled is kept, also where the variable says otherwise.
+PYTEST_ENV := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 PYTEST := -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: demo garden check test test-lowest mutate clean
@@ -27,11 +29,15 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) tests
+	$(PYTEST_ENV) $(BIN)/python $(PYTEST) tests
+
+# Where the framework is touched: its internals, the API, the page under a path and its controls. Where PyTorch's numbers are.
+TELLING := tests/studio/test_gradio_compat.py tests/studio/test_app.py tests/studio/test_studio.py tests/studio/test_yours.py \
+  tests/browser/test_both_tabs.py tests/browser/test_under_a_path.py tests/networks tests/test_losses.py tests/test_trainer.py
 
 test-lowest: $(LOWEST)/.done
-	$(LOWEST)/bin/python -c "import gradio; print('gradio', gradio.__version__)"
-	OMP_NUM_THREADS=1 $(LOWEST)/bin/python $(PYTEST) tests/browser tests/studio
+	$(LOWEST)/bin/python -c "import gradio, torch; print('gradio', gradio.__version__, 'torch', torch.__version__)"
+	$(PYTEST_ENV) $(LOWEST)/bin/python $(PYTEST) $(TELLING)
 
 mutate: $(VENV)/.dev
 	$(BIN)/python -m pip install -q -r requirements-mutate.txt

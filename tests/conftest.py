@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from profiles import Browser
@@ -39,6 +40,15 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 CLASSES = ("dandelion", "marigold")
+
+
+# Files that are begun first: begun last, one of the two processes would wait for the other.
+LONG = ("test_distributed.py", "test_terminal.py", "test_evaluate.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, the others in the order of their names."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def tiny_generator(classes: tuple[str, ...] = CLASSES) -> Generator:
@@ -86,20 +96,30 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    model: Path | str, log: Path, host: str = "127.0.0.1", options: Sequence[str] = (), **more: str
+    model: Path | str, log: Path, host: str = "127.0.0.1", options: Sequence[str] = (), fresh: bool = False, **more: str
 ) -> Iterator[str]:  # fmt: skip
-    """`python app.py --model MODEL` as a process of its own, with `more` in its environment: its address, once it answers."""
+    """`python app.py --model MODEL` as a process of its own, with `more` in its environment: its address, once it answers.
+
+    A `fresh` one has its own interpreter, and reads `more` while it imports; others are forked (forked.py).
+    """
     port = free_port()
+    command = [str(ROOT / "app.py"), "--model", str(model), "--host", host, "--port", str(port), *options]
+    with _fresh(command, log, more) if fresh else _forked(command, log, more) as is_alive:
+        url = f"http://{'[::1]' if ':' in host else host}:{port}"
+        _wait_for(f"{url}/config", is_alive, log)
+        yield url
+
+
+@contextmanager
+def _fresh(command: list[str], log: Path, more: dict[str, str]) -> Iterator[Callable[[], bool]]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     environment.pop("MODEL_ID", None)
     environment.update(more)
-    command = [sys.executable, str(ROOT / "app.py"), "--model", str(model), "--host", host, "--port", str(port), *options]
-    url = f"http://{'[::1]' if ':' in host else host}:{port}"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, env=environment)
+        argv = [sys.executable, *command]
+        process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, env=environment)
     try:
-        _wait_for(f"{url}/config", process, log)
-        yield url
+        yield lambda: process.poll() is None
     finally:
         process.terminate()
         try:
@@ -123,16 +143,25 @@ def serving_here(model: Path | str, *options: str, host: str = "127.0.0.1") -> I
             thread.submit(page.close, verbose=False).result()
 
 
-def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 180) -> None:
+@contextmanager
+def _forked(command: list[str], log: Path, more: dict[str, str]) -> Iterator[Callable[[], bool]]:
+    process = forked.begin(command, log, cwd=log.parent, **{"MODEL_ID": "", **more})
+    try:
+        yield process.is_alive
+    finally:
+        process.terminate()
+        process.join(20)
+        process.kill()
+
+
+def _wait_for(url: str, is_alive: Callable[[], bool], log: Path, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
+    while is_alive() and time.monotonic() < end:
         try:
             urllib.request.urlopen(url, timeout=5).close()
             return
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.1)
     raise RuntimeError(f"the app did not start:\n{log.read_text()}")
 
 

@@ -46,6 +46,8 @@ class Profile:
 
     def close(self) -> None:
         """Close its pages and forget what they kept; the next visitor gets it."""
+        if self in self._free:
+            return
         for page in self._context.pages:
             if page != self._window:
                 page.close()

@@ -1,39 +1,27 @@
 """Training runs as processes of their own that may be killed at any moment, and what is left of them.
 
-They are forked from a server that has imported everything, so that a run takes as long as its training.
+They are forked (forked.py), so that a run takes as long as its training.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
-import multiprocessing
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+import forked
+
 FLAGS = (
     "--preset cwgan-gp-28 --width 4 --batch 4 --critic-steps 2 --device cpu --precision fp32 --threads 1 --evaluate-every 0"
 ).split()
 _WRITES = ("fsync", "replace")  # the steps of an atomic write
-
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(
-    [
-        "train",
-        "gan.runs.training",
-        "gan.data.image_folder",
-        "gan.utils.lock",
-        "torch._dynamo",
-        "torch.utils.tensorboard",
-        "tqdm",
-    ]
-)
 
 
 class Victim:
@@ -41,10 +29,9 @@ class Victim:
 
     def __init__(self, photos: Path, out: Path, *flags: str, log: Path, fatal: int = 0, before: Callable | None = None):
         """It kills itself before write operation number `fatal` (from 1; 0: never); `before` is called in it first."""
-        argv = [str(photos), *FLAGS, "--out", str(out), *flags]
+        argv = ["train.py", str(photos), *FLAGS, "--out", str(out), *flags]
         self.log = log
-        self.process = _server.Process(target=_run, args=(argv, log, fatal, before))
-        self.process.start()
+        self.process = forked.begin(argv, log, before=functools.partial(_prepare, log, fatal, before))
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -60,21 +47,13 @@ class Victim:
         return self.log.read_text(errors="replace")
 
 
-def _run(argv: list[str], log: Path, fatal: int, before: Callable | None) -> None:
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+def _prepare(log: Path, fatal: int, before: Callable | None) -> None:
     counted = [0]
     for name in _WRITES:
         setattr(os, name, _counting(getattr(os, name), counted, fatal))
+    atexit.register(lambda: log.with_suffix(".writes").write_text(str(counted[0])))
     if before:
         before()
-    import train
-
-    code = train.main(argv)
-    log.with_suffix(".writes").write_text(str(counted[0]))
-    sys.exit(code)
 
 
 def _counting(call: Callable, counted: list[int], fatal: int) -> Callable:

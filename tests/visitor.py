@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
@@ -117,6 +118,21 @@ CONTRAST = """element => {
 def contrast(locator) -> float:
     """Contrast of a text with the ground it stands on, as WCAG counts it."""
     return locator.evaluate(CONTRAST)
+
+
+# How a page is opened that `looks` then turns: on a phone by night.
+FIRST_LOOK = {"viewport": PHONE, "color_scheme": "dark"}
+
+
+def looks(page, sizes: dict[str, dict[str, int]] | None = None) -> Iterator[str]:
+    """Turn the page, opened as FIRST_LOOK says, to each of the sizes, by night and by day: no reload, which takes seconds."""
+    for place, size in (sizes or {"phone": PHONE, "desktop": DESKTOP}).items():
+        page.set_viewport_size(size)
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(f"document.body.classList.contains('dark') === {str(scheme == 'dark').lower()}")
+            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            yield f"{place}, {scheme}"
 
 
 def gallery(visitor, name: str = "Gallery"):

@@ -115,8 +115,11 @@ class Studio:
 
     def _frames(self, wanted: settings.Interpolate) -> np.ndarray:
         columns, rows = settings.FILMS[wanted.films]
-        ends = [[films.later(end, place) for end in wanted.ends(self.classes)] for place in range(columns * rows)]
-        paths = (self.sampler.path(*pair, wanted.steps, wanted.path, wanted.loop) for pair in ends)
+        start, end = wanted.ends(self.classes)
+        paths = (
+            self.sampler.path(films.later(start, place), films.later(end, place), wanted.steps, wanted.path, wanted.loop)
+            for place in range(columns * rows)
+        )
         return films.tiled(paths, columns, rows)
 
     def _walk(self, flowers: tuple[Flower, ...]) -> np.ndarray:

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import forked
 import pytest
 from hub_server import HubServer, Repo
 from huggingface_hub import constants
@@ -237,16 +238,10 @@ def test_the_trainer_and_the_doctor_take_an_archive(photos: Path, tmp_path: Path
     zipped(tmp_path / "flowers.zip", contents(photos))
     tiny = "--preset cwgan-gp-28 --width 4 --batch 4 --device cpu --precision fp32 --dry-run".split()
 
-    def run(*words: str) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
-        )
-
-    trained = run(str(ROOT / "train.py"), "flowers.zip", *tiny)
+    trained = forked.call("train.py", "flowers.zip", *tiny, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert "photos: 8 dandelion, 8 marigold" in trained.stdout and f"runs{os.sep}cwgan-gp-28-flowers" in trained.stdout
-    examined = run("-m", "gan", "doctor", "flowers.zip", "--resolution", "28")
+    examined = forked.call("-m", "gan", "doctor", "flowers.zip", "--resolution", "28", cwd=tmp_path)
     assert examined.returncode in (0, 1) and (tmp_path / "runs" / "doctor-flowers" / "manifest.csv").exists(), examined.stderr
 
 

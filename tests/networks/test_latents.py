@@ -31,6 +31,15 @@ def test_no_truncation_is_the_whole_normal_distribution():
     assert stats.kstest(z.numpy(), stats.norm.cdf).pvalue > 0.01
 
 
+@pytest.mark.parametrize("truncation", [None, 0.5, 3.0])
+def test_a_seed_stands_for_numbers_of_twice_the_precision(truncation):
+    """Drawn with less, they would be others, and each flower that somebody linked to with them."""
+    uniform = torch.rand(64, dtype=torch.float64, generator=torch.Generator().manual_seed(7)).numpy()
+    low = 0.0 if truncation is None else stats.norm.cdf(-truncation)
+    wanted = torch.from_numpy(stats.norm.ppf(low + uniform * (1 - 2 * low))).float()
+    torch.testing.assert_close(latents.noise([7], 64, truncation)[0], wanted, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("truncation", [None, 1.5])
 def test_a_seed_is_the_same_alone_and_in_any_batch_and_leaves_the_global_generator_alone(truncation):
     before = torch.get_rng_state()

@@ -6,11 +6,10 @@ import re
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from pictures import make_photos
@@ -449,25 +448,22 @@ def test_half_precision_is_said_and_done(photos, tmp_path):
 def test_interrupted_runs_go_on(number, code, photos, tmp_path):
     """Ctrl-C, SIGTERM and a closed terminal save after the step in hand; after SIGKILL the last snapshot is whole."""
     out = tmp_path / "out"
-    command = [sys.executable, str(ROOT / "train.py"), str(photos), *TINY, "--out", str(out), "--every", "8", "--threads", "1"]
-    process = subprocess.Popen([*command, "--images", "10000000"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
+    argv = [str(photos), *TINY, "--out", str(out), "--every", "8", "--threads", "1"]
+    with forked.ended(forked.begin, ["train.py", *argv, "--images", "10000000"]) as (process, output, errors):
         deadline = time.monotonic() + 120
         while len(list((out / "grids").glob("*.png"))) < 4:
-            assert time.monotonic() < deadline and process.poll() is None
+            assert time.monotonic() < deadline and process.is_alive()
             time.sleep(0.05)
-        process.send_signal(number)
-        printed = process.communicate(timeout=30)[0]
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == code
+        os.kill(process.pid, number)
+        process.join(30)
+        assert process.exitcode == code
+        printed = output.read_text() + errors.read_text()
     assert "Traceback" not in printed
     if number != signal.SIGKILL:
         assert "the same command continues" in printed
     seen = checkpoint.load_snapshot(out)["images_seen"]
     assert seen >= 8
-    assert train.main([*command[2:], "--images", str(seen + 8)]) == 0
+    assert train.main([*argv, "--images", str(seen + 8)]) == 0
     assert json.loads((out / "config.json").read_text())["trained"]["images"] == seen + 8
 
 
