@@ -3,6 +3,7 @@
     styles     noise N×z_dim, classes N×K (no input for a plain model) → offset N×W, mean N×W (`Generator.latents` without ψ)
     painting   styles 1×L×W → picture 1×3×S×S in float32, around [−1, 1], for a generator with styles
                noise 1×z_dim, classes 1×K → picture, for one of convolutions; such a model has no graph `styles`
+    warmup     `painting` with zeros for weights, a few KB: a browser compiles its code with it while the weights still come
 
 The nodes are written one by one, not traced: an export takes a second where torch.onnx takes a minute, and the shapes of
 `painting` are fixed. Weights of two axes or more are stored in half precision. Nodes that depend on no input widen them, and a
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 OPSET, IR = 17, 8  # old enough for every runtime of the last years
-STYLES, PAINTING = "styles", "painting"
+STYLES, PAINTING, WARMUP = "styles", "painting", "warmup"
 KNOWN = ("C", "T", "up", "up-corners", "M", "S")  # kinds of layer that a graph is written for
 
 
@@ -107,8 +108,30 @@ def graphs(generator: Generator, *, half: bool = True) -> dict[str, bytes]:
     check_installed()
     _check_known(generator)
     if isinstance(generator, StyleGenerator):
-        return {STYLES: _styles(generator, half), PAINTING: _style_painting(generator, half)}
-    return {PAINTING: _conv_painting(generator, half)}
+        found = {STYLES: _styles(generator, half), PAINTING: _style_painting(generator, half)}
+    else:
+        found = {PAINTING: _conv_painting(generator, half)}
+    return {**found, WARMUP: _without_weights(found[PAINTING])}
+
+
+def _without_weights(content: bytes) -> bytes:
+    """A graph whose tensors of two axes or more are nodes that make zeros of the same shapes and types."""
+    from onnx import ModelProto, helper, numpy_helper
+
+    model = ModelProto.FromString(content)
+    graph, kept, nodes = model.graph, [], []
+    for weight in graph.initializer:
+        if len(weight.dims) < 2:
+            kept.append(weight)
+            continue
+        kept.append(numpy_helper.from_array(np.array(weight.dims, np.int64), f"{weight.name}-shape"))
+        zero = helper.make_tensor("zero", weight.data_type, [1], [0])
+        nodes.append(helper.make_node("ConstantOfShape", [kept[-1].name], [weight.name], value=zero))
+    nodes += graph.node
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    return model.SerializeToString(deterministic=True)
 
 
 def _check_known(generator: Generator) -> None:

@@ -69,6 +69,25 @@ def test_weights_take_half_the_room_and_a_bundled_model_loses_nothing_by_it():
     assert files._checked_graphs(generator) == half
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_graph_that_warms_a_browser_up_is_the_painting_without_its_weights(name):
+    from onnx import ModelProto
+
+    content = graphs(network(name, ("a", "b")))
+    warm, painting = (ModelProto.FromString(content[key]).graph for key in ("warmup", "painting"))
+    zeros = [node for node in warm.node if node.op_type == "ConstantOfShape"]
+    assert [node for node in warm.node if node not in zeros] == list(painting.node)
+    assert len(zeros) == sum(len(weight.dims) > 1 for weight in painting.initializer) > 3
+    session = onnxruntime.InferenceSession(content["warmup"], providers=["CPUExecutionProvider"])
+    drawn = session.run(None, {one.name: np.zeros(one.shape, np.float32) for one in session.get_inputs()})[0]
+    assert drawn.shape == (1, 3, 16, 16) and np.isfinite(drawn).all()
+
+
+def test_it_is_small_where_the_weights_are_many():
+    content = graphs(loader.load("wgan-gp-28").generator)
+    assert len(content["warmup"]) < len(content["painting"]) / 50
+
+
 def test_float32_where_half_precision_shows(monkeypatch):
     generator = network("plain", ("a", "b"))
     seen = iter([files.FARTHEST + 1, files.FARTHEST])
