@@ -177,6 +177,15 @@ def test_a_film_is_drawn_recorded_and_laid_out(garden, guest):
     assert [one.shape for one in shown] == [(384, 384, 3)] * 11, "five pictures, the last one for half a second more"
     assert np.abs(shown[0].mean((0, 1)) - frames[0].mean((0, 1))).max() < 8
     assert np.abs(shown[-1].mean((0, 1)) - frames[-1].mean((0, 1))).max() < 8
+    name, repeated = guest.download(lambda: guest.page.click("#download-gif"))
+    assert name == "dandelion-1-t1.5-to-marigold-2-t1.5.gif"
+    with Image.open(io.BytesIO(repeated)) as opened:
+        assert opened.size == (256, 256) and opened.n_frames == 5 and opened.info["loop"] == 0
+        for number, (frame, milliseconds) in enumerate(zip(frames, [80, 80, 80, 80, 560])):
+            opened.seek(number)
+            assert opened.info["duration"] == milliseconds
+            small = np.asarray(opened.convert("RGB").resize((16, 16), Image.Resampling.BOX)).astype(int)
+            assert np.abs(small - frame).mean() < 8, "smaller again, it is the picture that was drawn"
     name, strip = guest.download(lambda: guest.page.click("#download-png"))
     assert name.endswith(".png") and read_settings(strip)["from-seed"] == 1
     np.testing.assert_array_equal(pixels(strip), np.hstack([pixels(file) for file in files]))

@@ -1,7 +1,10 @@
 // The worker: downloads, draws, and packs files, so that the page never waits for it. A new wish cancels the one before.
+import { gif } from "./gif.js";
 import { Painter } from "./painter.js";
 import { png, zip } from "./png.js";
 import { begin, Trouble } from "./runtime.js";
+
+const HUNDREDTHS = 8; // of a second that a picture of a GIF is shown
 
 let painter, sound = false, wish = 0, strip = [];
 
@@ -59,6 +62,11 @@ const tasks = {
       }
     }
     return { file: await png(sheet, columns * size, rows * size, settings) };
+  },
+
+  // The film of the last path as a file; the last picture stays for `still` more.
+  async gif({ still }) {
+    return { file: gif(strip, painter.facts.size, HUNDREDTHS, HUNDREDTHS * (1 + still)) };
   },
 
   async archive({ files }) {
