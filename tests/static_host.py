@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,18 +11,21 @@ from threading import Thread
 
 from visitor import DESKTOP, Visitor, content
 
+WAIT = 3  # seconds
 DRAWN = "img[src^='data:image/png']"
 
 
 @contextmanager
 def hosted(folder: Path):
-    """Any static host: its address, and what it was asked for. Files named in `cut` break off in the middle."""
-    asked, cut = [], set()
+    """Any static host: its address, and what it was asked for. Files in `cut` break off in the middle, those in `late` wait."""
+    asked, cut, late = [], set(), set()
 
     class Host(SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             asked.append(path)
+            if Path(path).name in late:
+                time.sleep(WAIT)
             if Path(path).name not in cut:
                 return super().do_GET()
             whole = (folder / path.lstrip("/")).read_bytes()
@@ -42,7 +46,7 @@ def hosted(folder: Path):
 
     server = Server(("127.0.0.1", 0), functools.partial(Host, directory=folder))
     Thread(target=server.serve_forever, daemon=True).start()
-    server.asked, server.cut, server.url = asked, cut, f"http://127.0.0.1:{server.server_port}"
+    server.asked, server.cut, server.late, server.url = asked, cut, late, f"http://127.0.0.1:{server.server_port}"
     try:
         yield server
     finally:

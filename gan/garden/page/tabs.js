@@ -155,11 +155,9 @@ export class Interpolate extends Tab {
       this.redraw();
     });
     this.bar = make("progress", { max: 1, value: 0, hidden: "", "aria-label": say("garden_drawing") });
-    this.film = button(say("garden_film"), () => this.record());
-    this.strip = button(say("download_png"), () => this.sheet());
-    this.film.id = "download-film";
-    this.strip.id = "download-png";
-    this.below.append(this.bar, make("div", { class: "downloads" }, this.film, this.strip));
+    const saves = { film: [say("garden_film"), () => this.record()], gif: [say("download_gif"), () => this.gif()], png: [say("download_png"), () => this.sheet()] };
+    this.saves = Object.entries(saves).map(([kind, [words, pressed]]) => Object.assign(button(words, pressed), { id: `download-${kind}` }));
+    this.below.append(this.bar, make("div", { class: "downloads" }, ...this.saves));
     const several = this.facts.classes.length > 1;
     const ends = Object.values(this.ends).flatMap(({ label, seed }) => [...(several ? [label.element] : []), seed.element]);
     return [roll, ...ends, ...this.level.elements, this.path.element, this.steps.element, this.loop.element];
@@ -178,7 +176,7 @@ export class Interpolate extends Tab {
 
   async draw() {
     const { from, to, path, steps, loop } = this.wanted, frames = [];
-    this.film.disabled = this.strip.disabled = true;
+    this.allow(false);
     this.bar.value = 0;
     this.bar.hidden = false;
     await this.artist.draw({ task: "path", start: from, end: to, way: path, steps, loop, settings: this.about() }, (index, src) => {
@@ -188,7 +186,7 @@ export class Interpolate extends Tab {
     });
     this.bar.hidden = true;
     this.frames = frames;
-    this.film.disabled = this.strip.disabled = false;
+    this.allow(true);
     this.put({ frames, rate: 12 });
   }
 
@@ -199,16 +197,28 @@ export class Interpolate extends Tab {
     this.save(`${this.name()}.png`, file, "image/png");
   }
 
+  allow(on) {
+    for (const one of this.saves) one.disabled = !on;
+  }
+
+  // Pictures for which the last one stays, where the film does not go on from it.
+  still = () => (this.wanted.loop ? 0 : 6);
+
+  async gif() {
+    const { file } = await this.artist.ask({ task: "gif", still: this.still() });
+    this.save(`${this.name()}.gif`, file, "image/gif");
+  }
+
   async record() {
-    this.film.disabled = true;
+    this.allow(false);
     try {
-      const made = await film(this.frames, { size: this.facts.size, rate: 12, still: this.wanted.loop ? 0 : 6 });
+      const made = await film(this.frames, { size: this.facts.size, rate: 12, still: this.still() });
       this.save(`${this.name()}.webm`, made, "video/webm");
     } catch (error) {
       console.warn("no film:", error);
       this.complain({ key: "garden_no_film", values: {} });
     }
-    this.film.disabled = !this.complete;
+    this.allow(this.complete);
   }
 
   receive = (one, end) => {

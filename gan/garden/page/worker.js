@@ -1,9 +1,12 @@
 // The worker: downloads, draws, and packs files, so that the page never waits for it. A new wish cancels the one before.
+import { gif } from "./gif.js";
 import { Painter } from "./painter.js";
 import { png, zip } from "./png.js";
 import { begin, Trouble } from "./runtime.js";
 
-let painter, wish = 0, strip = [];
+const HUNDREDTHS = 8; // of a second that a picture of a GIF is shown
+
+let painter, sound = false, wish = 0, strip = [];
 
 const turn = () => new Promise((done) => { // lets messages come in
   const channel = new MessageChannel();
@@ -21,13 +24,13 @@ const tasks = {
     const report = (came, of) => postMessage({ kind: "progress", came, of });
     let begun = await begin(facts, asked, report);
     painter = new Painter(facts, begun);
-    try {
-      await painter.check();
-    } catch (error) {
-      if (begun.kind === "wasm") throw error;
-      begun = await begin(facts, { kind: "wasm" }, report); // a driver that draws something else
-      painter = new Painter(facts, begun);
-      await painter.check();
+    if (begun.kind === "webgpu") {
+      try {
+        await checked();
+      } catch {
+        begun = await begin(facts, { kind: "wasm" }, report); // a driver that draws something else
+        painter = new Painter(facts, begun);
+      }
     }
     return { engine: begun.kind, threads: begun.threads };
   },
@@ -61,10 +64,21 @@ const tasks = {
     return { file: await png(sheet, columns * size, rows * size, settings) };
   },
 
+  // The film of the last path as a file; the last picture stays for `still` more.
+  async gif({ still }) {
+    return { file: gif(strip, painter.facts.size, HUNDREDTHS, HUNDREDTHS * (1 + still)) };
+  },
+
   async archive({ files }) {
     return { file: zip(files) };
   },
 };
+
+// Once in the life of the worker: does it draw what was drawn where the page was made?
+async function checked() {
+  if (!sound) await painter.check();
+  sound = true;
+}
 
 async function show(id, index, pixels, settings) {
   const { size } = painter.facts;
@@ -74,13 +88,16 @@ async function show(id, index, pixels, settings) {
   postMessage({ kind: "picture", id, index, src });
 }
 
+const painting = ({ task }) => task === "draw" || task === "path";
 let before = Promise.resolve();
 onmessage = ({ data }) => {
-  if (data.task === "draw" || data.task === "path") wish = data.id;
+  if (painting(data)) wish = data.id;
   before = before.then(async () => {
     try {
-      if ((data.task === "draw" || data.task === "path") && data.id !== wish) throw new Trouble("cancelled");
-      postMessage({ kind: "done", id: data.id, ...(await tasks[data.task](data)) });
+      if (painting(data) && data.id !== wish) throw new Trouble("cancelled");
+      const answer = await tasks[data.task](data);
+      if (painting(data)) await checked(); // the first flower does not wait for it
+      postMessage({ kind: "done", id: data.id, ...answer });
     } catch (error) {
       if (!(error instanceof Trouble)) console.error(error);
       postMessage({ kind: "failed", id: data.id, key: error.key ?? "garden_failed", values: { ...error.values, reason: String(error.message ?? error).slice(0, 200) } });
