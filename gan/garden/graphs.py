@@ -5,9 +5,9 @@
                noise 1×z_dim, classes 1×K → picture, for one of convolutions; such a model has no graph `styles`
     warmup     `painting` with zeros for weights, a few KB: a browser compiles its code with it while the weights still come
 
-The nodes are written one by one, not traced: an export takes a second where torch.onnx takes a minute, and the shapes of
-`painting` are fixed. Weights of two axes or more are stored in half precision. Nodes that depend on no input widen them, and a
-runtime computes such nodes once, when it loads the graph.
+The nodes of the usual layers are written one by one, not traced: an export takes a second where torch.onnx takes a minute. The
+shapes of `painting` are fixed. Weights of two axes or more are stored in half precision. Nodes that depend on no input widen
+them, and a runtime computes such nodes once, when it loads the graph.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from gan.config import parse_layer
 from gan.errors import UserError
+from gan.garden.traced import traced_painting
 from gan.generator import Generator
 from gan.hub.onnx_export import check_installed
 from gan.networks.style_generator import GAIN, SLOPE, Modulated, Scale, StyleGenerator
@@ -103,25 +104,25 @@ class _Graph:
 def graphs(generator: Generator, *, half: bool = True) -> dict[str, bytes]:
     """Name → ONNX file of the graphs of `generator` (evaluation mode, float32); `half` stores weights in half precision.
 
-    Raises UserError where onnx is missing or the generator has a layer that is not known here.
+    A painting with layers of other kinds than KNOWN is traced (traced.py). Raises UserError where onnx is missing.
     """
     check_installed()
-    _check_known(generator)
-    if isinstance(generator, StyleGenerator):
-        found = {STYLES: _styles(generator, half), PAINTING: _style_painting(generator, half)}
-    else:
-        found = {PAINTING: _conv_painting(generator, half)}
+    styled, painting = isinstance(generator, StyleGenerator), traced_painting
+    if _known(generator):
+        painting = _style_painting if styled else _conv_painting
+    found = {STYLES: _styles(generator, half)} if styled else {}
+    found[PAINTING] = painting(generator, half)
     return {**found, WARMUP: _without_weights(found[PAINTING])}
 
 
 def _without_weights(content: bytes) -> bytes:
-    """A graph whose tensors of two axes or more are nodes that make zeros of the same shapes and types."""
-    from onnx import ModelProto, helper, numpy_helper
+    """A graph whose weights of two axes or more are nodes that make zeros of the same shapes and types."""
+    from onnx import ModelProto, TensorProto, helper, numpy_helper
 
     model = ModelProto.FromString(content)
     graph, kept, nodes = model.graph, [], []
     for weight in graph.initializer:
-        if len(weight.dims) < 2:
+        if len(weight.dims) < 2 or weight.data_type not in (TensorProto.FLOAT, TensorProto.FLOAT16):
             kept.append(weight)
             continue
         kept.append(numpy_helper.from_array(np.array(weight.dims, np.int64), f"{weight.name}-shape"))
@@ -134,13 +135,11 @@ def _without_weights(content: bytes) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def _check_known(generator: Generator) -> None:
-    """Raise UserError for the first layer that no graph is written for."""
-    for text in generator.config.generator:
-        layer = parse_layer(text)
-        foreign = layer.scaling or layer.norm == "cbn" or layer.after or layer.adain or layer.noise
-        if layer.op not in KNOWN or foreign:
-            raise UserError(f"the page in the browser cannot draw the layer '{text}'; export a model without it.")
+def _known(generator: Generator) -> bool:
+    """Whether a graph of all layers is written here."""
+    layers = [parse_layer(text) for text in generator.config.generator]
+    foreign = (layer.scaling or layer.norm == "cbn" or layer.after or layer.adain or layer.noise for layer in layers)
+    return all(layer.op in KNOWN for layer in layers) and not any(foreign)
 
 
 # -------------------------------------------------------------------------------------------------------------- styles

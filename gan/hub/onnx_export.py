@@ -52,17 +52,27 @@ def onnx_file(model: Model) -> tuple[bytes, int]:
     Raises UserError where a package is missing, and where onnxruntime draws anything else.
     """
     check_installed()
-    network, inputs = _Drawing(model.generator).eval(), _inputs(model.generator)
-    batch = torch.export.Dim("batch")
+    inputs, batch = _inputs(model.generator), torch.export.Dim("batch")
     first, *others = ({} if name == "psi" else {0: batch} for name in inputs)
+    shapes = (first, tuple(others)) if others else (first,)
+    proto = exported(_Drawing(model.generator).eval(), inputs, "pictures", shapes)
+    content = _described(proto, model, list(inputs)).SerializeToString(deterministic=True)
+    return content, _checked(content, model, inputs)
+
+
+def exported(network: nn.Module, inputs: dict[str, Tensor], output: str, shapes: tuple | None = None) -> ModelProto:
+    """A network as ONNX, without where on this computer it was made. `shapes` says what varies (torch.onnx.export)."""
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
-            network, tuple(inputs.values()), dynamo=True, input_names=list(inputs), output_names=["pictures"],
-            dynamic_shapes=(first, tuple(others)) if others else (first,), verbose=False,
+            network, tuple(inputs.values()), dynamo=True, input_names=list(inputs), output_names=[output],
+            dynamic_shapes=shapes, verbose=False,
         )  # fmt: skip
     assert program is not None  # with dynamo there always is one
-    content = _described(program.model_proto, model, list(inputs)).SerializeToString(deterministic=True)
-    return content, _checked(content, model, inputs)
+    proto = program.model_proto
+    for holder in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
+        del holder.metadata_props[:]
+        holder.doc_string = ""
+    return proto
 
 
 class _Drawing(nn.Module):
@@ -98,11 +108,8 @@ def _inputs(generator: Generator) -> dict[str, Tensor]:
 
 
 def _described(proto: ModelProto, model: Model, inputs: list[str]) -> ModelProto:
-    """The same, with what a user has to know in its metadata, and without where on this computer it was made."""
+    """The same, with what a user has to know in its metadata."""
     config = model.generator.config
-    for holder in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
-        del holder.metadata_props[:]
-        holder.doc_string = ""
     truncation = latents.default_truncation(config.scores)
     said = {
         "project": SOFTWARE,
@@ -117,7 +124,6 @@ def _described(proto: ModelProto, model: Model, inputs: list[str]) -> ModelProto
         "inputs": " ".join(_SAID[name] for name in inputs) + ("" if config.styled else _CUT),
         "seeds": "The app makes noise from a seed with PyTorch's generator of random numbers, which is not in this file.",
     }
-    del proto.metadata_props[:]
     for key, value in said.items():
         proto.metadata_props.add(key=key, value=value)
     proto.doc_string = f"{said['inputs']} pictures: uint8, N×S×S×3. {said['seeds']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from conftest import tiny_generator
 from PIL import Image
 from static_host import Guest, hosted
-from visitor import DESKTOP, FIGURES, PHONE, barriers_everywhere
+from visitor import DESKTOP, FIGURES, barriers_everywhere
 
 from gan.config import ModelConfig
 from gan.garden import runtime
@@ -236,15 +237,45 @@ def test_grid_zip_large_view_and_keys(garden, guest):
     assert page.get_attribute("#tab-interpolate", "aria-selected") == "true" and guest.query()["tab"] == "interpolate"
 
 
+# All that a visitor can set or press on the page as it is now; of a group of choices the chosen one stands for all.
+CONTROLS = """() => [...document.querySelectorAll("button, input, select, a[href], [tabindex='0']")].filter((one) =>
+  one.checkVisibility() && !one.disabled && one.tabIndex >= 0 && (one.type !== "radio" || one.checked))"""
+# What the key Tab has come to: its number among them, and whether it can be seen there.
+FOCUSED = f"""() => {{
+  const one = document.activeElement, near = [one, one.closest("label"), one.nextElementSibling].filter(Boolean);
+  const looks = near.map((each) => getComputedStyle(each));
+  return [({CONTROLS})().indexOf(one), looks.some((look) => look.outlineStyle !== "none" || look.boxShadow !== "none")];
+}}"""
+
+
 @only_styled
-def test_nothing_stands_in_the_way_on_any_tab(garden, guest):
-    for tab, count in (("generate", 4), ("interpolate", 4), ("explore", 9)):
-        guest.follow(f"?tab={tab}&grid=2&steps=4")
-        guest.drawn(tab, count)
-        assert barriers_everywhere(guest.page) == []
-        guest.page.set_viewport_size(PHONE)
-        assert guest.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
-        guest.page.set_viewport_size(DESKTOP)
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_nothing_stands_in_the_way_on_any_tab_and_keys_are_enough(garden, browser, hosts, language):
+    visitor = Guest(browser, hosts, f"?lang={language}&seed=1&grid=2&steps=4")
+    page = visitor.page
+    visitor.drawn("generate", 4)
+    assert page.evaluate("document.documentElement.lang") == language
+    for number, (tab, pictures) in enumerate((("generate", 4), ("interpolate", 4), ("explore", 9))):
+        page.focus("[role=tab][aria-selected=true]")
+        if number:
+            page.keyboard.press("ArrowRight")
+        visitor.drawn(tab, pictures)
+        assert barriers_everywhere(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
+        page.set_viewport_size(DESKTOP)
+        page.evaluate("document.activeElement.blur()")
+        count, reached = page.evaluate(f"({CONTROLS})().length"), {}
+        for _ in range(count + 1):  # once the focus leaves the page, and begins anew
+            page.keyboard.press("Tab")
+            place, marked = page.evaluate(FOCUSED)
+            reached[place] = marked
+        assert set(reached) - {-1} == set(range(count))
+        assert all(marked for place, marked in reached.items() if place >= 0), "and it is to be seen which"
+        if language == "uk":
+            words = page.locator("#tabs").locator("button, legend, label, .name, h3, p").filter(visible=True).all_inner_texts()
+            assert not [one for one in words if re.search("[a-z]{3}", one) and not re.search("[а-яіїєґ]", one)], "all of it"
+    visitor.context.close()
+    assert not visitor.errors and not visitor.away
 
 
 @only_styled

@@ -12,7 +12,6 @@ from gan.garden import files, runtime
 from gan.garden.graphs import graphs
 from gan.generator import make_generator
 from gan.hub import loader
-from gan.presets import from_preset
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -105,11 +104,29 @@ def test_a_layer_that_is_not_known_is_said():
         graphs(generator)
 
 
-@pytest.mark.parametrize("preset", ["stylegan-64", "stylegan2-64", "progan-64", "sagan-64", "biggan-64"])
-def test_a_preset_with_other_layers_is_refused_by_the_first_of_them(preset):
-    generator = make_generator(from_preset(preset, ("a", "b"), width=4)[0])
-    with pytest.raises(UserError, match="cannot draw the layer '"):
-        graphs(generator)
+@pytest.mark.parametrize("layers", [
+    ("M>16", "K>8", "S>8 noise", "S>8 smooth noise", "S>4 noise"),
+    ("E>8", "C4,1,3>8 sn", "R>8 up sn cbn", "A sn", "R>4 up sn cbn", "C3,1,1>3 sn tanh"),
+    ("C4,1,3>8 eq lrelu pn", "up", "C3,1,1>8 eq lrelu pn", "rgb eq", "up", "C3,1,1>8 eq lrelu pn", "rgb eq"),
+], ids=["stylegan2", "biggan", "progan"])  # fmt: skip
+def test_layers_of_the_family_are_traced(layers):
+    config = ModelConfig("tiny", 16, ("a", "b"), layers, z_dim=9 if layers[0].startswith("E") else 8).validate()
+    torch.manual_seed(0)
+    generator = make_generator(config)
+    generator.init_weights()
+    for name, weight in [*generator.named_parameters()]:
+        if name.endswith((".strength", ".gain", ".gain.weight", ".shift.weight")):
+            torch.nn.init.normal_(weight.data if weight.ndim else weight.data.view(1), 0, 0.3)
+    generator.calibrate()
+    generator.requires_grad_(False).eval()
+    content, code = graphs(generator), torch.tensor([[0.25, 0.75]])
+    assert ("styles" in content) == config.styled and len(content["warmup"]) > 0
+    assert str(files.HERE).encode() not in content["painting"], "nothing of this computer"
+    sessions = {key: onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"]) for key, file in content.items()}
+    with torch.no_grad():
+        expected = generator.decode(*generator.latents([7], code, 1.5)).numpy()
+    assert expected.std() > 0.02, "something to see"
+    assert np.abs(files._drawn(generator, sessions, 7, code.numpy(), 1.5) - expected).max() < 0.01
 
 
 # ------------------------------------------------------------------------------------------------------------- runtime
