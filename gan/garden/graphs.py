@@ -107,11 +107,13 @@ def graphs(generator: Generator, *, half: bool = True) -> dict[str, bytes]:
     A painting with layers of other kinds than KNOWN is traced (traced.py). Raises UserError where onnx is missing.
     """
     check_installed()
-    styled, painting = isinstance(generator, StyleGenerator), traced_painting
-    if _known(generator):
-        painting = _style_painting if styled else _conv_painting
-    found = {STYLES: _styles(generator, half)} if styled else {}
-    found[PAINTING] = painting(generator, half)
+    found = {STYLES: _styles(generator, half)} if isinstance(generator, StyleGenerator) else {}
+    if not _known(generator):
+        found[PAINTING] = traced_painting(generator, half)
+    elif isinstance(generator, StyleGenerator):
+        found[PAINTING] = _style_painting(generator, half)
+    else:
+        found[PAINTING] = _conv_painting(generator, half)
     return {**found, WARMUP: _without_weights(found[PAINTING])}
 
 
@@ -120,7 +122,9 @@ def _without_weights(content: bytes) -> bytes:
     from onnx import ModelProto, TensorProto, helper, numpy_helper
 
     model = ModelProto.FromString(content)
-    graph, kept, nodes = model.graph, [], []
+    graph = model.graph
+    kept: list[TensorProto] = []
+    nodes: list[NodeProto] = []
     for weight in graph.initializer:
         if len(weight.dims) < 2 or weight.data_type not in (TensorProto.FLOAT, TensorProto.FLOAT16):
             kept.append(weight)

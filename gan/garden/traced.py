@@ -48,9 +48,10 @@ class _Painting(nn.Module):
 
 def _store_in_half(proto: ModelProto) -> None:
     """Weights of two axes or more become half as large, and nodes that a runtime computes once widen them."""
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-    weights, nodes = [], []
+    weights: list[TensorProto] = []
+    nodes: list[NodeProto] = []
     for weight in proto.graph.initializer:
         if len(weight.dims) < 2 or weight.data_type != TensorProto.FLOAT:
             weights.append(weight)

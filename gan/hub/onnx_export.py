@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ def onnx_file(model: Model) -> tuple[bytes, int]:
     return content, _checked(content, model, inputs)
 
 
-def exported(network: nn.Module, inputs: dict[str, Tensor], output: str, shapes: tuple | None = None) -> ModelProto:
+def exported(network: nn.Module, inputs: dict[str, Tensor], output: str, shapes: tuple[Any, ...] | None = None) -> ModelProto:
     """A network as ONNX, without where on this computer it was made. `shapes` says what varies (torch.onnx.export)."""
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
