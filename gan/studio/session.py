@@ -106,9 +106,13 @@ class Studio:
 
     def _frames(self, wanted: settings.Interpolate) -> np.ndarray:
         columns, rows = settings.FILMS[wanted.films]
-        ends = [[films.later(end, place) for end in wanted.ends(self.classes)] for place in range(columns * rows)]
-        paths = (self.sampler.path(*pair, wanted.steps, wanted.path, wanted.loop) for pair in ends)
-        return films.tiled(paths, columns, rows)
+        start, end = wanted.ends(self.classes)
+
+        def path(place: int) -> np.ndarray:
+            pair = films.later(start, place), films.later(end, place)
+            return self.sampler.path(*pair, wanted.steps, wanted.path, wanted.loop)
+
+        return films.tiled(map(path, range(columns * rows)), columns, rows)
 
     def _walk(self, flowers: tuple[Flower, ...]) -> np.ndarray:
         """The pictures of a loop through two or more flowers, a second from each to the next: uint8 N×S×S×3."""
