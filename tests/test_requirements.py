@@ -15,7 +15,8 @@ TREES = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "app.py", ROOT /
 DISTRIBUTIONS = {  # where it has another name than the module
     "PIL": "pillow", "fpdf": "fpdf2", "sklearn": "scikit-learn", "torch_fidelity": "torch-fidelity", "yaml": "pyyaml",
 }  # fmt: skip
-GIVEN = {"gan", "spaces"}  # ours, and what a Space with a borrowed GPU brings along, which is of no use elsewhere
+# Ours, what a Space with a borrowed GPU brings along, and what a notebook has: of no use elsewhere.
+GIVEN = {"gan", "spaces", "IPython"}
 
 
 def imported(nodes: Iterable[ast.AST]) -> set[str]:

@@ -129,7 +129,7 @@ def looks(page, sizes: dict[str, dict[str, int]] | None = None) -> Iterator[str]
     for place, size in (sizes or {"phone": PHONE, "desktop": DESKTOP}).items():
         page.set_viewport_size(size)
         for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colors do not fade into one another
             page.wait_for_function(f"document.body.classList.contains('dark') === {str(scheme == 'dark').lower()}")
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             yield f"{place}, {scheme}"
@@ -174,6 +174,7 @@ def barriers(page) -> list[str]:
 
 def barriers_everywhere(page) -> list[str]:
     """The same in both schemes and on both sizes, one after another without a reload."""
+    page.emulate_media(reduced_motion="reduce")  # colors do not fade into one another
     found = []
     for size in (DESKTOP, PHONE):
         page.set_viewport_size(size)

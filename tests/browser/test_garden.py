@@ -24,9 +24,9 @@ from gan.garden.files import garden_files
 from gan.generator import make_generator
 from gan.hub.loader import Model
 from gan.networks import latents
-from gan.sampling import settings
 from gan.sampling.flower import described
 from gan.sampling.sampler import Sampler
+from gan.studio.address import Address, interpolate_from
 from gan.utils.images import read_settings, to_uint8
 
 pytest.importorskip("onnxruntime")
@@ -153,7 +153,7 @@ def test_changed_flowers_are_those_of_the_app_and_links_go_both_ways(garden, gue
     guest.page.click("#explore-pictures .here button")
     guest.page.get_by_role("button", name="Interpolate from").click()
     guest.drawn("interpolate", 24)
-    sent = settings.interpolate_from(settings.Address(guest.page.url.partition("?")[2], lambda: 0), CLASSES)
+    sent = interpolate_from(Address(guest.page.url.partition("?")[2], lambda: 0), CLASSES)
     assert sent.from_extras == middle["extras"] and sent.from_seed == 5, "the app reads the address as this page does"
 
 
@@ -163,7 +163,7 @@ def test_a_film_is_drawn_recorded_and_laid_out(garden, guest):
     guest.follow("?tab=interpolate&from=dandelion&from-seed=1&to=marigold&to-seed=2&film-truncation=1.5&steps=5")
     files = guest.drawn("interpolate", 5)
     sampler = Sampler(model.generator, workers=1)
-    wanted = settings.interpolate_from(settings.Address(guest.page.url.partition("?")[2], lambda: 0), CLASSES)
+    wanted = interpolate_from(Address(guest.page.url.partition("?")[2], lambda: 0), CLASSES)
     start, end = sampler.latents(list(wanted.ends(CLASSES)))[0]
     assert not torch.equal(start, end)
     frames = sampler.path(*wanted.ends(CLASSES), wanted.steps, wanted.path).astype(int)

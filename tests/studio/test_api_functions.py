@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -138,7 +139,8 @@ def test_an_agent_sees_the_tools_and_draws(url, sampler):
                 bad = await session.call_tool("draw", {"label": "rose"})
                 return tools, flower, bad
 
-    tools, flower, bad = asyncio.run(visit())
+    with ThreadPoolExecutor(1) as thread:  # Playwright has an event loop in this one, where other tests started it
+        tools, flower, bad = thread.submit(asyncio.run, visit()).result()
     assert {f"/{tool.name}" for tool in tools} == NAMES
     for tool in tools:
         assert tool.description and all(value.get("description") for value in tool.inputSchema["properties"].values()), tool
