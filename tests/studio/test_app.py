@@ -328,7 +328,7 @@ STUDIO = ROOT / "gan" / "studio"
 # The rest of the key is put together where it is used.
 FAMILIES = (
     "path_", "download_", "source_", "class_", "tab_", "about_", "more_", "explore_direction_", "explore_does_",
-    "ladder_new_", "gallery_sheet_", "inside_layer_", "inside_scale_",
+    "ladder_new_", "gallery_sheet_", "inside_layer_", "inside_scale_", "inside_noise", "inside_style",
 )  # fmt: skip
 
 
