@@ -11,7 +11,6 @@ from gan.studio.tabs.base import Tab
 def find_tabs() -> tuple[type[Tab], ...]:
     """The tab classes of this folder, ordered by `position`."""
     modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    found = {
-        value for module in modules for value in vars(module).values() if isinstance(value, type) and issubclass(value, Tab)
-    }
-    return tuple(sorted(found - {Tab}, key=lambda tab: (tab.position, tab.id)))
+    classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
+    found = {value for value in classes if issubclass(value, Tab) and hasattr(value, "id")}  # not the base classes
+    return tuple(sorted(found, key=lambda tab: (tab.position, tab.id)))

@@ -9,6 +9,7 @@ import gradio as gr
 
 from gan.sampling.flower import Flower
 from gan.studio.address import Address
+from gan.studio.controls import FlowerControls
 from gan.studio.handlers import DRAW_QUEUE, FILM_QUEUE, NO_API, report_errors, reporting_errors
 from gan.studio.i18n import marker, t
 from gan.studio.session import Studio, save_to_cache
@@ -132,6 +133,34 @@ class Tab:
             yield from self.redraw(*values) if empty is True else [gr.skip()]
 
         self.tab.select(first, [self.stage, *self.controls], self.stage, js=script, **self.event_options, **DRAW_QUEUE)
+
+
+class FlowerTab(Tab):
+    """A tab about one flower. Its settings are the `Flower`; its `build_controls` makes `flower` and `new_seed`."""
+
+    flower: FlowerControls
+    new_seed: gr.Button
+
+    def connect(self) -> None:
+        """Redraw on every change."""
+        self.redraw_on(self.flower.events)
+        self.connect_seed_button(self.new_seed, [self.flower.seed])
+
+    def from_address(self, address: Address) -> Flower:
+        """The flower that the address describes."""
+        return self.flower.from_address(address)
+
+    def to_controls(self, wanted: Flower) -> list[Any]:
+        """The values of the controls for a flower."""
+        return self.flower.to_controls(wanted)
+
+    def from_controls(self, *values: Any) -> Flower:
+        """The flower that the controls describe. Raises UserError."""
+        return self.flower.from_controls(*values)
+
+    def receive(self, flower: Flower, end: str, *values: Any) -> Flower:
+        """The flower itself."""
+        return flower
 
 
 def connect_download(button: gr.Button, make: Callable[..., tuple[str, bytes]], inputs: list[Any]) -> None:

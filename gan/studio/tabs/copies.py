@@ -15,12 +15,11 @@ from gan.evaluation import photo_index
 from gan.evaluation.features import FeatureNetwork, find_network
 from gan.evaluation.photo_index import PhotoIndex
 from gan.sampling.flower import Flower, main_class
-from gan.studio.address import Address
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import Studio, data_url
-from gan.studio.tabs.base import Tab
+from gan.studio.tabs.base import FlowerTab
 from gan.utils import images, svg_plots
 from gan.utils.formatting import rounded
 
@@ -71,7 +70,7 @@ def load_nearest(studio: Studio) -> NearestPhotos | str:
     return NearestPhotos(studio, index, network) if network.digest == index.network_digest else "copies_bad_features"
 
 
-class CopiesTab(Tab):
+class CopiesTab(FlowerTab):
     """One flower and the photos nearest to it. Its settings are the `Flower`."""
 
     id, position = "copies", 80
@@ -91,27 +90,6 @@ class CopiesTab(Tab):
         self.flower = FlowerControls(self.studio, "copies", "truncation_hint")
         gr.HTML(f'<p class="aside">{t("copies_about")}</p>', apply_default_css=False)
         return self.flower.controls
-
-    def connect(self) -> None:
-        """Redraw on every change."""
-        self.redraw_on(self.flower.events)
-        self.connect_seed_button(self.new_seed, [self.flower.seed])
-
-    def from_address(self, address: Address) -> Flower:
-        """The flower that the address describes."""
-        return self.flower.from_address(address)
-
-    def to_controls(self, wanted: Flower) -> list[Any]:
-        """The values of the controls for a flower."""
-        return self.flower.to_controls(wanted)
-
-    def from_controls(self, *values: Any) -> Flower:
-        """The flower that the controls describe. Raises UserError."""
-        return self.flower.from_controls(*values)
-
-    def receive(self, flower: Flower, end: str, *values: Any) -> Flower:
-        """The flower itself."""
-        return flower
 
     def draw(self, wanted: Flower) -> dict[str, Any]:
         """The flower as `item`, and either what was measured or, as `trouble`, why nothing can be."""

@@ -16,17 +16,16 @@ from gan.config import parse_layer
 from gan.sampling import inside
 from gan.sampling.flower import Flower, main_class
 from gan.studio import spectra
-from gan.studio.address import Address
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import LANGUAGES, TEXT, say, t
 from gan.studio.session import data_url
-from gan.studio.tabs.base import Tab
+from gan.studio.tabs.base import FlowerTab
 from gan.utils import images
 from gan.utils.formatting import rounded
 
 
-class InsideTab(Tab):
+class InsideTab(FlowerTab):
     """One flower and the steps to it. Its settings are the `Flower`."""
 
     id, position = "inside", 37
@@ -40,11 +39,6 @@ class InsideTab(Tab):
         gr.HTML(f'<p class="aside">{t(about)}</p>', apply_default_css=False)
         return self.flower.controls
 
-    def connect(self) -> None:
-        """Redraw on every change."""
-        self.redraw_on(self.flower.events)
-        self.connect_seed_button(self.new_seed, [self.flower.seed])
-
     @property
     def has_scales(self) -> bool:
         """Whether the model is shown scale by scale."""
@@ -53,24 +47,6 @@ class InsideTab(Tab):
     @cached_property
     def _photos(self) -> spectra.PhotoSpectra | None:
         return spectra.PhotoSpectra(self.studio.photos) if self.studio.photos else None
-
-    # --------------------------------------------------------------------------------------------------------- settings
-
-    def from_address(self, address: Address) -> Flower:
-        """The flower that the address describes."""
-        return self.flower.from_address(address)
-
-    def to_controls(self, wanted: Flower) -> list[Any]:
-        """The values of the controls for a flower."""
-        return self.flower.to_controls(wanted)
-
-    def from_controls(self, *values: Any) -> Flower:
-        """The flower that the controls describe. Raises UserError."""
-        return self.flower.from_controls(*values)
-
-    def receive(self, flower: Flower, end: str, *values: Any) -> Flower:
-        """The flower itself."""
-        return flower
 
     # ------------------------------------------------------------------------------------------------------------ stage
 
