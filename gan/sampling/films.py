@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gan.errors import UserError
 from gan.networks import latents
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, later
 from gan.sampling.interpolation import DEFAULT_PATH
 from gan.sampling.sampler import Sampler
 from gan.utils import images, validation
@@ -61,11 +61,6 @@ class FilmGrid:
         """The way points of the walks that are drawn: one with "same", otherwise one for each place of the grid."""
         count = 1 if self.paths == SAME else self.columns * self.rows
         return [tuple(later(flower, number) for flower in self.flowers) for number in range(count)]
-
-
-def later(flower: Flower, number: int) -> Flower:
-    """The same flower with a seed that is higher by `number`; after the highest seed comes 0."""
-    return replace(flower, seed=(flower.seed + number) % (latents.MAX_SEED + 1))
 
 
 def draw(sampler: Sampler, film: FilmGrid) -> np.ndarray:

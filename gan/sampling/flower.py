@@ -85,8 +85,13 @@ class Flower:
 
 def grid_flowers(label: int | None, seed: int, truncation: float | None, count: int) -> list[Flower]:
     """`count` flowers with consecutive seeds from `seed` on; after 2³²−1 comes 0. Raises UserError for a seed out of range."""
-    first = latents.check_seed(seed)
-    return [Flower(label, (first + i) % (latents.MAX_SEED + 1), truncation) for i in range(count)]
+    first = Flower(label, latents.check_seed(seed), truncation)
+    return [later(first, number) for number in range(count)]
+
+
+def later(flower: Flower, number: int) -> Flower:
+    """The same flower with a seed that is higher by `number`; after the highest seed comes 0."""
+    return replace(flower, seed=(flower.seed + number) % (latents.MAX_SEED + 1))
 
 
 def main_class(flower: Flower) -> int:

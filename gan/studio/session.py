@@ -20,7 +20,7 @@ from gan.hub import loader
 from gan.networks import latents
 from gan.sampling import films, sample_files, settings
 from gan.sampling.directions import Directions, DirectionSearch, can_be_found
-from gan.sampling.flower import Flower, describe
+from gan.sampling.flower import Flower, describe, later
 from gan.sampling.picture_store import PictureStore
 from gan.sampling.sampler import Sampler
 from gan.studio.address import to_address
@@ -117,7 +117,7 @@ class Studio:
         columns, rows = settings.FILMS[wanted.films]
         start, end = wanted.ends(self.classes)
         paths = (
-            self.sampler.path(films.later(start, place), films.later(end, place), wanted.steps, wanted.path, wanted.loop)
+            self.sampler.path(later(start, place), later(end, place), wanted.steps, wanted.path, wanted.loop)
             for place in range(columns * rows)
         )
         return films.tiled(paths, columns, rows)

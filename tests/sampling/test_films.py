@@ -14,7 +14,7 @@ from gan.__main__ import main
 from gan.errors import UserError
 from gan.sampling import films
 from gan.sampling.films import FilmGrid
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, later
 from gan.sampling.interpolation import walk_places
 from gan.sampling.sampler import Sampler
 
@@ -127,4 +127,4 @@ def test_films_stand_row_by_row_with_white_between_them():
     assert [int(frames[1, top, left, 0]) for top in (0, 5) for left in (0, 5, 10)] == [0, 1, 2, 3, 4, 5]
     assert (frames[:, 3:5] == 255).all() and (frames[:, :, 3:5] == 255).all()
     assert np.array_equal(films.tiled(parts[:1], 1, 1), parts[0])
-    assert films.later(Flower(1, 2**32 - 1, None), 2) == Flower(1, 1, None)
+    assert later(Flower(1, 2**32 - 1, None), 2) == Flower(1, 1, None)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from gan.errors import UserError
 from gan.networks import latents
-from gan.sampling.flower import Flower, level_text
+from gan.sampling.flower import Flower, later, level_text
 from gan.studio.address import Address
 from gan.studio.controls import FlowerControls
 from gan.studio.handlers import request_language
@@ -38,8 +38,7 @@ class Truncation:
 
     def row(self, level: float | None) -> list[Flower]:
         """The flowers of a row: COLUMNS seeds that follow on from the first flower's, with the same extras."""
-        seeds = [(self.flower.seed + number) % (latents.MAX_SEED + 1) for number in range(COLUMNS)]
-        return [replace(self.flower, seed=seed, truncation=level) for seed in seeds]
+        return [later(replace(self.flower, truncation=level), number) for number in range(COLUMNS)]
 
 
 class TruncationTab(Tab):
