@@ -135,17 +135,23 @@ def looks(page, sizes: dict[str, dict[str, int]] | None = None) -> Iterator[str]
             yield f"{place}, {scheme}"
 
 
-def gallery(visitor, name: str = "Gallery"):
-    tab = visitor.page.locator("#tabs [role=tab][data-tab-id=gallery]:visible")
-    menu = visitor.page.locator(".overflow-menu > button:visible")
-    folded = visitor.page.locator(".overflow-dropdown").get_by_text(name)
-    for _ in range(10):  # a small page folds tabs away, a resized one a moment later: what was seen may be gone when clicked
+def open_tab(page, name: str) -> None:
+    """Press a tab, wherever the bar has it: a small page folds tabs away, a resized one a moment later."""
+    label = page.evaluate("name => window.FLOWERS.text[document.documentElement.lang][`tab_${name}`]", name)
+    tab = page.locator(f"#tabs [role=tab][data-tab-id={name}]:visible")
+    menu = page.locator(".overflow-menu > button:visible")
+    folded = page.locator(".overflow-dropdown").get_by_text(label, exact=True)
+    for _ in range(10):
         tab.or_(menu).first.wait_for()
-        with suppress(TimeoutError):
+        with suppress(TimeoutError):  # what was seen may be gone when it is clicked
             if not tab.count():
                 menu.click(timeout=2000)
             (tab if tab.count() else folded).click(timeout=2000)
-            break
+            return
+
+
+def gallery(visitor):
+    open_tab(visitor.page, "gallery")
     visitor.page.wait_for_selector("#gallery-kept .kept", state="visible")
     rest(visitor)
     return visitor.page

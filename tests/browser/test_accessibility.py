@@ -5,8 +5,10 @@ axe-core comes with its Python package and asks nobody. No rule is excepted anyw
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from visitor import DESKTOP, Visitor, barriers, barriers_everywhere, gallery
+from visitor import DESKTOP, Visitor, barriers, barriers_everywhere, gallery, open_tab
 
 from gan.studio.i18n import LANGUAGES
 from gan.studio.page import TABS
@@ -37,21 +39,27 @@ def arrive(newcomer):
     return opened
 
 
+def walk(page) -> Iterator[str]:
+    """Open one tab after another as a visitor does, on a phone by the menu that folds most of them; yield each once it has drawn."""
+    for name in NAMES:
+        open_tab(page, name)
+        assert page.evaluate(READY, name), name
+        assert page.locator(f".room:has(#{name}-pictures)").is_visible(), name
+        yield name
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_tab_has_no_barriers(arrive, flagship_url, name, language):
-    page = arrive(flagship_url, name, f"&lang={language}").page
-    assert (
-        page.locator(f".room:has(#{name}-pictures)").is_visible() and page.evaluate("document.documentElement.lang") == language
-    )
-    assert barriers_everywhere(page) == []
+def test_no_tab_has_a_barrier(arrive, flagship_url, language):
+    page = arrive(flagship_url, NAMES[-1], f"&lang={language}").page
+    assert page.evaluate("document.documentElement.lang") == language
+    found = {name: barriers_everywhere(page) for name in walk(page)}
+    assert not any(found.values()), found
 
 
 def test_a_small_model_without_extras_has_none_either(arrive, app_url):
-    for name in NAMES:
-        visitor = arrive(app_url, name)
-        assert barriers(visitor.page) == [], name
-        visitor.context.close()  # or the next one would be another browser's, which has fetched nothing yet
+    page = arrive(app_url, NAMES[-1]).page
+    found = {name: barriers(page) for name in walk(page)}
+    assert not any(found.values()), found
 
 
 def test_neither_has_a_flower_large_nor_the_gallery_nor_a_message(arrive, app_url):

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 from visitor import FIGURES, FIRST_LOOK, PHONE, content, contrast, gallery, looks, rest
 
-from gan.studio.i18n import TEXT
 from gan.utils import images
 
 KEY = "flowers.favourites.1"
@@ -341,7 +340,7 @@ def test_a_forged_letter_is_a_sentence(visit, app_log):  # noqa: F811
 def test_on_a_phone_in_ukrainian(visit):  # noqa: F811
     visitor = visit("?seed=4294967290&grid=3", locale="uk-UA", **FIRST_LOOK)
     keep(visitor, 0, 1, 2, 3)
-    page = gallery(visitor, TEXT["uk"]["tab_gallery"])
+    page = gallery(visitor)
     for number in range(4):
         page.locator(f"{KEPT} input").nth(number).check()
     page.get_by_role("button", name="Порівняти", exact=True).click()
