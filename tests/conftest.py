@@ -21,7 +21,7 @@ from profiles import Browser
 from visitor import DESKTOP, Visitor
 
 from gan.config import ModelConfig
-from gan.generator import ConvGenerator, Generator
+from gan.generator import ConvGenerator, Generator, make_generator
 from gan.hub import loader
 from gan.hub.checkpoint import save_model
 from gan.networks.layers import init_weights
@@ -55,11 +55,26 @@ def tiny_generator(classes: tuple[str, ...] = CLASSES) -> Generator:
     """An untrained generator of 16×16 pictures, every seed and class of which look different. Always the same one."""
     layers = ("T4,1,0>8 bn relu", "up", "C3,1,1>8 bn relu", "T4,2,1>3 tanh")
     config = ModelConfig("tiny", 16, classes, layers, z_dim=8).validate()
-    state = torch.get_rng_state()
-    torch.manual_seed(1)
-    generator = ConvGenerator(config)
-    init_weights(generator, std=0.3)
-    torch.set_rng_state(state)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        generator = ConvGenerator(config)
+        init_weights(generator, std=0.3)
+    return generator.requires_grad_(False).eval()
+
+
+def styled_generator(
+    classes: tuple[str, ...] = CLASSES, layers: tuple[str, ...] = ("M>16", "M>16", "S>16", "S>16", "S>8"), resolution: int = 16,
+    contrast: float = 0.3,
+) -> Generator:  # fmt: skip
+    """An untrained generator with styles, every seed and class of which look different. The same one for the same arguments."""
+    config = ModelConfig("styled", resolution, classes, layers, z_dim=8).validate()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        generator = make_generator(config)
+        generator.init_weights()
+        for scale in generator.scales:
+            torch.nn.init.normal_(scale.rgb_weight, 0, contrast)
+        generator.calibrate()
     return generator.requires_grad_(False).eval()
 
 

@@ -40,7 +40,7 @@ def arrive(newcomer):
 
 
 def walk(page) -> Iterator[str]:
-    """Open one tab after another as a visitor does, on a phone by the menu that folds most of them; yield each once it has drawn."""
+    """Open one tab after another as a visitor does, on a phone by the menu of folded tabs; yield each once it has drawn."""
     for name in NAMES:
         open_tab(page, name)
         assert page.evaluate(READY, name), name

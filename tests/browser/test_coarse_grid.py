@@ -6,27 +6,20 @@ import io
 import zipfile
 
 import pytest
-import torch
-from conftest import serving_here
+from conftest import serving_here, styled_generator
 from PIL import Image
 from visitor import FIGURES, content
 
-from gan.config import ModelConfig
-from gan.generator import make_generator
 from gan.hub.checkpoint import save_model
 from gan.studio import session
 
 
 @pytest.fixture
 def url(tmp_path, monkeypatch):
-    torch.manual_seed(0)
-    layers = ("M>16", "M>16", "S>16", "S>16", "S>8")
-    generator = make_generator(ModelConfig("small", 16, ("dandelion", "marigold"), layers, z_dim=8).validate())
-    generator.init_weights()
-    generator.calibrate()
-    save_model(tmp_path / "small", generator.requires_grad_(False).eval(), generator.config)
+    generator = styled_generator()
+    save_model(tmp_path / "styled", generator, generator.config)
     monkeypatch.setattr(session, "GRID_SIDE", 8)
-    with serving_here(tmp_path / "small") as url:
+    with serving_here(tmp_path / "styled") as url:
         yield url
 
 

@@ -13,15 +13,13 @@ import av
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_generator
+from conftest import styled_generator, tiny_generator
 from PIL import Image
 from static_host import Guest, hosted
 from visitor import DESKTOP, FIGURES, barriers_everywhere
 
-from gan.config import ModelConfig
 from gan.garden import runtime
 from gan.garden.files import garden_files
-from gan.generator import make_generator
 from gan.hub.loader import Model
 from gan.networks import latents
 from gan.sampling.flower import described
@@ -35,17 +33,8 @@ FARTHEST = 2  # of 255, from the float32 that the app computes
 
 
 def styled():
-    """An untrained generator with styles, every seed and class of which look different."""
-    config = ModelConfig("tiny", 16, CLASSES, ("M>16", "S>8", "S>8 smooth", "S>8"), z_dim=8).validate()
-    state = torch.get_rng_state()
-    torch.manual_seed(2)
-    generator = make_generator(config)
-    generator.init_weights()
-    for scale in generator.scales:
-        torch.nn.init.normal_(scale.rgb_weight, 0, 0.2)
-    generator.calibrate()
-    torch.set_rng_state(state)
-    return generator.requires_grad_(False).eval()
+    """A small generator with styles whose last scales are smooth, as the flagship's."""
+    return styled_generator(CLASSES, ("M>16", "S>8", "S>8 smooth", "S>8"))
 
 
 @pytest.fixture(scope="session")

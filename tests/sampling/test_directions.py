@@ -9,11 +9,10 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSES, tiny_generator
+from conftest import CLASSES, styled_generator, tiny_generator
 
 from gan.config import ModelConfig
 from gan.errors import UserError
-from gan.generator import make_generator
 from gan.hub import loader
 from gan.sampling import attributes, directions
 from gan.sampling.directions import COUNT, Directions, DirectionSearch
@@ -26,16 +25,9 @@ from gan.studio.session import Studio
 from gan.studio.tabs.explore import ExploreTab
 
 
-def styled() -> object:
-    """An untrained generator with styles, 16×16, three scales, always the same."""
-    layers = ("M>24", "M>24", "S>8", "S>8", "S>8")
-    config = ModelConfig("tiny-styles", 16, (*CLASSES, "rose"), layers, z_dim=16, trained={}).validate()
-    generator = make_generator(config)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        generator.init_weights()
-    generator.calibrate()
-    return generator.requires_grad_(False).eval()
+def styled():
+    """A generator with styles, of three classes."""
+    return styled_generator((*CLASSES, "rose"))
 
 
 @pytest.fixture(scope="module", params=[tiny_generator, styled])

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import styled_generator
 
-from gan.config import ModelConfig
 from gan.errors import UserError
 from gan.generator import ConvGenerator, make_generator
 from gan.networks import latents
@@ -221,14 +221,8 @@ def test_bad_paths_are_refused(sampler, steps, way):
 @pytest.fixture(scope="module")
 def styled():
     """A sampler of an untrained generator with styles, 32×32, three classes."""
-    torch.manual_seed(0)
     layers = ("M>16", "M>16", "S>16", "S>16", "S>16", "S>8")
-    generator = make_generator(ModelConfig("small", 32, ("a", "b", "c"), layers, z_dim=8).validate())
-    generator.init_weights()
-    for scale in generator.scales:
-        torch.nn.init.normal_(scale.rgb_weight, 0, 0.3)
-    generator.calibrate()
-    sampler = Sampler(generator.requires_grad_(False).eval(), workers=2)
+    sampler = Sampler(styled_generator(("a", "b", "c"), layers, 32), workers=2)
     yield sampler
     sampler.close()
 

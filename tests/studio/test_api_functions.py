@@ -12,14 +12,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
-from conftest import serving
+from conftest import serving, styled_generator
 from gradio_client import Client
 from PIL import Image
 from stranger import JSON, ask
 
-from gan.config import ModelConfig
-from gan.generator import make_generator
 from gan.hub.checkpoint import save_model
 from gan.sampling.flower import Flower, StyleMix
 from gan.sampling.sampler import Sampler
@@ -30,14 +27,7 @@ NAMES = {"/generate", "/draw", "/interpolate", "/film", "/explore", "/mixing", "
 
 @pytest.fixture(scope="module")
 def styled():
-    torch.manual_seed(0)
-    layers = ("M>16", "M>16", "S>16", "S>16", "S>8")
-    generator = make_generator(ModelConfig("small", 16, ("dandelion", "marigold"), layers, z_dim=8).validate())
-    generator.init_weights()
-    for scale in generator.scales:
-        torch.nn.init.normal_(scale.rgb_weight, 0, 0.3)
-    generator.calibrate()
-    return generator.requires_grad_(False).eval()
+    return styled_generator()
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,10 @@ import io
 import gradio as gr
 import numpy as np
 import pytest
-import torch
-from conftest import tiny_generator
+from conftest import styled_generator, tiny_generator
 from PIL import Image
 
-from gan.config import ModelConfig
 from gan.evaluation.artifacts import mean_spectrum, radial_spectrum
-from gan.generator import make_generator
 from gan.hub import loader
 from gan.sampling import inside
 from gan.sampling.flower import Flower
@@ -37,11 +34,7 @@ def tab_of(studio: Studio) -> InsideTab:
 
 @pytest.fixture(scope="module")
 def styled() -> InsideTab:
-    torch.manual_seed(0)
-    generator = make_generator(ModelConfig("small", 16, ("dandelion", "marigold"), STYLED, z_dim=8).validate())
-    generator.init_weights()
-    generator.calibrate()
-    return tab_of(studio_of(generator.requires_grad_(False).eval()))
+    return tab_of(studio_of(styled_generator()))
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,10 @@ import io
 import gradio as gr
 import numpy as np
 import pytest
-import torch
+from conftest import styled_generator
 from PIL import Image
 
-from gan.config import ModelConfig
 from gan.errors import UserError
-from gan.generator import make_generator
 from gan.hub import loader
 from gan.sampling.flower import Flower, StyleMix
 from gan.studio.address import Address
@@ -23,14 +21,7 @@ from gan.studio.tabs.mixing import MixingTab
 
 @pytest.fixture(scope="module")
 def tab():
-    torch.manual_seed(0)
-    layers = ("M>16", "M>16", "S>16", "S>16", "S>8")
-    generator = make_generator(ModelConfig("small", 16, ("a", "b", "c"), layers, z_dim=8).validate())
-    generator.init_weights()
-    for scale in generator.scales:
-        torch.nn.init.normal_(scale.rgb_weight, 0, 0.3)
-    generator.calibrate()
-    studio = Studio(loader.Model("small", "path", "0123", generator.requires_grad_(False).eval(), None))
+    studio = Studio(loader.Model("styled", "path", "0123", styled_generator(("a", "b", "c")), None))
     with gr.Blocks(), gr.Tabs():
         return MixingTab(studio)
 
