@@ -229,6 +229,14 @@ def test_warming_up_moves_the_critic_alone(photos):
     assert trainer.step().generator_loss != 0
 
 
+def test_halved_rates_are_those_of_the_steps_and_of_the_state(photos):
+    trainer = make(photos, lr=4e-4, critic_lr=1e-3)
+    assert trainer.halve_rates() == (2e-4, 5e-4) and trainer.halve_rates() == (1e-4, 2.5e-4)
+    again = make(photos, lr=4e-4, critic_lr=1e-3)
+    again.load_state(trainer.state())
+    assert again.halve_rates() == (5e-5, 1.25e-4)
+
+
 def test_learns_the_colours_of_its_photos(photos):
     """Not a test of quality: after a short training the two classes differ as their photos do, red against green."""
     trainer = make(photos, width=16, batch=16, lr=1e-3, beta1=0.0, beta2=0.9, ema_images=200)

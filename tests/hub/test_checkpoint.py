@@ -85,15 +85,16 @@ def test_the_configuration_is_text_that_a_person_reads(generator, tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda state: state.pop("gen.0.0.weight"), "gen.0.0.weight"),
-        (lambda state: state.update(extra=torch.zeros(1)), "extra"),
+        (lambda state: state.pop("gen.0.0.weight"), "ration: 'gen.0.0.weight' missing, nothing too many;"),
+        (lambda state: state.update(extra=torch.zeros(1)), "ration: nothing missing, 'extra' too many;"),
+        (lambda state: state.update(a=torch.zeros(1), b=torch.zeros(1)), "nothing missing, 'a' and 1 more too many;"),
         (lambda state: state.update({"gen.0.0.weight": torch.zeros(3, 2)}), "is 3×2 where"),
         (lambda state: state.update({"gen.0.0.weight": torch.zeros(())}), "is a number where"),
         (lambda state: state.update({"gen.0.0.weight": state["gen.0.0.weight"].long()}), "holds torch.int64 where"),
         (lambda state: state.update({"gen.0.0.weight": state["gen.0.0.weight"].to(torch.float8_e5m2)}), "float8_e5m2"),
         (lambda state: state.update({name: state[name].int() for name in state if "num_" in name}), "holds torch.int32"),
     ],
-    ids=["missing", "extra", "another shape", "no shape", "another kind", "unknown floats", "unknown whole numbers"],
+    ids=["missing", "extra", "two extra", "another shape", "no shape", "another kind", "unknown floats", "whole numbers"],
 )
 def test_tensors_that_do_not_fit_are_refused_and_named(generator, change, says):
     wanted = generator.state_dict()
