@@ -229,6 +229,16 @@ def test_warming_up_moves_the_critic_alone(photos):
     assert trainer.step().generator_loss != 0
 
 
+def test_photos_are_augmented_by_the_draws_given(photos):
+    trainer = make(photos, rotate=True)
+
+    def batch(draw: int) -> torch.Tensor:
+        return trainer.real_batch(0, 4, ShardedRandom(draw))[0]
+
+    plain = trainer.stream.pictures(trainer.stream.indices(0, 4, trainer.side), trainer.side)
+    assert torch.equal(batch(0), batch(0)) and not torch.equal(batch(0), batch(1)) and not torch.equal(batch(0), plain)
+
+
 def test_halved_rates_are_those_of_the_steps_and_of_the_state(photos):
     trainer = make(photos, lr=4e-4, critic_lr=1e-3)
     assert trainer.halve_rates() == (2e-4, 5e-4) and trainer.halve_rates() == (1e-4, 2.5e-4)

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import warnings
 
 import pytest
 import torch
@@ -125,9 +126,16 @@ def test_kid_of_large_sets_goes_by_subsets(monkeypatch):
     order = torch.randperm(20, generator=torch.Generator().manual_seed(7))
     wanted = [naive_kid(a, b[part]) for part in order.split(10)]
     assert metrics.kid(a, b, 7) == pytest.approx(statistics.fmean(wanted))
-    both = metrics.kid(normal(40, 4, 0), normal(30, 4, 1), 0)
-    monkeypatch.setattr(metrics, "KID_SUBSET", 30)
-    assert both == pytest.approx(metrics.kid(normal(40, 4, 0), normal(30, 4, 1), 0), abs=0.3)
+    larger = normal(40, 4, 2)  # both are larger than a subset: the two of one beside the four of the other
+    parts = [torch.randperm(len(x), generator=torch.Generator().manual_seed(7)).split(10) for x in (b, larger)]
+    wanted = [naive_kid(b[parts[0][number % 2]], larger[parts[1][number]]) for number in range(4)]
+    assert metrics.kid(b, larger, 7) == pytest.approx(statistics.fmean(wanted))
+
+
+def test_kid_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metrics.kid(normal(12, 5, 0), normal(12, 5, 1), 0)
 
 
 def test_kid_repeats_its_bits_and_leaves_chance_alone():
@@ -270,7 +278,9 @@ def test_the_fewest_pictures_are_enough():
     "ask",
     [
         lambda few, many: metrics.frechet(few[:1], many),
+        lambda few, many: metrics.frechet(many, few[:1]),
         lambda few, many: metrics.kid(many, few[:1], 0),
+        lambda few, many: metrics.kid(few[:1], many, 0),
         lambda few, many: metrics.neighbors(few, many, 3),
         lambda few, many: metrics.neighbors(many, few, 3),
         lambda few, many: metrics.jackknife(metrics.frechet, [many, few]),
