@@ -451,6 +451,16 @@ def test_a_side_ends_where_the_run_planned_it_however_long_it_goes_on(larger):
     assert longer.phases() == [(16, 64)] and styled(larger, images=64, sides=("16:50%", "32")).phases() == [(0, 32), (32, 64)]
 
 
+@pytest.mark.parametrize(
+    ("seen", "rest"),
+    [(0, [(0, 16), (16, 32), (32, 64)]), (16, [(16, 32), (32, 64)]), (20, [(20, 32), (32, 64)]), (32, [(32, 64)]), (64, [])],
+)
+def test_the_rest_of_a_run_is_cut_where_the_side_changes(larger, seen, rest):
+    trainer = styled(larger, images=64, sides=("8:16", "16:16", "32"))
+    trainer.images_seen = seen
+    assert trainer.phases() == rest
+
+
 def test_a_run_from_before_there_was_a_schedule_keeps_its_coarse_beginning(larger):
     first = styled(larger, images=32)
     first.step()
