@@ -55,7 +55,7 @@ def tiny_generator(classes: tuple[str, ...] = CLASSES) -> Generator:
     """An untrained generator of 16×16 pictures, every seed and class of which look different. Always the same one."""
     layers = ("T4,1,0>8 bn relu", "up", "C3,1,1>8 bn relu", "T4,2,1>3 tanh")
     config = ModelConfig("tiny", 16, classes, layers, z_dim=8).validate()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         generator = ConvGenerator(config)
         init_weights(generator, std=0.3)
@@ -68,7 +68,7 @@ def styled_generator(
 ) -> Generator:  # fmt: skip
     """An untrained generator with styles, every seed and class of which look different. The same one for the same arguments."""
     config = ModelConfig("styled", resolution, classes, layers, z_dim=8).validate()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         generator = make_generator(config)
         generator.init_weights()

@@ -130,6 +130,9 @@ def test_kid_of_large_sets_goes_by_subsets(monkeypatch):
     parts = [torch.randperm(len(x), generator=torch.Generator().manual_seed(7)).split(10) for x in (b, larger)]
     wanted = [naive_kid(b[parts[0][number % 2]], larger[parts[1][number]]) for number in range(4)]
     assert metrics.kid(b, larger, 7) == pytest.approx(statistics.fmean(wanted))
+    both = metrics.kid(normal(40, 4, 0), normal(30, 4, 1), 0)
+    monkeypatch.setattr(metrics, "KID_SUBSET", 30)
+    assert both == pytest.approx(metrics.kid(normal(40, 4, 0), normal(30, 4, 1), 0), abs=0.3)
 
 
 def test_kid_warns_of_nothing():
