@@ -391,3 +391,9 @@ def test_path_lengths_of_a_linear_network():
     assert torch.allclose(lengths, (noise.flatten(1) @ matrix.T).norm(dim=1) / 2)
     lengths.sum().backward()
     assert matrix.grad.abs().sum() > 0, "the generator can learn from it"
+
+
+def test_the_length_of_no_path_is_a_number():
+    styles = torch.zeros(4, 1, 5, requires_grad=True)
+    lengths = losses.path_lengths((0 * styles).sum((1, 2)).view(4, 1, 1, 1), styles, torch.ones(4, 1, 1, 1))
+    assert lengths.tolist() == pytest.approx([0] * 4, abs=1e-5)

@@ -461,6 +461,27 @@ def test_the_rest_of_a_run_is_cut_where_the_side_changes(larger, seen, rest):
     assert trainer.phases() == rest
 
 
+@pytest.mark.parametrize(
+    ("seen", "trained"), [(0, ["8"]), (16, ["8:16", "16"]), (32, ["8:16", "16:32", "32"]), (64, ["8:16", "16:32", "32"])]
+)
+def test_a_model_says_at_which_sides_it_was_trained(larger, seen, trained):
+    trainer = styled(larger, images=64, sides=("8:16", "16:16", "32"))
+    trainer.images_seen = seen
+    assert trainer.sides_trained() == trained
+    assert styled(larger, sides=()).sides_trained() == []
+
+
+def test_a_saved_critic_names_the_side_that_its_statistics_are_of(larger):
+    """Not the side that comes next, where a part of the run has just ended."""
+    trainer = styled(larger)
+    assert trainer.saved_critic().side == 16, "before the first step"
+    for _ in range(4):
+        trainer.step()
+    assert (trainer.side, trainer.saved_critic().side) == (32, 16)
+    trainer.step()
+    assert trainer.saved_critic().side == 32
+
+
 def test_a_run_from_before_there_was_a_schedule_keeps_its_coarse_beginning(larger):
     first = styled(larger, images=32)
     first.step()

@@ -159,7 +159,7 @@ def write_shift(shift: Tensor) -> str:
     if not most:
         return ""
     scale = np.float32(most / 127)
-    steps = (shift.double() / float(scale)).round().clamp(-127, 127).to(torch.int8).numpy()
+    steps = (shift.double() / float(scale)).round().to(torch.int8).numpy()
     return base64.urlsafe_b64encode(scale.tobytes() + steps.tobytes()).decode().rstrip("=")
 
 

@@ -153,7 +153,7 @@ class Sampler:
         A `closed` walk ends before the picture it began with. Raises UserError for a path that is not there, for fewer steps
         than flowers, and as `draw` does.
         """
-        steps = validation.whole("number of steps", steps, len(flowers) if closed else max(2, len(flowers)))
+        steps = validation.whole("number of steps", steps, len(flowers))
         return self._along(flowers, walk_places(len(flowers), steps, closed), way)
 
     def _along(self, flowers: Sequence[Flower], places: Sequence[tuple[int, int, float]], way: str) -> np.ndarray:

@@ -15,6 +15,7 @@ from gan.errors import UserError
 from gan.generator import ConvGenerator, make_generator, one_hot
 from gan.hub import checkpoint
 from gan.networks.layers import init_weights
+from gan.networks.projected_critic import SavedCritic
 from gan.presets import from_preset
 from gan.utils import files
 
@@ -139,6 +140,37 @@ def test_snapshots_hold_data_only(tmp_path):
     torch.save([1, 2, 3], tmp_path / checkpoint.SNAPSHOT)
     with pytest.raises(UserError, match="not a snapshot"):
         checkpoint.load_snapshot(tmp_path)
+
+
+@pytest.mark.parametrize("mend", [False, True])
+def test_a_process_killed_between_the_two_renames_of_a_write_leaves_the_snapshot_before(tmp_path, mend):
+    checkpoint.save_snapshot(tmp_path, {"images_seen": 1})
+    (tmp_path / checkpoint.SNAPSHOT).rename(tmp_path / checkpoint.BEFORE)
+    assert checkpoint.load_snapshot(tmp_path, mend=mend)["images_seen"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.SNAPSHOT if mend else checkpoint.BEFORE]
+
+
+@pytest.mark.parametrize("name", [checkpoint.WEIGHTS, checkpoint.CONFIG])
+def test_what_is_left_of_a_model_is_one(tmp_path, name):
+    assert not checkpoint.is_model(tmp_path)
+    (tmp_path / checkpoint.CARD).touch()
+    assert not checkpoint.is_model(tmp_path)
+    (tmp_path / name).touch()
+    assert checkpoint.is_model(tmp_path)
+
+
+def test_a_critic_too_large_to_keep_takes_the_one_before_away(tmp_path, monkeypatch):
+    """Else a run would go on from a critic that never saw this generator."""
+    critic = SavedCritic(("C8",), 16, ("a", "b"), {"weight": torch.ones(1000)})
+    checkpoint.save_critic(tmp_path, critic)
+    size = (tmp_path / checkpoint.CRITIC).stat().st_size
+    monkeypatch.setattr(checkpoint, "MAX_CRITIC_BYTES", size)
+    checkpoint.save_critic(tmp_path, critic)
+    assert checkpoint.load_critic(tmp_path) is not None, "of exactly that size"
+    monkeypatch.setattr(checkpoint, "MAX_CRITIC_BYTES", size - 1)
+    for _ in range(2):
+        checkpoint.save_critic(tmp_path, critic)
+        assert checkpoint.load_critic(tmp_path) is None
 
 
 def test_a_snapshot_is_a_zip_archive_with_its_seal_as_the_comment(tmp_path):

@@ -19,6 +19,7 @@ from gan.sampling.flower import (
     every,
     extras,
     main_class,
+    read_shift,
     with_extras,
     write_shift,
 )
@@ -208,6 +209,11 @@ def test_what_describes_no_flower_is_refused(about):
         described(CLASSES, about)
 
 
+def test_a_flower_to_which_nothing_was_done_has_no_extras():
+    assert extras(Flower(1, 7)) == ""
+    assert describe(Flower(1, 7), CLASSES) == {"class": CLASSES[1], "seed": 7, "truncation": 1.5}
+
+
 def test_an_address_without_a_truncation_takes_the_models_own():
     grid, film = read("?seed=1", CLASSES, lambda: 0, 0.75)
     assert (grid.truncation, film.truncation) == (0.75, 0.75)
@@ -250,6 +256,21 @@ def test_a_shift_of_however_wide_a_style_travels_as_text(width):
     assert described(CLASSES, describe(moved, CLASSES)) == moved
     query = urlencode({"x-extras": extras(moved), "padding": "x" * 20_000, "y-extras": extras(moved)})
     assert Address(query, _never).text("y-extras") == extras(moved)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_shift_comes_back_to_half_a_step_of_its_largest_coordinate(seed):
+    shift = torch.randn(61, generator=torch.Generator().manual_seed(seed))
+    back, most = read_shift(write_shift(shift), 61), shift.abs().max()
+    assert (back - shift).abs().max() <= most / 253
+    assert back.abs().max() == pytest.approx(most)
+    assert write_shift(back) == write_shift(shift)
+
+
+def test_two_forms_of_one_name_in_a_model_are_two_classes_and_else_either_form_will_do():
+    single, combined = "L\u00f6wenzahn", "Lo\u0308wenzahn"
+    assert [check_label((single, combined), name) for name in (single, combined)] == [0, 1]
+    assert [check_label(("rose", single), name) for name in (single, combined)] == [1, 1]
 
 
 def test_the_sentence_about_a_class_stays_short_where_there_are_hundreds():
