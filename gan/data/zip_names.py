@@ -2,7 +2,7 @@
 
 macOS writes UTF-8 without the flag. Windows writes the code page of its console or of its desktop. A code page is accepted
 where the names, decoded by it, are plausible: words with the letters of one language, no capital after a small letter, and in
-Cyrillic mostly frequent letters. Where plausible code pages give different names, none is chosen.
+Cyrillic, Greek and Hebrew mostly frequent letters. Where plausible code pages give different names, none is chosen.
 """
 
 from __future__ import annotations
@@ -12,24 +12,39 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _UTF8_FLAG, _UNICODE_PATH = 0x800, 0x7075  # APPNOTE.TXT, 4.4.4 and 4.6.9
-_CYRILLIC = ("cp866", "cp1251", "koi8-u")
-_LATIN = {  # code pages of Windows' console and desktop → the part of Europe
-    "cp437": "west", "cp850": "west", "cp1252": "west", "cp852": "centre", "cp1250": "centre",
-}  # fmt: skip
-_ALPHABETS = {
-    "west": ("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúü", "ãõáàâçéêíóôúü", "àèéìíîòóùú", "åäöæøéü"),
-    "centre": ("äöüß", "ąćęłńóśźż", "áčďéěíňóřšťúůýžľĺŕôä", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
-}
-# How often a letter occurs in 1,000 letters of Russian and Ukrainian text, roughly.
-_FREQUENCIES = dict(zip(
+# How often a letter occurs in 1,000 letters of text, roughly: of Russian and Ukrainian, of Greek, of Hebrew.
+_CYRILLIC = dict(zip(
     "оаеинтрслвкмдпуяьызбгйчіхжшюцщїєфэґё",
     (100, 82, 74, 70, 67, 60, 47, 47, 41, 46, 36, 31, 31, 28, 28, 22, 18, 14, 18, 17, 16, 12, 15, 28, 10, 9, 7, 7, 5, 4, 3, 3,
      2, 2, 1, 1),
 ))  # fmt: skip
+_GREEK = dict(zip(
+    "αοιετσνηυρπκςλμγδωχθφβξζψάίόέήώύϊϋΐΰ",
+    (110, 90, 80, 70, 78, 45, 60, 45, 40, 43, 39, 40, 38, 32, 33, 19, 17, 15, 14, 13, 12, 8, 6, 4, 2, 24, 27, 24, 19, 16, 11, 9,
+     1, 1, 1, 1),
+))  # fmt: skip
+_HEBREW = dict(zip(
+    "יוהלאתמרבשנעםדחכקפןסגזטצךץף",
+    (110, 104, 100, 74, 63, 55, 50, 58, 47, 44, 40, 33, 30, 27, 25, 20, 21, 17, 15, 15, 13, 13, 12, 12, 8, 3, 2),
+))  # fmt: skip
+_SCRIPTS = {
+    "cp866": _CYRILLIC, "cp1251": _CYRILLIC, "koi8-u": _CYRILLIC, "cp737": _GREEK, "cp1253": _GREEK, "cp862": _HEBREW,
+    "cp1255": _HEBREW,
+}  # fmt: skip
+_LATIN = {  # code pages of Windows' console and desktop → the part of Europe
+    "cp437": "west", "cp850": "west", "cp1252": "west", "cp852": "centre", "cp1250": "centre",
+}  # fmt: skip
+_ALPHABETS = {
+    "west": ("áæðéíóúýþö", "àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúü", "ãõáàâçéêíóôúü", "àèéìíîòóùú", "åäöæøéü"),
+    "centre": ("äöüß", "ąćęłńóśźż", "áčďéěíňóřšťúůýžľĺŕôä", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
+}
 _MIN_LOG_LIKELIHOOD = -5.8  # mean log2 probability of a letter; names of flowers have −4.3 to −5.7
+# log2 of how much more often an archive with names in this code page is met than with others.
+_COMMON = {"cp866": 3.0, "cp1251": 3.0}
+_MIN_LETTERS = {"cp737": 6, "cp1253": 6, "cp862": 6, "cp1255": 6}  # fewer are taken for none of them
 _MIN_MARGIN = 3.0  # least difference of the log2 probabilities of the two best code pages
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -48,17 +63,18 @@ def code_page(found: Iterable[bytes]) -> str | None:
     if all(_decoded(name, "utf-8") is not None for name in odd):
         return "utf-8"
     read: dict[str, str] = {}  # decoded names → the first code page that gives them
-    for page in (*_CYRILLIC, *_LATIN):
+    for page in (*_SCRIPTS, *_LATIN):
         texts = [_decoded(name, page) for name in odd]
         text = "\n".join(text for text in texts if text is not None)
-        if None not in texts and (_is_cyrillic(text) if page in _CYRILLIC else _is_latin(text, _LATIN[page])):
+        if None not in texts and (_is_script(text, _SCRIPTS[page]) if page in _SCRIPTS else _is_latin(text, _LATIN[page])):
             read.setdefault(text, page)
-    likely = sorted(read, key=_log_likelihood, reverse=True)
-    if len(read) > 1 and (
-        _log_likelihood(likely[0]) - _log_likelihood(likely[1]) < _MIN_MARGIN or any(page in _LATIN for page in read.values())
-    ):
+    if len(read) > 1 and any(page in _LATIN for page in read.values()):
         return None
-    return read[likely[0]] if read else None
+    likely = sorted(((_log_odds(text, page), page, text) for text, page in read.items()), reverse=True)
+    if not likely or len(likely) > 1 and likely[0][0] - likely[1][0] < _MIN_MARGIN:
+        return None
+    _, page, text = likely[0]
+    return page if len(_letters(text)) >= _MIN_LETTERS.get(page, 0) else None
 
 
 def _raw_name(entry: zipfile.ZipInfo) -> str | bytes:
@@ -83,16 +99,16 @@ def _decoded(name: bytes, page: str) -> str | None:
         return None
 
 
-def _is_cyrillic(text: str) -> bool:
-    """Whether the words of `text` that are not ASCII are plausible Russian or Ukrainian, and long enough to tell."""
-    letters = _cyrillic_letters(text)
-    if any(word[0] in "ьъыЬЪЫ" for word in _odd_words(text)):  # no word begins with these
+def _is_script(text: str, frequencies: Mapping[str, int]) -> bool:
+    """Whether the words of `text` that are not ASCII are plausible in a script, and one of them is long enough to tell."""
+    letters, words = _letters(text), _odd_words(text)
+    if any(word[0] in "ьъыЬЪЫς" or set(word[:-1]) & set("ςםןךץף") for word in words):  # no word begins, or goes on, with these
         return False
     return (
-        len(letters) > 2
-        and set(letters) <= _FREQUENCIES.keys()
+        max(map(len, words), default=0) > 2
+        and set(letters) <= frequencies.keys()
         and _has_plausible_case(text)
-        and _log_likelihood(text) / len(letters) >= _MIN_LOG_LIKELIHOOD
+        and _log_likelihood(text, frequencies) / len(letters) >= _MIN_LOG_LIKELIHOOD
     )
 
 
@@ -123,11 +139,16 @@ def _has_plausible_case(text: str) -> bool:
     return letters and 10 * odd <= len(words)
 
 
-def _cyrillic_letters(text: str) -> str:
+def _letters(text: str) -> str:
     """All letters of the words of `text` that are not ASCII, in lower case."""
     return "".join(_odd_words(text)).lower().replace("i", "і")  # cp866 lacks the Ukrainian і, and Windows writes the Latin one
 
 
-def _log_likelihood(text: str) -> float:
-    """Sum of log2 of the probabilities of the letters of a Cyrillic text."""
-    return sum(math.log2(_FREQUENCIES.get(letter, 0.1) / 1000) for letter in _cyrillic_letters(text))
+def _log_odds(text: str, page: str) -> float:
+    """How likely these names in this code page are, as log2: by their letters, and by how often the code page is met."""
+    return _log_likelihood(text, _SCRIPTS.get(page, {})) + _COMMON.get(page, 0.0)
+
+
+def _log_likelihood(text: str, frequencies: Mapping[str, int]) -> float:
+    """Sum of log2 of the probabilities of the letters of a text in a script."""
+    return sum(math.log2(frequencies.get(letter, 0.1) / 1000) for letter in _letters(text))

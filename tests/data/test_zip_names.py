@@ -85,7 +85,7 @@ def test_a_name_given_in_unicode_beside_the_other_is_taken(photos: Path, tmp_pat
 
 @pytest.mark.parametrize(
     ("how", "name"),
-    [("cp932", "バラ"), ("gbk", "玫瑰"), ("big5", "玫瑰"), ("euc-kr", "장미"), ("cp737", "τριαντάφυλλο"), ("cp866", "ёж")],
+    [("cp932", "バラ"), ("gbk", "玫瑰"), ("big5", "玫瑰"), ("euc-kr", "장미"), ("cp737", "ίρις"), ("cp866", "ёж")],
 )
 def test_what_cannot_be_told_is_said_where_it_names_a_class(photos: Path, tmp_path: Path, how: str, name: str) -> None:
     path = archive(tmp_path / "flowers.zip", photos, {"dandelion": name.encode(how), "marigold": b"rose"})
@@ -108,6 +108,20 @@ def test_names_that_lead_out_do_so_in_no_disguise(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", RUSSIAN[:6])
 def test_a_single_word_is_read_right_or_not_at_all(how: str, word: str) -> None:
     assert code_page([word.encode(how)]) in (how, "koi8-u" if how == "koi8-r" else None, None)
+
+
+GREEK = ["τριαντάφυλλο", "Τουλίπα", "παπαρούνα", "ορχιδέα"]
+HEBREW = ["ורד", "צבעוני", "נרקיס", "חמנית", "ציפורן"]
+
+
+@pytest.mark.parametrize(("how", "words"), [("cp737", GREEK), ("cp1253", GREEK), ("cp862", HEBREW), ("cp1255", HEBREW)])
+def test_greek_and_hebrew_names_are_not_taken_for_cyrillic_ones(how: str, words: list[str]) -> None:
+    assert code_page(word.encode(how) for word in words) == how
+    assert all(code_page([word.encode(how)]) in (how, None) for word in words)
+
+
+def test_a_letter_of_iceland_is_not_read_as_one_of_the_centre() -> None:
+    assert code_page(["þistill".encode("cp850")]) is None
 
 
 def test_code_pages() -> None:
