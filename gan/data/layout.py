@@ -14,9 +14,10 @@ from gan.data.decode import rejection_reason
 from gan.errors import UserError
 from gan.utils.names import printable
 
-_SUFFIX = r"([-_ .]?(set|data|images|photos|split|[ab]))?"  # train_images, test_set, trainA
-_TRAIN = re.compile(rf"(train|training){_SUFFIX}", re.IGNORECASE)
-_HELD_OUT = re.compile(rf"(val|valid|validation|test|testing|dev|eval|evaluation|holdout){_SUFFIX}", re.IGNORECASE)
+_PREFIX = r"(?P<set>[\w -]+[-_ .])?"  # seg_train, 1_train
+_SUFFIX = r"([-_ .]?(set|data|images|photos|split|[ab]|\d+))?"  # train_images, test_set, trainA, train1
+_TRAIN = re.compile(rf"{_PREFIX}(train|training){_SUFFIX}", re.IGNORECASE)
+_HELD_OUT = re.compile(rf"{_PREFIX}(val|valid|validation|test|testing|dev|eval|evaluation|holdout){_SUFFIX}", re.IGNORECASE)
 
 
 def check(root: Path, files: Iterable[Path], *, command: bool) -> None:
@@ -32,20 +33,39 @@ def check(root: Path, files: Iterable[Path], *, command: bool) -> None:
         top, folders = top / name, _folders(top / name, below)
     anyway = f", or add --classes {_first_few(first, ' ')} to take {'these' if len(first) > 1 else 'that'} all the same"
     anyway = anyway if command else ""
-    training = sorted(name for name in folders if _TRAIN.fullmatch(name))
-    parts = [name for name in sorted(folders) if name in training or _HELD_OUT.fullmatch(name)]
-    if training and len(parts) > 1:
-        place = top / training[0]
-        classes = _folders(place, folders[training[0]])
+    parts = _parts_of_a_split(folders)
+    if parts:
+        place = top / parts[0]
+        classes = _folders(place, folders[parts[0]])
         what = f"with the classes {_first_few(classes)}" if classes else "for its photos as one class"
         raise UserError(
-            f"'{top}' looks like a set split into {_first_few(parts)}, which are not classes; name '{place}', {what}{anyway}."
+            f"'{printable(str(top))}' looks like a set split into {_first_few(parts)}, which are not classes; "
+            f"name '{printable(str(place))}', {what}{anyway}."
         )
     if folders and top != root:
         raise UserError(
-            f"all photos of '{root}' are in the one folder '{top}', and there in {_first_few(folders)}; "
-            f"name '{top}' if these are the classes{anyway}."
+            f"all photos of '{printable(str(root))}' are in the one folder '{printable(str(top))}', and there in "
+            f"{_first_few(folders)}; name '{printable(str(top))}' if these are the classes{anyway}."
         )
+
+
+def _parts_of_a_split(names: Iterable[str]) -> list[str]:
+    """The names of folders that are the parts of one set, the part to train on first; empty where there are no two of them.
+
+    A word before train and test has to be the same: passenger_train and flight_test may be classes.
+    """
+    sets: dict[str, list[str]] = {}
+    for name in sorted(names):
+        if found := _TRAIN.fullmatch(name) or _HELD_OUT.fullmatch(name):
+            before = re.sub(r"^\d+[-_ .]", "", found["set"] or "").casefold()  # 1_train, 2_val
+            sets.setdefault(before, []).append(name)
+    whole = (sorted(parts, key=lambda name: not _TRAIN.fullmatch(name)) for parts in sets.values() if _has_both(parts))
+    return next(whole, [])
+
+
+def _has_both(parts: Iterable[str]) -> bool:
+    """Whether there is a part to train on and another one."""
+    return len({bool(_TRAIN.fullmatch(name)) for name in parts}) == 2
 
 
 def _folders(top: Path, files: Iterable[Path]) -> dict[str, list[Path]]:

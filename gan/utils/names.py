@@ -21,6 +21,8 @@ IGNORED_NAMES = frozenset(
     }
 )  # fmt: skip
 
+_CHKDSK = re.compile(r"found\.\d{3}", re.IGNORECASE)  # where Windows puts what it found on a damaged disk
+
 MAX_NAME_CHARS, MAX_NAME_BYTES = 100, 200  # of a file name; systems allow 255 bytes, of which endings need some
 
 # Control characters, and those that end a line or change its direction: a printed name must stay within its line.
@@ -29,7 +31,7 @@ _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 
 def is_ignored(name: str) -> bool:
     """Whether a file or folder of this name is skipped without being listed."""
-    return name.startswith(".") or name.lower() in IGNORED_NAMES
+    return name.startswith(".") or name.lower() in IGNORED_NAMES or bool(_CHKDSK.fullmatch(name))
 
 
 def printable(name: str) -> str:

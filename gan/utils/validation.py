@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gan.errors import UserError
+from gan.utils.names import printable
 
 
 def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
@@ -34,6 +35,7 @@ def choice(what: str, value: Any, choices: Iterable[str]) -> str:
 
 def name_list(names: Sequence[str]) -> str:
     """`names` for an error sentence: all of up to 24, else the first eight and their number."""
+    names = list(map(printable, names))
     if len(names) <= 24:
         return ", ".join(names)
     return f"{', '.join(names[:8])}, … ({len(names):,} in all)"

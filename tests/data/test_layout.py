@@ -58,13 +58,14 @@ def refusal(root: Path) -> str:
     [
         ("train", "val"), ("train", "val", "test"), ("Train", "Valid"), ("training", "validation"), ("test", "train"),
         ("training_set", "test_set"), ("train_images", "val-images"), ("train", "test", "labels"),
+        ("train1", "test1"), ("1_train", "2_val"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("around", ["", "images", "archive/data"])
 def test_a_set_cut_in_parts_is_recognised(tmp_path: Path, parts: tuple[str, ...], around: str) -> None:
     root, top = tmp_path / "photos", tmp_path / "photos" / around
     place(root, *(str(Path(around) / part) for part in parts))
-    said, training = refusal(root), top / next(part for part in parts if part.lower().startswith("train"))
+    said, training = refusal(root), top / next(part for part in parts if "train" in part.lower())
     assert "looks like a set split into" in said and f"name '{training}', with the classes dandelion, marigold" in said
     assert set(find_photos(training)) == {"dandelion", "marigold"}
 
@@ -76,6 +77,18 @@ def test_a_set_cut_in_parts_without_classes_is_recognised(tmp_path: Path) -> Non
     assert "split into testA, testB, trainA, trainB" in refusal(
         plain(tmp_path / "turned", "trainA", "trainB", "testA", "testB")
     )
+
+
+def test_a_set_cut_in_parts_by_its_name_is_recognised(tmp_path: Path) -> None:
+    """As that of Intel on Kaggle; words before train and test that differ are of classes."""
+    assert "split into seg_test, seg_train, which are not classes" in refusal(place(tmp_path / "a", "seg_train", "seg_test"))
+    classes = ("flight_test", "freight_train", "passenger_train")
+    assert set(find_photos(plain(tmp_path / "b", *classes))) == set(classes)
+
+
+def test_a_folders_name_cannot_forge_a_line(tmp_path: Path) -> None:
+    said = refusal(place(tmp_path / "photos", "x\nskipped a.jpg: fine\x1b[2J"))
+    assert r"x\nskipped a.jpg: fine\x1b[2J" in said and "\x1b" not in said
 
 
 @pytest.mark.parametrize("around", ["images", "flowers", "a/b"])

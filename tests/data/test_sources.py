@@ -84,7 +84,9 @@ def test_an_archive_without_folders_is_one_class(photos: Path, tmp_path: Path) -
     assert load_photos(folder, SIZE).counts() == {"tulips": 8}
 
 
-@pytest.mark.parametrize("left", sorted(IGNORED_NAMES | {"@eaDir", "$RECYCLE.BIN", "System Volume Information", ".Trashes"}))
+@pytest.mark.parametrize(
+    "left", sorted(IGNORED_NAMES | {"@eaDir", "$RECYCLE.BIN", "System Volume Information", ".Trashes", "FOUND.000"})
+)
 def test_what_systems_leave_behind_is_no_photo_in_a_folder_or_an_archive(photos: Path, tmp_path: Path, left: str) -> None:
     """As a class folder, below one, and as a file: the same list for both."""
     clean, picture = load_photos(photos, SIZE), (photos / "marigold" / "00.png").read_bytes()
