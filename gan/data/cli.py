@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from gan.errors import UserError
 from gan.utils.files import check_writable, folder_name, json_bytes, write_atomic
 from gan.utils.terminal import command, progress
 
+REPORT, MANIFEST = "doctor.json", "manifest.csv"
 PHOTOS = "folder of photos (a .zip, or hf://datasets/owner/name)"
 # Class → its files, to the side in pixels that a training would choose for them.
 ChooseSide = Callable[[Mapping[str, Sequence[Path]]], int]
@@ -56,15 +59,32 @@ def _doctor(args: argparse.Namespace, choose_side: ChooseSide) -> int:
             f"--out {out} lies inside the photo folder, where its files would be taken for photos; choose another --out."
         )
     check_writable(out, "choose another --out")
+    _check_manifest(out)
     resolution = args.resolution or choose_side(files)
     found = examine(folder, resolution, args.classes, lambda done, total: show("photos", done, total))
-    write_atomic(out / "doctor.json", json_bytes(report.summary(found, args.photos)))
-    write_atomic(out / "manifest.csv", csv_bytes(report.rows(found)))
+    manifest = csv_bytes(report.rows(found))
+    about = {**report.summary(found, args.photos), "manifest_sha256": hashlib.sha256(manifest).hexdigest()}
+    write_atomic(out / REPORT, json_bytes(about))
+    write_atomic(out / MANIFEST, manifest)
     for number, (label, sheet) in enumerate(report.sheets(found)):
         write_atomic(out / f"sheet-{number:02d}-{re.sub('[^A-Za-z0-9]', '_', label)[:60]}.png", png(sheet))
     print(report.report(found, args.photos))
-    print(f"written into {out}: doctor.json, manifest.csv, and a sheet for each class")
+    print(f"written into {out}: {REPORT}, {MANIFEST}, and a sheet for each class")
     if sum(found.kept.values()) < len(found.photos):
-        words = ["python", "train.py", args.photos, "--manifest", str(out / "manifest.csv")]
+        words = ["python", "train.py", args.photos, "--manifest", str(out / MANIFEST)]
         print(f"train on what is kept: {command(words)}")
     return 0 if found.sound else 1
+
+
+def _check_manifest(out: Path) -> None:
+    """Raise UserError where `out` has a manifest that is not as the doctor wrote it: it may hold an evening's work."""
+    try:
+        content = (out / MANIFEST).read_bytes()
+    except OSError:
+        return
+    try:
+        written = json.loads((out / REPORT).read_text(encoding="utf-8"))["manifest_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        written = ""
+    if hashlib.sha256(content).hexdigest() != written:
+        raise UserError(f"{out / MANIFEST} was changed since the doctor wrote it; choose another --out, or remove that file.")

@@ -113,8 +113,8 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
 
         if loader.load(args.model).revision != model.revision:
             raise UserError(f"{folder} has other weights by now, so its card was left as it is; evaluate it again.")
-        write_scores(folder, found.result)
-        print(f"written into {folder}")
+        kept = write_scores(folder, found.result)
+        print(f"written into {folder}" + (f"; the card as it was before: {kept}" if kept else ""))
     print(f"the report, with pictures: {out / 'evaluation.html'}")
     return 0
 

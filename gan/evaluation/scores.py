@@ -17,15 +17,20 @@ from gan.utils.files import write_atomic
 _KEPT = ("value", "error", "floor", "floor_error", "n")  # fields of a metric
 
 
-def write_scores(folder: Path, result: Mapping[str, Any]) -> None:
+def write_scores(folder: Path, result: Mapping[str, Any]) -> Path | None:
     """Write the figures of an evaluation (evaluate.py) into the config.json and the card of a model folder.
 
-    Raises UserError when the folder holds no model, and OSError when it cannot be written.
+    A card that somebody has changed is kept beside the new one; its path is returned. Raises UserError when the folder holds no
+    model, and OSError when it cannot be written.
     """
     generator = checkpoint.load_model(folder)
+    card, count, name = folder / checkpoint.CARD, parameters(generator), folder.resolve().name
+    changed = card.is_file() and card.read_bytes() != model_card(generator.config, count, name).encode()
+    kept = card.with_stem(f"{card.stem}-before") if changed else None
     described = replace(generator.config, scores=summary(result, default_truncation(generator.config.scores)))
     checkpoint.save_config(folder, described)
-    write_atomic(folder / checkpoint.CARD, model_card(described, parameters(generator), folder.resolve().name).encode())
+    write_atomic(card, model_card(described, count, name).encode(), kept)
+    return kept
 
 
 def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:

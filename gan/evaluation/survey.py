@@ -76,7 +76,8 @@ def make(
     """Write the survey and its key into the folder `out`: `pairs` flowers and as many photos, the classes in turn.
 
     The same `seed` gives the same pictures in the same order. `truncation` None is the model's own default. `keep`
-    selects files, as a manifest does. Raises UserError for a class with too few usable photos, and OSError.
+    selects files, as a manifest does. Raises UserError for a class with too few usable photos, and where `out` has the key of
+    another survey, and OSError.
     """
     config = model.generator.config
     truncation = truncation if truncation is not None else default_truncation(config.scores)
@@ -109,6 +110,8 @@ def _write(out: Path, about: Mapping[str, Any], shown: Sequence[tuple[Picture, n
     """Write the page and the key of a survey, which is called after its pictures."""
     pictures = [images.png(pixels) for _, pixels in shown]
     name = hashlib.sha256(b"".join(pictures)).hexdigest()[:12]
+    if (out / KEY).exists() and name not in (out / KEY).read_text(encoding="utf-8", errors="replace"):
+        raise UserError(f"{out / KEY} is the key of another survey, without which its answers are lost; choose another --out.")
     key = {"format": FORMAT, "survey": name, **about, "pictures": [asdict(picture) for picture, _ in shown]}
     write_atomic(out / PAGE, page(name, pictures).encode())
     write_atomic(out / KEY, json_bytes(key))

@@ -139,6 +139,12 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     scores = checkpoint.read_config(folder).scores
     assert scores["settings"]["truncation"] == 0.3
     assert default_truncation(scores) == found["best_truncation"]  # which nobody has looked for anew
+    assert not list(folder.glob("README-before*")), "a card that nobody has changed is not kept"
+
+    (folder / checkpoint.CARD).write_text("My flowers, in my words.")
+    run("evaluate", folder, photos, "--card", "--truncation", 1, network=network, out=tmp_path / "out")
+    assert (folder / "README-before.md").read_text() == "My flowers, in my words."
+    assert "## Evaluation" in (folder / checkpoint.CARD).read_text()
 
 
 def test_two_networks_see_the_same_flowers_side_by_side(tmp_path, photos, network, capsys):

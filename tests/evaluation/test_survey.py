@@ -66,6 +66,14 @@ def test_flowers_and_photos_come_in_equal_number_for_each_class_and_none_twice(m
     assert drawn not in ([True, False] * PAIRS, [False, True] * PAIRS), "in random order"
 
 
+def test_a_key_that_answers_may_need_is_not_written_over(made, model_folder, photos, capsys):
+    before = (made / survey.KEY).read_bytes()
+    words = ["survey", str(model_folder), str(photos), "--out", str(made), "--pairs", str(PAIRS)]
+    assert main(words) == 0, "the same survey"
+    assert main([*words, "--seed", "1"]) == 2 and "is the key of another survey" in capsys.readouterr().err
+    assert (made / survey.KEY).read_bytes() == before
+
+
 def test_a_round_of_the_survey_is_a_round_of_the_game_with_two_pictures(made, model_folder):
     """One core deals both: the pictures that are drawn are those of its rounds."""
     key, model = json.loads((made / survey.KEY).read_text()), loader.load(str(model_folder))
