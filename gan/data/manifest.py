@@ -59,8 +59,8 @@ def manifest_filter(path: Path, folder: str | os.PathLike[str]) -> Callable[[Fil
                     continue
                 if kept[name][0] != label:
                     raise UserError(
-                        f"{path} has the class '{kept[name][0]}' for {printable(name)}, which lies in the folder of the class "
-                        f"'{label}'; move the file, or correct the row."
+                        f"{path} has the class '{printable(kept[name][0])}' for {printable(name)}, which lies in the folder "
+                        f"of the class '{label}'; move the file, or correct the row."
                     )
                 chosen.setdefault(label, []).append(file)
         there = {composed(relative(file, folder)) for paths in chosen.values() for file in paths}
@@ -90,10 +90,16 @@ def _read(path: Path, root: Path) -> dict[str, tuple[str, str]]:
         raise UserError(f"{path} cannot be read as a manifest ({error}); write one with python -m gan doctor.") from None
     if rows is None:
         raise UserError(f"{path} lacks the columns {', '.join(COLUMNS)}; name a manifest.csv that the doctor wrote.")
-    kept = {}
+    kept: dict[str, tuple[str, str]] = {}
+    verdicts: dict[str, bool] = {}
     for row in rows:
         verdict, name = row.cells["verdict"].strip(), row.cells["file"]
-        if verdict.casefold() == KEPT:
+        keeps = verdict.casefold() == KEPT
+        if verdicts.setdefault(composed(name), keeps) != keeps:
+            raise UserError(
+                f"{path}, line {row.line}: {printable(name)} had another verdict in a row above; remove one of them."
+            )
+        if keeps:
             kept[composed(name)] = composed(row.cells["class"]), name
         elif not verdict.casefold().startswith(_LEFT_OUT):
             raise UserError(

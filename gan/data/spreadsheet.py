@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gan.utils.names import composed
+
 MAX_BYTES = 64 << 20
 _CODE_PAGES = ("cp1251", "cp1252", "cp1250", "cp1253", "cp1254", "cp1257", "cp932", "cp936", "cp949", "cp950")
 
@@ -27,10 +29,11 @@ class Row:
 
 
 def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
-    """The rows of the table at `path`, without empty rows; None where it lacks one of `columns`. `file` is one of the columns.
+    """The rows of the table at `path`, without empty rows; None where it lacks one of `columns`.
 
-    The column `file` has paths below `root`. Names that are not UTF-8 keep their bytes, as with os.fsdecode. Raises OSError,
-    csv.Error, and ValueError for a file over MAX_BYTES or in a code page that cannot be found out.
+    Two of the columns are `file`, with paths below `root`, and `class`, with the names of folders there or of `root` itself.
+    Names that are not UTF-8 keep their bytes, as with os.fsdecode. Raises OSError, csv.Error, and ValueError for a file over
+    MAX_BYTES or in a code page that cannot be found out.
     """
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"it is over {MAX_BYTES >> 20} MiB")
@@ -41,6 +44,7 @@ def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
         return _parse(content.decode("utf-8-sig"), columns)
     except UnicodeDecodeError:
         pass
+    own = composed(root.resolve().name)
     most, best = 0, None
     for page in ("utf-8", *_CODE_PAGES):
         try:
@@ -49,8 +53,8 @@ def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
             continue
         if rows is None:
             return None
-        odd = {row.cells["file"] for row in rows if not row.cells["file"].isascii()}
-        there = sum(os.path.lexists(root / name) for name in odd)
+        odd = {word for row in rows for word in (row.cells["file"], row.cells["class"]) if not word.isascii()}
+        there = sum(os.path.lexists(root / word) or composed(word) == own for word in odd)
         if there > most or not odd and best is None:
             most, best = there, rows
     if best is None:

@@ -317,6 +317,36 @@ def test_a_manifest_that_a_spreadsheet_had_says_the_same(photos: Path, tmp_path:
     assert manifest_filter(path, photos)(find_photos(photos)) == chosen
 
 
+@pytest.mark.parametrize("page", ["cp1251", "utf-8"])
+def test_a_class_in_another_alphabet_is_read_where_all_files_have_plain_names(photos: Path, tmp_path: Path, page: str) -> None:
+    """Photos straight in the folder, which is the class."""
+    folder = (photos / "roses").rename(tmp_path / "Розы")
+    path = manifest(folder, tmp_path / "manifest.csv")
+    path.write_bytes(path.read_text(encoding="utf-8").encode(page))
+    assert list(manifest_filter(path, folder)(find_photos(folder))) == ["Розы"]
+
+
+def test_a_file_with_two_verdicts_is_said(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text("file,class,verdict\nroses/0.png,roses,kept\nroses/1.png,roses,kept\nroses/0.png,roses,left out\n")
+    with pytest.raises(UserError, match=r", line 4: roses/0\.png had another verdict"):
+        manifest_filter(path, photos)
+
+
+def test_a_manifest_that_was_changed_by_hand_is_not_written_over(photos: Path, tmp_path: Path, capsys) -> None:
+    words = ["doctor", str(photos), "--out", str(tmp_path / "out"), "--resolution", "28"]
+    path = tmp_path / "out" / "manifest.csv"
+    for _ in range(2):  # as the doctor wrote it, it may be written anew
+        assert __main__.main(words) in (0, 1)
+    changed = path.read_text().replace(",kept", ",left out", 1)
+    path.write_text(changed)
+    capsys.readouterr()
+    assert __main__.main(words) == 2 and "was changed since the doctor wrote it" in capsys.readouterr().err
+    assert path.read_text() == changed
+    (tmp_path / "out" / "doctor.json").unlink()
+    assert __main__.main(words) == 2 and path.read_text() == changed
+
+
 def test_an_unknown_verdict_names_its_line(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     for verdict in ("keep", "", "x", "kept?", "behalten"):
