@@ -156,8 +156,11 @@ def _decode(image: Image.Image, out: np.ndarray) -> str:
         return "only the thumbnail of a camera's raw file can be read; save it as JPEG or PNG"
     tile = getattr(image, "tile", [])
     deep = ";16" in str(tile)  # 16 bits a channel, of which Pillow keeps 8
-    if max(tags.get(_BITS, (8,))) > 8 and tags.get(_PLANAR) == 2 and tile[0][0] == "raw":  # Pillow decodes it to noise
+    bits = max(tags.get(_BITS, (8,)))
+    if bits > 8 and tags.get(_PLANAR) == 2 and tile[0][0] == "raw":  # Pillow decodes it to noise
         return f"16 bits in planes are not read; {_SAVE_AS}"
+    if bits <= 16 and 2 in tags.get(_SAMPLE_FORMAT, ()):
+        return f"a TIFF of {bits} bits with a sign is not read; {_SAVE_AS}"
     out[:] = np.asarray(_central_square(image, out.shape[-1], tags, deep)).transpose(2, 0, 1)
     return ""
 
@@ -207,7 +210,10 @@ def _central_square(image: Image.Image, size: int, tags: Mapping[int, Any], deep
 def _eight_bit(image: Image.Image, tags: Mapping[int, Any], deep: bool) -> Image.Image:
     """A picture of any mode as RGB, or RGBA where it has transparency. Raises _Unsupported."""
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255
-        grey = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:  # of a TIFF of 32 bits, whose white nobody knows
+            raise _Unsupported(f"a TIFF of 32 bits is not read; {_SAVE_AS}")
+        grey = values.astype(np.uint32)
         if tags.get(_BITS, (16,))[0] == 12:
             grey = (grey.clip(max=4095) * 65535 + 2047) // 4095
         _check_depth(grey.min(), grey.max(), 4095)
