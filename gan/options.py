@@ -232,7 +232,9 @@ def _check_number(item: Field[Any], value: Any) -> None:
     fits = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
     if fits and low <= value <= (math.inf if high is None else high):
         return
-    bounds = f"{low:g} or more" if high is None else f"a {'whole number' if whole else 'value'} from {low:g} to {high:g}"
+    bounds = f"a {'whole number' if whole else 'value'}" + (
+        f" of {low:g} or more" if high is None else f" from {low:g} to {high:g}"
+    )
     raise UserError(f"{flag_of(item)} is {value}; use {bounds}.")
 
 

@@ -235,6 +235,7 @@ def from_preset(
     model = ModelConfig(name, side, classes, layers, preset.z_dim).validate()
     train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
     _check_objective(train.objective, training)
+    _check_unused(train, training)
     if sides and not model.grows:
         raise UserError(f"--sides is for a preset that grows, as flagship, and {name} does not; leave it out.")
     if sides and parse_sides(sides, train.images)[-1][0] != side:
@@ -272,6 +273,16 @@ def _check_objective(objective: str, given: Mapping[str, Any]) -> None:
                 f"--{name.replace('_', '-')} is for --objective {' or '.join(objectives)}, and this run's is {objective}; "
                 "leave it out, or choose that objective."
             )
+
+
+def _check_unused(train: TrainConfig, given: Mapping[str, Any]) -> None:
+    """Raise UserError for a setting in `given` that another setting switches off."""
+    if train.optimizer == "rmsprop" and (betas := sorted({"beta1", "beta2"} & given.keys())):
+        raise UserError(f"--{betas[0]} is for --optimizer adam, and this run's is rmsprop; leave it out, or choose adam.")
+    for penalty in ("penalty", "path_length"):
+        if f"{penalty}_every" in given and not getattr(train, f"{penalty}_weight"):
+            flag = penalty.replace("_", "-")
+            raise UserError(f"--{flag}-every is given, and --{flag}-weight is 0; leave it out, or give the penalty a weight.")
 
 
 def _sides_up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:

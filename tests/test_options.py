@@ -81,6 +81,9 @@ def test_the_help_says_the_default_of_every_preset(setting, preset, monkeypatch)
         ("cwgan-gp-64", {"label_smoothing": 0.1}, "--label-smoothing is for --objective bce"),
         ("dcgan-64", {"penalty_weight": 5.0}, "--penalty-weight is for --objective wgan-gp or relativistic"),
         ("cwgan-gp-64", {"objective": "wgan-clip", "penalty_weight": 5.0}, "--penalty-weight"),
+        ("wgan-64", {"beta1": 0.3}, "--beta1 is for --optimizer adam, and this run's is rmsprop"),
+        ("cwgan-gp-64", {"path_length_every": 4}, "--path-length-every is given, and --path-length-weight is 0"),
+        ("cwgan-gp-64", {"penalty_every": 4, "penalty_weight": 0.0}, "--penalty-every is given, and --penalty-weight is 0"),
     ],
 )  # fmt: skip
 def test_what_a_preset_cannot_honour_is_refused(preset, given, says):

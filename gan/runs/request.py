@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
+from pathlib import Path
 from typing import Any
 
 from gan.errors import UserError
-from gan.options import AUTO, RunOptions, TrainConfig, options_of
+from gan.options import AUTO, RunOptions, TrainConfig, kind_of, options_of
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Request:
 
         Raises UserError for a name that is not an option and for a value out of range.
         """
-        about_run, about_training = ({item.name for item in options_of(part)} for part in (RunOptions, TrainConfig))
-        if unknown := sorted(set(values) - about_run - about_training):
+        about_run, about_training = ({item.name: item for item in options_of(part)} for part in (RunOptions, TrainConfig))
+        declared = {**about_run, **about_training}
+        if unknown := sorted(set(values) - declared.keys()):
             raise UserError(f"there is no option '{unknown[0]}'; docs/options.md lists them.")
-        values = {name: _as_declared(value) for name, value in values.items() if value is not None}
+        values = {name: _as_declared(declared[name], value) for name, value in values.items() if value is not None}
         options = RunOptions(**{name: value for name, value in values.items() if name in about_run}).validate()
         given = {name: value for name, value in values.items() if name in about_training and value != AUTO}
         if options.epochs and "images" in given:
@@ -37,6 +39,10 @@ class Request:
         return cls(os.fspath(photos), options, given, command)
 
 
-def _as_declared(value: Any) -> Any:
-    """A list as a tuple, which the dataclasses of options.py hold; other values unchanged."""
-    return tuple(value) if isinstance(value, list) else value
+def _as_declared(item: Field[Any], value: Any) -> Any:
+    """A value as options.py declares it: a path for its text, a tuple for a list or for one text. Others are unchanged."""
+    if kind_of(item) == "Path" and isinstance(value, str):
+        return Path(value)
+    if str(item.type).startswith("tuple"):
+        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    return value
