@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -52,10 +53,32 @@ def test_a_model_is_trained_loaded_drawn_and_trained_further(tmp_path):
     assert more.trainer.images_seen == 32, "the same call with more images goes on"
 
 
+def test_a_path_and_a_single_class_may_be_plain_text(tmp_path):
+    photos = make_photos(tmp_path / "photos", 10)
+    names = sorted(path.name for path in (photos / "marigold").iterdir())[:8]
+    (tmp_path / "m.csv").write_text("file,class,verdict\n" + "".join(f"marigold/{name},marigold,kept\n" for name in names))
+    run = gan.train(photos, out=str(tmp_path / "mine"), manifest=str(tmp_path / "m.csv"), classes="marigold", **TINY)
+    assert run.trainer.photos.counts() == {"marigold": 8}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
+def test_no_print_of_a_training_raises(tmp_path, monkeypatch, encoding):
+    """As in a console or a pipe whose encoding lacks the names of the classes, or the sign ×."""
+    photos = make_photos(tmp_path / "photos").rename(tmp_path / "花")
+    (photos / "marigold").rename(photos / "花")
+    console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", console)
+    gan.train(photos, out=tmp_path / "花花", dry_run=True, **TINY)
+    console.flush()
+    said = console.buffer.getvalue().decode(encoding)
+    assert r"dandelion, \u82b1" in said and r"28\xd728" in said
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"pictures": 3}, "there is no option 'pictures'"), ({"batch": 0}, "--batch is 0"), ({"every": 0}, "--every is 0"),
+        ({"every": 2.5}, "--every is 2.5; use a whole number of 1 or more"),
         ({"resume": "maybe"}, "--resume is 'maybe'; choose one of auto, never"),
         ({"images": 1, "epochs": 1}, "give one of them"),
     ],

@@ -140,7 +140,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _print_error(sentence: str) -> int:
     """Print an error, with the process where there are several; returns the exit code 2."""
-    number, size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
-    speaker = f"process {number + 1} of {size} on {socket.gethostname()}: " if size > 1 else ""
+    number, size = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    several = number.isdecimal() and size.isdecimal() and int(size) > 1
+    speaker = f"process {int(number) + 1} of {size} on {socket.gethostname()}: " if several else ""
     print(f"error: {speaker}{sentence}", file=sys.stderr)
     return 2

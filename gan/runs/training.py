@@ -37,7 +37,7 @@ from gan.utils.device import describe, pick_device, pick_precision
 from gan.utils.distributed import ProcessGroup, joined
 from gan.utils.files import check_writable, folder_name
 from gan.utils.formatting import clock
-from gan.utils.terminal import command
+from gan.utils.terminal import command, safe_output
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Outcome:
     signal: int = 0  # the number of the signal that stopped it; the run was saved, and the same command continues
 
 
+@safe_output()
 def train(photos: str | os.PathLike[str], **options: Any) -> Run:
     """Train a model on photos and return its run. The model is in `run.folder`, for `gan.load`.
 
@@ -56,8 +57,6 @@ def train(photos: str | os.PathLike[str], **options: Any) -> Run:
     are the options of docs/options.md: `gan.train("photos/", images=20_000, out="runs/mine")`. An interrupted run is saved, and
     the same call continues it. Raises UserError for errors that the caller can correct.
     """
-    if "out" in options:
-        options["out"] = Path(options["out"])
     return start(Request.of(photos, options)).run
 
 

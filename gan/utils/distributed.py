@@ -139,9 +139,9 @@ def joined(device: torch.device) -> Iterator[tuple[ProcessGroup, torch.device]]:
     """Connect the processes that `torchrun` started, until the end of the block. Without torchrun there is one process.
 
     Yields the place of this process, and its own device of the type of `device`. Raises UserError when there are too few
-    devices, and PeerLost when the other processes cannot be reached.
+    devices or a variable of torchrun holds no number, and PeerLost when the other processes cannot be reached.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if _from_torchrun("WORLD_SIZE", 1) == 1:
         yield ALONE, device
         return
     device = _own_device(device)
@@ -157,13 +157,21 @@ def joined(device: torch.device) -> Iterator[tuple[ProcessGroup, torch.device]]:
         dist.destroy_process_group()
 
 
+def _from_torchrun(name: str, otherwise: int) -> int:
+    """A number that torchrun sets as a variable; `otherwise` where there is none or it is empty. Raises UserError."""
+    text = os.environ.get(name, "").strip()
+    if text and not text.isdecimal():
+        raise UserError(f"{name} is '{text}', and torchrun sets it to a number; unset it, or start this by torchrun.")
+    return int(text or otherwise)
+
+
 def _own_device(device: torch.device) -> torch.device:
     """The device of this process: the CPU, or the GPU with the number LOCAL_RANK. Raises UserError."""
     if device.type == "mps":
         raise UserError("--device mps is for one process; start train.py without torchrun, or with --device cpu.")
     if device.type == "cpu":
         return device
-    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    number, count = _from_torchrun("LOCAL_RANK", 0), torch.cuda.device_count()
     if number >= count:
         raise UserError(f"there are more processes than the {count} GPUs here; use torchrun --nproc-per-node {count}.")
     torch.cuda.set_device(number)

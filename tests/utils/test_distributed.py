@@ -159,6 +159,14 @@ def test_chance_of_the_parts_is_that_of_the_whole():
         assert torch.equal(torch.cat([getattr(part, draw)(4, 2) for part in parts]), expected)
 
 
+@pytest.mark.parametrize(("size", "code"), [("", 0), ("1", 0), ("abc", 2)])
+def test_a_variable_of_torchrun_that_is_no_number_is_said(photos, tmp_path, monkeypatch, capsys, size, code):
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.setenv("RANK", size)
+    assert main([str(photos), *FLAGS, "--out", str(tmp_path / "out"), "--dry-run"]) == code
+    assert ("WORLD_SIZE is 'abc', and torchrun sets it to a number" in capsys.readouterr().err) == bool(code)
+
+
 def test_a_batch_that_cannot_be_shared_is_refused():
     with pytest.raises(UserError, match="--batch is 8, which 3 processes cannot share evenly; use a multiple of 3"):
         ProcessGroup(1, 3).check(8)
