@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from gan.data import zip_archive
@@ -21,6 +22,8 @@ from gan.utils import hub_client, lock
 from gan.utils.files import cache_folder, write_atomic
 
 DONE = "prepared.json"  # beside the photos: their number, so that a copy with deleted files is made anew
+
+KEPT_DAYS = 60  # after its last use a copy stays so long; it is removed when the next one is made
 
 _ZIP_VERSION, _HUB_VERSION = 2, 1  # versions of the unpacking, part of KEY: a new number ignores old copies
 
@@ -111,6 +114,8 @@ def _cached_copy(key: str, name: str, fill: Callable[[Path], Path]) -> Path:
     home = _photo_cache()
     final = home / key / name
     if _is_complete(final):
+        with suppress(OSError):  # a cache that only others may write to
+            os.utime(final.parent / DONE)
         return final
     try:
         with lock.exclusive(home.parent / "locks" / key):  # several processes of a training make one copy
@@ -143,10 +148,11 @@ def _make_copy(home: Path, final: Path, fill: Callable[[Path], Path]) -> Path:
 
 
 def _remove_abandoned(home: Path) -> None:
-    """Remove the temporary folders of killed processes that are older than a day."""
-    for path in home.glob(".new-*"):
-        if path.stat().st_mtime < time.time() - 86400:
-            shutil.rmtree(path, ignore_errors=True)
+    """Remove the temporary folders of killed processes that are older than a day, and copies that were not used for long."""
+    for path, days in (*((path, 1) for path in home.glob(".new-*")), *((path, KEPT_DAYS) for path in home.glob(f"*/{DONE}"))):
+        with suppress(OSError):  # another process has removed it
+            if path.stat().st_mtime < time.time() - 86400 * days:
+                shutil.rmtree(path.parent if path.name == DONE else path, ignore_errors=True)
 
 
 def _is_complete(folder: Path) -> bool:

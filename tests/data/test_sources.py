@@ -10,6 +10,7 @@ import stat
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,19 @@ def test_a_second_start_uses_the_copy_and_a_spoilt_one_is_made_anew(
     zipped(path, contents(photos) | {"marigold/new.png": b"new"})
     assert sources.photo_folder(str(path)) != folder and len(calls) == 3
     assert not list(cache.glob(".new-*"))
+
+
+def test_a_copy_that_was_not_used_for_long_makes_room_for_the_next(photos: Path, tmp_path: Path) -> None:
+    old, used, new = (
+        zipped(tmp_path / f"{name}.zip", contents(photos) | {f"{name}.png": b"x"}) for name in ("old", "used", "new")
+    )
+    copies = {path: sources.photo_folder(str(path)) for path in (old, used)}
+    for folder in copies.values():
+        long_ago = time.time() - 86400 * (sources.KEPT_DAYS + 1)
+        os.utime(folder.parent / sources.DONE, (long_ago, long_ago))
+    sources.photo_folder(str(used))
+    sources.photo_folder(str(new))
+    assert not copies[old].exists() and contents(copies[used]).keys() > contents(photos).keys()
 
 
 AT_ONCE = """
