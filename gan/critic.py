@@ -52,7 +52,7 @@ class ConvCritic(Critic):
     def _convolutions(self) -> Iterator[tuple[nn.Conv2d, nn.LeakyReLU | None]]:
         """Each convolution with the activation behind it, of a critic that is `piecewise_linear`."""
         for block in self.critic:
-            conv, *activation = block if isinstance(block, nn.Sequential) else [block]
+            conv, *activation = block.children()
             assert isinstance(conv, nn.Conv2d)
             yield conv, next((part for part in activation if isinstance(part, nn.LeakyReLU)), None)
 

@@ -211,6 +211,18 @@ def test_a_rarer_penalty_weighs_as_much_more(photos):
     assert make(photos, penalty_every=4, penalty_weight=2.5).step() == make(photos, penalty_every=1, penalty_weight=10.0).step()
 
 
+def test_labels_are_noisy_where_the_run_wants_it_and_else_the_same_for_all(photos):
+    def labels(**training):
+        trainer = make(photos, objective="bce", **training)
+        return [trainer._labels(torch.zeros(50), real, ShardedRandom(0)) for real in (True, False)]
+
+    for noisy, low, high in zip(labels(noisy_labels=True), (0.7, 0.0), (1.2, 0.3)):
+        assert low <= noisy.min() < noisy.max() <= high and noisy.unique().numel() == 50
+    assert [plain.unique().tolist() for plain in labels()] == [[1], [0]]
+    smooth = labels(label_smoothing=0.25)
+    assert [one.unique().tolist() for one in smooth] == [[0.875], [0.125]]
+
+
 def test_a_loss_that_is_no_number_is_noticed():
     assert StepStats(1, 2, 3, 4, 5).finite
     assert not StepStats(1, float("nan"), 3, 4, 5).finite
