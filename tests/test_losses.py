@@ -267,6 +267,13 @@ def test_the_spectrum_shows_a_grid_and_its_distance_sees_what_is_missing():
     assert near < 0.1 < losses.spectral_distance(torch.nn.functional.avg_pool2d(photos, 3, 1, 1), usual), "blur"
 
 
+def test_white_noise_keeps_its_power_under_the_window():
+    torch.manual_seed(0)
+    for side, power in ((16, 1.0), (32, 4.0)):
+        noise = power**0.5 * torch.randn(400, 1, side, side).expand(-1, 3, -1, -1)
+        assert losses.log_spectrum(noise).exp().mean().item() == pytest.approx(power, rel=0.05)
+
+
 def test_bright_corners_are_not_seen():
     """They have a flat spectrum, by which a generator made up for the detail it lacked."""
     torch.manual_seed(0)

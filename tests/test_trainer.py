@@ -239,6 +239,9 @@ def test_warming_up_moves_the_critic_alone(photos):
         assert all(torch.equal(value, trainer.state()[part][name]) for name, value in weights.items())
     assert not same(before["critic"], trainer.state()["critic"])
     assert trainer.step().generator_loss != 0
+    again = make(photos, critic_warm_up=16)
+    again.load_state(copy.deepcopy(trainer.state()))
+    assert (again.steps, again.generator_steps) == (trainer.steps, trainer.generator_steps) == (3, 1)
 
 
 def test_photos_are_augmented_by_the_draws_given(photos):

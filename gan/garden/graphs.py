@@ -23,7 +23,8 @@ from gan.errors import UserError
 from gan.garden.traced import traced_painting
 from gan.generator import Generator
 from gan.hub.onnx_export import check_installed
-from gan.networks.style_generator import GAIN, SLOPE, Modulated, Scale, StyleGenerator
+from gan.networks.layers import SLOPE
+from gan.networks.style_generator import GAIN, Modulated, Scale, StyleGenerator
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto

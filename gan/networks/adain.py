@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, leaky_relu
 
+from gan.networks.layers import SLOPE
 from gan.networks.pixel_noise import PixelNoise
-
-SLOPE = 0.2
 
 
 class AdaptiveConv(nn.Module):

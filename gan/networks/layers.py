@@ -18,6 +18,8 @@ from gan.networks.heads import ClassifierHead, ProjectionHead
 from gan.networks.residual import Residual
 from gan.networks.weight_scaling import fix_scaling, initial_deviation, scaled, trained_weight
 
+SLOPE = 0.2  # of every leaky ReLU below 0
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -71,7 +73,7 @@ def activation(name: str) -> list[nn.Module]:
     """The activation called `name`; none for ""."""
     if not name:
         return []
-    return [{"relu": nn.ReLU(inplace=True), "lrelu": nn.LeakyReLU(0.2, inplace=True), "tanh": nn.Tanh()}[name]]
+    return [{"relu": nn.ReLU(inplace=True), "lrelu": nn.LeakyReLU(SLOPE, inplace=True), "tanh": nn.Tanh()}[name]]
 
 
 def folded(network: nn.Sequential) -> nn.Sequential:

@@ -17,9 +17,9 @@ from torch.nn.functional import conv2d, interpolate, leaky_relu
 from gan.config import ModelConfig
 from gan.networks.backbones import Backbone
 from gan.networks.base import Critic
+from gan.networks.layers import SLOPE
 
 WIDTHS = (32, 64, 128, 256)  # channels after mixing, finest map first
-SLOPE = 0.2
 CALIBRATION_PHOTOS = 2048  # photos that the maps are standardized by, and that sets are matched with, at most
 BATCH = 32
 

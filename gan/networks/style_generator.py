@@ -20,10 +20,10 @@ from gan.config import Layer, ModelConfig, parse_layer
 from gan.networks import latents
 from gan.networks.adain import AdaptiveConv
 from gan.networks.base import Generator, Maps
+from gan.networks.layers import SLOPE
 from gan.networks.pixel_noise import PixelNoise
 from gan.utils.distributed import ShardedRandom
 
-SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
 
 

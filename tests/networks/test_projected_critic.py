@@ -16,7 +16,8 @@ from gan.data.image_folder import load_photos
 from gan.errors import UserError
 from gan.generator import one_hot
 from gan.networks.backbones import find_backbone
-from gan.networks.projected_critic import BATCH, WIDTHS, ProjectedCritic
+from gan.networks.layers import SLOPE
+from gan.networks.projected_critic import BATCH, WIDTHS, Head, ProjectedCritic
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig("small", 32, ("dandelion", "marigold"), ("M>8", "S>8", "S>8", "S>8", "S>8"), z_dim=8).validate()
@@ -236,6 +237,20 @@ def test_its_backbone_may_be_any_of_those_installed():
 def test_a_backbone_there_is_not_is_refused_and_the_others_are_named(name):
     with pytest.raises(UserError, match=f"'{name}'.*efficientnet-lite0"):
         make_critic(MODEL, (f"projected {name}>8",), CPU)
+
+
+def test_a_head_by_hand():
+    """Of a map of one pixel, 1: three convolutions with −1, 1, 1 in the middle, then a score 3 + 2·x and a class 7·x."""
+    head = Head(1, 1, 2)
+    for conv, middle in zip(head.convs, (-1.0, 1.0, 1.0)):
+        conv.weight.data.zero_()[0, 0, 1, 1] = middle
+        conv.bias.data.zero_()
+    head.out.weight.data.fill_(2.0)
+    head.out.bias.data.fill_(3.0)
+    head.embed.weight.data = torch.tensor([[5.0, 7.0]])
+    seen = -(SLOPE**3)
+    assert head(torch.ones(1, 1, 1, 1), torch.tensor([[0.0, 1.0]])).item() == pytest.approx(3 + 2 * seen + 7 * seen)
+    assert SLOPE == 0.2
 
 
 def test_maps_are_mixed_from_coarse_to_fine_by_hand(critic, photos):
