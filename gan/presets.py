@@ -142,14 +142,16 @@ PRESETS: dict[str, Preset] = {
         "StyleGAN, 2019", 64,
         ("M>16h", "M>16h", "M>16h", "M>16h", "K>16h", "S>16h adain noise", "S>16h adain noise", "S>8h adain noise",
          "S>4h adain noise", "S>2h adain noise"),
-        ("C4,2,1>4h lrelu", "C4,2,1>8h lrelu", "C4,2,1>16h lrelu", "C4,2,1>16h lrelu", "mbstd", "C4,1,0>16h lrelu", "P"),
+        ("C4,2,1>4h eq lrelu", "C4,2,1>8h eq lrelu", "C4,2,1>16h eq lrelu", "C4,2,1>16h eq lrelu", "mbstd",
+         "C4,1,0>16h eq lrelu", "P eq"),
         width=8, year=2019, z_dim=128, training={**_STYLED, "images": 48_000, "penalty_weight": 10.0},
     ),
     "stylegan2-64": Preset(
         "StyleGAN2, 2020", 64,
         ("M>16h", "M>16h", "M>16h", "M>16h", "K>16h", "S>16h noise", "S>16h noise", "S>8h noise", "S>4h smooth noise",
          "S>2h smooth noise"),
-        ("C4,2,1>4h lrelu", "R>8h down", "R>16h down", "R>16h down", "mbstd", "C3,1,1>16h lrelu", "C4,1,0>16h lrelu", "P"),
+        ("C4,2,1>4h eq lrelu", "R>8h down eq", "R>16h down eq", "R>16h down eq", "mbstd", "C3,1,1>16h eq lrelu",
+         "C4,1,0>16h eq lrelu", "P eq"),
         width=8, year=2020, z_dim=128,
         training={
             **_STYLED, "images": 28_000, "penalty_weight": 1.0, "penalty_every": 16, "path_length_weight": 2.0,

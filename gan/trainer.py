@@ -23,6 +23,7 @@ from gan.generator import make_generator, one_hot
 from gan.matching import Matching
 from gan.networks import latents
 from gan.networks.base import Generator
+from gan.networks.growing import faded
 from gan.networks.layers import channels_last
 from gan.networks.projected_critic import CALIBRATION_PHOTOS, ProjectedCritic, SavedCritic
 from gan.networks.sync_batch_norm import share_batch_norms
@@ -99,7 +100,8 @@ class Trainer:
             for network in (self.generator, self.critic, self.ema):
                 network.grow(self.side, self.fade)
             index = self.processes.local_shard(self.stream.indices(self.images_seen, self.config.batch, self.side))
-            real, labels = self.stream.pictures(index, self.side, draws), self.photos.labels[index].to(self.device)
+            real = self._faded(self.stream.pictures(index, self.side, draws))
+            labels = self.photos.labels[index].to(self.device)
             code = one_hot(labels, self.model)
             # The last critic step's pictures serve the generator's step too: one pass of the generator less.
             with torch.set_grad_enabled(warm and turn == self.config.critic_steps):
@@ -140,6 +142,10 @@ class Trainer:
         begin = max((end for side, end in self.schedule if side < self.side), default=0)
         end = next((end for side, end in self.schedule if side == self.side), 0)
         return min(1.0, 2 * (self.images_seen - begin) / (end - begin)) if begin else 1.0
+
+    def _faded(self, real: Tensor) -> Tensor:
+        """Photos N×3×S×S with as much of their finest detail as pictures that fade in have (Karras et al. 2018, section 2)."""
+        return faded(real, self.fade) if self.model.fades else real
 
     def sides_trained(self) -> list[str]:
         """The sides trained so far, each but the last with the images after which it ended: "64:4800", "128"."""

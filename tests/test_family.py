@@ -50,11 +50,11 @@ TINY = {
     ),
     "stylegan-64": (
         ("M>16", "M>16", "K>16", "S>16 adain noise", "S>16 adain noise", "S>8 adain noise"),
-        ("C4,2,1>16 lrelu", "C4,2,1>16 lrelu", "mbstd", "C4,1,0>16 lrelu", "P"), {},
+        ("C4,2,1>16 eq lrelu", "C4,2,1>16 eq lrelu", "mbstd", "C4,1,0>16 eq lrelu", "P eq"), {},
     ),
     "stylegan2-64": (
         ("M>16", "M>16", "K>16", "S>16 noise", "S>16 noise", "S>8 smooth noise"),
-        ("C4,2,1>8 lrelu", "R>16 down", "mbstd", "C4,1,0>16 lrelu", "P"), {"penalty_every": 4},
+        ("C4,2,1>8 eq lrelu", "R>16 down eq", "mbstd", "C4,1,0>16 eq lrelu", "P eq"), {"penalty_every": 4},
     ),
 }  # fmt: skip
 
@@ -121,6 +121,26 @@ def test_a_side_fades_in_over_half_of_its_images(photos):
     assert seen[:10] == [1] * 10
     assert seen[10:20] == pytest.approx([1 + max(number / 10, 1e-4) for number in range(10)], abs=1e-3)
     assert seen[20:] == [2] * 10 and trainer.critic.share == 1 and float(trainer.ema.grown) == 2
+
+
+def test_photos_fade_in_with_the_layers(photos):
+    """At the beginning of a side they show no more than the side before; networks that do not fade see them whole."""
+    trainer = tiny(photos, "progan-64", images=480)
+
+    def coarse(pictures):
+        return torch.nn.functional.avg_pool2d(pictures, 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    for seen, share in ((0, 1), (160, 0), (240, 0.5), (320, 1)):
+        trainer.images_seen = seen
+        whole = torch.rand(2, 3, trainer.side, trainer.side)
+        assert torch.allclose(trainer._faded(whole), (1 - share) * coarse(whole) + share * whole)
+    trainer.images_seen, looked_at, features = 160, [], trainer._features
+    trainer._features = lambda images, draws: looked_at.append(images) or features(images, draws)
+    trainer.step()
+    assert any(torch.allclose(images, coarse(images), atol=1e-6) for images in looked_at[1::2]), "the critic's photos, too"
+    other = tiny(photos, "stylegan2-64")
+    other.schedule, other.images_seen = [(8, 160), (16, 480)], 160
+    assert other.fade == 0 and torch.equal(other._faded(whole), whole)
 
 
 @pytest.mark.parametrize("preset", FAMILY)

@@ -141,6 +141,11 @@ def _last_channels(layers: tuple[str, ...], before: int) -> int:
     return next((layer.channels for layer in map(parse_layer, reversed(layers)) if layer.channels), before)
 
 
+def faded(pictures: Tensor, share: float) -> Tensor:
+    """Pictures N×3×S×S with `share`, 0 to 1, of the detail that S/2 pixels a side cannot show."""
+    return pictures if share == 1 else torch.lerp(_enlarged(avg_pool2d(pictures, 2), pictures.shape[-1]), pictures, share)
+
+
 def _enlarged(picture: Tensor, side: int) -> Tensor:
     """Pictures N×3×H×H, enlarged to `side` pixels by repeating them."""
     return picture if picture.shape[-1] == side else interpolate(picture, size=(side, side), mode="nearest")
