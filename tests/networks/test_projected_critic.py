@@ -253,6 +253,15 @@ def test_a_head_by_hand():
     assert SLOPE == 0.2
 
 
+def test_a_new_head_scores_near_zero():
+    """A tenth of what keeps the deviation, so that the penalty on its slope starts low."""
+    torch.manual_seed(0)
+    head = Head(8, 400, 9)
+    head.init_weights()
+    for last in (head.out, head.embed):
+        assert last.weight.std().item() == pytest.approx(0.1 / 20, rel=0.15)
+
+
 def test_maps_are_mixed_from_coarse_to_fine_by_hand(critic, photos):
     """Each is its own mix plus a mix of the coarser one, enlarged; a run that goes on must see what it saw before."""
     maps, coarser, wanted = critic.maps(photos[:3]), None, []
