@@ -135,7 +135,7 @@ def _quality(network: str, floor: Mapping[str, Any], contenders: Mapping[str, An
             "", f"All figures after {shared:g} h:", "", "| contender | FD | precision | recall | near copies |",
             "| --- | ---: | ---: | ---: | ---: |", *rows,
             f"| *photos beside photos, {floor['n']} each* | {number(floor['fd'])} | {floor['precision']:.2f} | "
-            f"{floor['recall']:.2f} | 1.0% |",
+            f"{floor['recall']:.2f} | 1%, by definition |",
         ]  # fmt: skip
     return [*lines, ""]
 
@@ -204,25 +204,23 @@ def _first(values: Mapping[str, float | None], less: bool) -> list[str]:
 
 
 def _lead(results: Results, network: str, contenders: Mapping[str, Any]) -> list[str]:
-    """At how many moments ours has the lowest KID, and when it had what any other reached at its best."""
+    """At how many moments that another has reached ours has the lowest KID, and when it had what any reached at its best."""
     kids = {
-        name: [(moment["cpu"], moment["judged"][network]["kid"]) for moment in one["moments"] if network in moment["judged"]]
+        name: {m["moment"]: (m["cpu"], m["judged"][network]["kid"]) for m in one["moments"] if network in m["judged"]}
         for name, one in contenders.items()
     }
-    ours, rest = kids.pop("flagship", []), [point for points in kids.values() for point in points]
+    ours, rest = kids.pop("flagship", {}), [point for points in kids.values() for point in points.values()]
     if not ours or not rest:
         return []
     label = results["floors"][network]["label"]
-    by_moment = [
-        all(kid <= other for points in kids.values() for cpu, other in points[place : place + 1])
-        for place, (_, kid) in enumerate(ours)
-    ]
+    rivals = {moment: [points[moment][1] for points in kids.values() if moment in points] for moment in ours}
+    ahead = [ours[moment][1] <= min(others) for moment, others in rivals.items() if others]
     spent, best = min(rest, key=lambda point: point[1])
-    first = next((cpu for cpu, kid in ours if kid <= best), None)
+    first = next((cpu for cpu, kid in ours.values() if kid <= best), None)
     when = (
         f"it had what the best of the others reached (KID {best:.3f}, {spent / 3600:.2f} h) by {first / 3600:.2f} h, "
         f"{spent / first:.1f} times as soon"
         if first is not None
         else f"it did not reach what the best of the others did (KID {best:.3f}, {spent / 3600:.2f} h)"
     )
-    return [f"- By {label}, ours has the lowest KID at {sum(by_moment)} of {len(by_moment)} moments; {when}."]
+    return [f"- By {label}, ours has the lowest KID at {sum(ahead)} of {len(ahead)} moments; {when}."]
