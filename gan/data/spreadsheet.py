@@ -31,7 +31,7 @@ class Row:
 def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
     """The rows of the table at `path`, without empty rows; None where it lacks one of `columns`.
 
-    Two of the columns are `file`, with paths below `root`, and `class`, with the names of folders there or of `root` itself.
+    One of the columns is `file`, with paths below `root`; `class`, if there is one, names folders there or `root` itself.
     Names that are not UTF-8 keep their bytes, as with os.fsdecode. Raises OSError, csv.Error, and ValueError for a file over
     MAX_BYTES or in a code page that cannot be found out.
     """
@@ -53,7 +53,7 @@ def read(path: Path, columns: Sequence[str], root: Path) -> list[Row] | None:
             continue
         if rows is None:
             return None
-        odd = {word for row in rows for word in (row.cells["file"], row.cells["class"]) if not word.isascii()}
+        odd = {word for row in rows for word in (row.cells["file"], row.cells.get("class", "")) if not word.isascii()}
         there = sum(os.path.lexists(root / word) or composed(word) == own for word in odd)
         if there > most or not odd and best is None:
             most, best = there, rows
