@@ -11,9 +11,9 @@ from gan.errors import UserError
 from gan.evaluation.features import FeatureNetwork
 from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Progress, Settings
 from gan.evaluation.reference import Reference
-from gan.evaluation.results import label
+from gan.evaluation.results import ALL_METRICS, label
 from gan.hub.loader import Model
-from gan.utils.formatting import columns, known, number, plain
+from gan.utils.formatting import columns, known, number, plain, share_error
 
 N = 600  # flowers: as many as there are photos of the bundled models, so that most figures can be compared
 ERRORS = 3.0  # combined standard errors that two figures may lie apart
@@ -28,11 +28,18 @@ class Check:
     card_error: float
     again: float
     again_error: float
+    cases: int | None = None  # in which a share was counted; None for a figure that is no share
 
     @property
     def apart(self) -> float:
-        """How far apart the two are, in combined standard errors."""
-        return abs(self.card - self.again) / max(math.hypot(self.card_error, self.again_error), 1e-12)
+        """How far apart the two are, in combined standard errors.
+
+        A share has at least the error of its count: one case more or less is no difference, though the jackknife of a share
+        near 0 or 1 may give the error 0.
+        """
+        least = [share_error(value, self.cases) or 0.0 for value in (self.card, self.again)]
+        combined = math.hypot(max(self.card_error, least[0]), max(self.again_error, least[1]))
+        return abs(self.card - self.again) / max(combined, 1e-12)
 
     @property
     def holds(self) -> bool:
@@ -79,7 +86,8 @@ def check(
     for key, old in view["parts"]["all"].items():
         new = again.get(key)
         if new and known(old["value"]) and known(new["value"]) and (key == "kid" or old["n"] == new["n"]):
-            result.append(Check(label(view, key), old["value"], old["error"] or 0.0, new["value"], new["error"]))
+            cases = new["n"] if key in ALL_METRICS and ALL_METRICS[key].share else None
+            result.append(Check(label(view, key), old["value"], old["error"] or 0.0, new["value"], new["error"], cases))
     return result
 
 

@@ -159,6 +159,7 @@ def _neighbor_metrics(k: int, shown: tuple[str, ...]) -> list[Metric]:
     return [
         Metric(
             f"{name}_{k}", f"{name} (k={k})", better="high", distance=distance, equal_numbers=True, headline=name in shown,
+            share=name != "density",  # which may exceed 1
             gauge=Gauge(f"{name.capitalize()}, {k} neighbours", "Right is better.", "variety") if name in shown else None,
             comparison=_NEIGHBOR_COMPARISONS.get(f"{name}_{k}"),
         )
@@ -189,7 +190,7 @@ METRICS: tuple[Metric, ...] = (
     *_neighbor_metrics(5, shown=("density", "coverage")),
     Metric("fd_equal", "{fd}, equal n", better="low", measure=_frechet_at_equal_numbers),
     Metric(
-        "auc", "AUC", better="half", headline=True,
+        "auc", "AUC", better="half", headline=True, share=True,  # of pairs that are told apart
         measure=_auc,
         gauge=Gauge("AUC: {part}", "Nearer to 0.5 is better.", "auc", every_class=True),
         comparison=Comparison(
