@@ -14,6 +14,7 @@ from gan.evaluation.reference import Reference
 from gan.evaluation.results import ALL_METRICS, label
 from gan.hub.loader import Model
 from gan.utils.formatting import columns, known, number, plain, share_error
+from gan.utils.validation import name_list
 
 N = 600  # flowers: as many as there are photos of the bundled models, so that most figures can be compared
 ERRORS = 3.0  # combined standard errors that two figures may lie apart
@@ -48,7 +49,10 @@ class Check:
 
 
 def views(model: Model) -> list[Mapping[str, Any]]:
-    """What each network saw, as the model's config.json has it. Raises UserError for a model that was never judged."""
+    """What each network saw, as the model's config.json has it.
+
+    Raises UserError for a model that was never judged, and for scores that lack what a figure is taken again by.
+    """
     scores = model.generator.config.scores
     try:
         found = [scores, *scores.get("also", ())]
@@ -58,7 +62,25 @@ def views(model: Model) -> list[Mapping[str, Any]]:
         raise UserError(
             f"the card of '{model.name}' has no figures; take them with python -m gan evaluate MODEL PHOTOS --card."
         ) from None
+    for view in found:
+        if lacking := _lacking(view):
+            raise UserError(
+                f"the figures in the config.json of '{model.name}' have no usable '{lacking}'; take them anew with "
+                "python -m gan evaluate MODEL PHOTOS --card."
+            )
     return found
+
+
+def chosen(models: Sequence[Model], networks: Sequence[str] | None) -> list[tuple[Model, Mapping[str, Any]]]:
+    """Each model with each of its `views`; only those of `networks`, where some are named.
+
+    Raises UserError as `views` does, and for a network that is on no card.
+    """
+    every = [(model, view) for model in models for view in views(model)]
+    on_cards = list(dict.fromkeys(view["settings"]["network"] for _, view in every))
+    if strange := [name for name in networks or () if name not in on_cards]:
+        raise UserError(f"no card has figures of the network '{strange[0]}'; choose among {name_list(on_cards)}.")
+    return [(model, view) for model, view in every if not networks or view["settings"]["network"] in networks]
 
 
 def check(
@@ -89,6 +111,23 @@ def check(
             cases = new["n"] if key in ALL_METRICS and ALL_METRICS[key].share else None
             result.append(Check(label(view, key), old["value"], old["error"] or 0.0, new["value"], new["error"], cases))
     return result
+
+
+def _lacking(view: Mapping[str, Any]) -> str:
+    """The name of the first entry that a view lacks, or that is of another type; "" for a whole view."""
+    settings, parts = view["settings"], view["parts"]
+    for key in ("network", "network_sha256", "kid_name", "fd_name"):
+        if not isinstance(settings.get(key), str):
+            return key
+    for key in ("compared_at", "truncation", "seed"):
+        if not known(settings.get(key)):
+            return key
+    if not isinstance(parts["all"], Mapping):
+        return "all"
+    for key, measure in parts["all"].items():
+        if not isinstance(measure, Mapping) or not {"value", "error", "n"} <= measure.keys():
+            return key
+    return ""
 
 
 def table(found: Sequence[tuple[str, Sequence[Check]]]) -> str:

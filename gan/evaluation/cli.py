@@ -182,22 +182,16 @@ def _check_figures(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation.reference import load_reference
     from gan.hub import loader
 
-    names = args.models or loader.bundled()
+    chosen = check_figures.chosen([loader.load(name) for name in args.models or loader.bundled()], args.network)
     folder, keep = open_photos(args.photos, args.manifest, progress("photos"))
     found = []
-    for name in names:
-        model = loader.load(name)
-        show = progress(display_name(model))
-        for view in check_figures.views(model):
-            setting = view["settings"]
-            if args.network and setting["network"] not in args.network:
-                continue
-            network = find_judging_network(setting["network"], args.device)
-            only = [one for one in view["parts"] if one != "all"]
-            side = setting["compared_at"]
-            reference = load_reference(folder, model.generator.config, side, only=only, keep=keep)
-            checks = check_figures.check(model, view, reference, network, args.n, show)
-            found.append((f"{display_name(model)}, {network.label}", checks))
+    for model, view in chosen:
+        setting, show = view["settings"], progress(display_name(model))
+        network = find_judging_network(setting["network"], args.device)
+        only = [one for one in view["parts"] if one != "all"]
+        reference = load_reference(folder, model.generator.config, setting["compared_at"], only=only, keep=keep)
+        checks = check_figures.check(model, view, reference, network, args.n, show)
+        found.append((f"{display_name(model)}, {network.label}", checks))
     print(check_figures.table(found))
     wrong = [one for _, checks in found for one in checks if not one.holds]
     print(f"\n{sum(len(checks) for _, checks in found)} figures taken again with {args.n:,} flowers, {len(wrong)} do not hold")

@@ -55,6 +55,31 @@ def test_what_cannot_be_compared_is_one_sentence(judged, photos, tmp_path, capsy
     assert "photos are not those" in refused(capsys, "check-figures", other, judged, "-n", COUNT)
 
 
+def test_a_network_that_is_on_no_card_is_refused_with_those_that_are(judged, photos, network, capsys):  # noqa: F811
+    said = refused(capsys, "check-figures", photos, judged, "--network", network, "--network", "typo")
+    assert "no card has figures of the network 'typo'" in said and f"choose among {network}." in said
+    assert "'dinov2'" in refused(capsys, "check-figures", photos, judged, "--network", "dinov2")
+
+
+@pytest.mark.parametrize("key", ["compared_at", "truncation", "seed", "network_sha256", "kid_name"])
+@pytest.mark.parametrize("damage", ["missing", "of another type"])
+def test_scores_that_are_not_whole_are_one_sentence(judged, photos, tmp_path, capsys, key, damage):  # noqa: F811
+    folder = tmp_path / "tiny"
+    shutil.copytree(judged, folder)
+    config = json.loads((folder / checkpoint.CONFIG).read_text())
+    config["scores"]["settings"][key] = [7]
+    if damage == "missing":
+        del config["scores"]["settings"][key]
+    (folder / checkpoint.CONFIG).write_text(json.dumps(config))
+    said = refused(capsys, "check-figures", photos, folder)
+    assert f"no usable '{key}'" in said and "--card" in said and str(folder) in said
+
+    config["scores"]["settings"] = json.loads((judged / checkpoint.CONFIG).read_text())["scores"]["settings"]
+    config["scores"]["parts"]["all"]["kid"] = {"value": 0.1}
+    (folder / checkpoint.CONFIG).write_text(json.dumps(config))
+    assert "no usable 'kid'" in refused(capsys, "check-figures", photos, folder)
+
+
 def test_three_combined_errors_are_the_limit():
     assert Check("x", 1.0, 0.3, 2.4, 0.4).holds and not Check("x", 1.0, 0.3, 2.6, 0.4).holds
     assert Check("x", 1.0, 0.0, 1.0, 0.0).holds and not Check("x", 1.0, 0.0, 1.1, 0.0).holds, "a figure that is no share"
