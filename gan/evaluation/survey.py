@@ -140,22 +140,21 @@ def page(name: str, pictures: Sequence[bytes]) -> str:
 def add_up(key: Path, files: Sequence[Path]) -> tuple[list[Shares], int]:
     """The shares over all classes and of each, and the number of people. `files` are files of answers, or folders of them.
 
-    A sheet that was sent twice counts once. Raises UserError for a file that is not a whole sheet of answers to this survey.
+    A sheet that was sent twice counts once. Raises UserError for a file that is not a whole sheet of answers to this survey,
+    for two files with different answers under the name of one sheet, and for a key that is none.
     """
-    about = _read_json(key)
-    try:
-        if about["format"] != FORMAT:
-            raise KeyError
-        name, pictures = about["survey"], [Picture(**one) for one in about["pictures"]]
-    except (KeyError, TypeError):
-        raise UserError(f"{key} is not the key of a survey; name the {KEY} that python -m gan survey wrote.") from None
-    sheets = {}
-    for path in _sheets(files):
+    name, pictures = _read_key(key)
+    sheets: dict[str, tuple[Path, list[str]]] = {}
+    for path in _sheets(files, key):
         sheet, answers = _answers(path, name, len(pictures))
-        sheets[sheet] = answers
+        first, said = sheets.setdefault(sheet, (path, answers))
+        if said != answers:
+            raise UserError(
+                f"{first} and {path} are the same sheet with different answers; leave out the one that was changed."
+            )
     if not sheets:
         raise UserError(f"there are no answers in {', '.join(map(str, files))}; name the files that people sent back.")
-    people = list(sheets.values())
+    people = [answers for _, answers in sheets.values()]
     flowers = list(dict.fromkeys(one.flower for one in pictures))
     groups = ["all", *sorted(flowers)] if len(flowers) > 1 else ["all"]
     return [_shares(group, pictures, people) for group in groups], len(people)
@@ -201,9 +200,33 @@ def _mean(shares: Sequence[float], asked: int) -> tuple[float, float]:
     return value, max(counted, between)
 
 
-def _sheets(files: Sequence[Path]) -> Iterator[Path]:
+def _read_key(path: Path) -> tuple[str, list[Picture]]:
+    """The name of a survey and its pictures. Raises UserError, also for a key of which there is nothing to add up."""
+    about = _read_json(path)
+    try:
+        if about["format"] != FORMAT:
+            raise KeyError
+        name, pictures = about["survey"], [Picture(**one) for one in about["pictures"]]
+    except (KeyError, TypeError):
+        raise UserError(f"{path} is not the key of a survey; name the {KEY} that python -m gan survey wrote.") from None
+    if not isinstance(name, str) or not all(isinstance(one.flower, str) and isinstance(one.drawn, bool) for one in pictures):
+        raise UserError(f"{path} is a key that was changed; name the {KEY} that python -m gan survey wrote.")
+    drawn, photos = ({one.flower for one in pictures if one.drawn == side} for side in (True, False))
+    if not pictures or drawn != photos:
+        what = f"both drawn pictures and photos of '{min(drawn ^ photos)}'" if pictures else "a picture"
+        raise UserError(f"{path} does not have {what}; name the {KEY} that python -m gan survey wrote.")
+    return name, pictures
+
+
+def _sheets(files: Sequence[Path], key: Path) -> Iterator[Path]:
+    """The files of answers. In a folder, what `make` may have written there is none; mail programs call files .json.txt."""
     for path in files:
-        yield from sorted(path.glob("*.json")) if path.is_dir() else (path,)
+        if not path.is_dir():
+            yield path
+            continue
+        for found in sorted(path.glob("*")):
+            if found.name.lower().endswith((".json", ".json.txt")) and found.name != KEY and found.resolve() != key.resolve():
+                yield found
 
 
 def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
@@ -221,7 +244,9 @@ def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
         given[place] = said
     if len(given) < count:
         raise UserError(f"{path} answers {len(given)} of {count} pictures; leave it out, or ask for a whole one.")
-    return str(sheet.get("sheet")), [given[place] for place in range(count)]
+    if not isinstance(sheet.get("sheet"), str) or not sheet["sheet"]:
+        raise UserError(f"{path} does not say which sheet it is, so it may count twice; leave it out, or ask for it again.")
+    return sheet["sheet"], [given[place] for place in range(count)]
 
 
 def _read_json(path: Path) -> Any:
@@ -229,7 +254,7 @@ def _read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_FILE:
             raise ValueError("too large")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); name another file.") from None
     except (ValueError, RecursionError):

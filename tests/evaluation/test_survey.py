@@ -8,6 +8,7 @@ import io
 import json
 import random
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def shown(folder: Path) -> dict:
     return json.loads(re.search(r"const SURVEY = (\{.*\});\n", text)[1].replace("<\\/", "</"))
 
 
-def answer(folder: Path, path: Path, sheet: str, say, **changes) -> Path:
+def answer(folder: Path, path: Path, sheet: str, say, /, **changes) -> Path:
     """Write a sheet of answers; `say(picture of the key)` is "photo" or "drawn"."""
     pictures = json.loads((folder / survey.KEY).read_text())["pictures"]
     answers = [{"picture": i, "answer": say(one), "milliseconds": 1000} for i, one in enumerate(pictures)]
@@ -122,9 +123,7 @@ def test_answers_of_a_program_are_added_up(made, tmp_path, capsys):
         answer(made, folder / f"{name}.json", name, lambda one: "drawn" if one["drawn"] else "photo")
     for name in ("c", "d"):
         answer(made, folder / f"{name}.json", name, lambda one: "photo" if one["flower"] == "dandelion" else "drawn")
-    answer(made, folder / "sent twice.json", "a", lambda one: "photo")
-    (folder / "sent twice.json").unlink()
-    answer(made, folder / "a (1).json", "a", lambda one: "drawn" if one["drawn"] else "photo")
+    answer(made, folder / "a (1).json", "a", lambda one: "drawn" if one["drawn"] else "photo")  # sent twice
     found, people = survey.add_up(made / survey.KEY, [folder])
     assert people == 4
     shares = {one.flower: one for one in found}
@@ -159,6 +158,9 @@ def test_guessing_gives_a_half_within_its_error(made, tmp_path):
         ({"answers": [7]}, "cannot have given"),
         ({"answers": "none"}, "not a file of answers"),
         ({"format": "survey-9"}, "not a file of answers"),
+        ({"sheet": None}, "does not say which sheet it is"),
+        ({"sheet": ""}, "does not say which sheet it is"),
+        ({"sheet": 7}, "does not say which sheet it is"),
     ],
 )
 def test_a_file_that_is_no_whole_sheet_is_one_sentence(change, words, made, tmp_path, capsys):
@@ -166,6 +168,55 @@ def test_a_file_that_is_no_whole_sheet_is_one_sentence(change, words, made, tmp_
     assert main(["survey-results", str(made / survey.KEY), str(file)]) == 2
     said = capsys.readouterr().err
     assert words in said and "one.json" in said and said.count("\n") == 1
+
+
+def test_one_sheet_with_two_kinds_of_answers_is_refused_whichever_comes_first(made, tmp_path, capsys):
+    one = answer(made, tmp_path / "one.json", "a", lambda one: "drawn")
+    other = answer(made, tmp_path / "other.json", "a", lambda one: "photo")
+    for words in ([one, other], [other, one], [tmp_path]):
+        assert main(["survey-results", str(made / survey.KEY), *map(str, words)]) == 2
+        said = capsys.readouterr().err
+        assert "same sheet with different answers" in said and str(one) in said and str(other) in said and said.count("\n") == 1
+
+
+def test_a_folder_may_hold_what_the_survey_wrote_and_what_mail_programs_make_of_answers(made, tmp_path):
+    for name in (survey.KEY, survey.PAGE):
+        shutil.copy(made / name, tmp_path / name)
+    key = shutil.copy(made / survey.KEY, tmp_path / "renamed.json")
+    answer(made, tmp_path / "a.json", "a", lambda one: "photo")
+    answer(made, tmp_path / "B.JSON.txt", "b", lambda one: "photo")
+    marked = answer(made, tmp_path / "c.json.txt", "c", lambda one: "photo")
+    marked.write_bytes(b"\xef\xbb\xbf" + marked.read_bytes())
+    found, people = survey.add_up(key, [tmp_path])
+    assert people == 3 and found[0].drawn == found[0].photos == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda pictures: [], "does not have a picture"),
+        (lambda pictures: [one for one in pictures if one["drawn"]], "both drawn pictures and photos of 'dandelion'"),
+        (lambda pictures: [one for one in pictures if not one["drawn"]], "both drawn pictures and photos of 'dandelion'"),
+        (
+            lambda pictures: [one for one in pictures if one["drawn"] or one["flower"] == "dandelion"],
+            "both drawn pictures and photos of 'marigold'",
+        ),
+        (lambda pictures: [{**one, "flower": i} for i, one in enumerate(pictures)], "a key that was changed"),
+        (lambda pictures: [{**one, "flower": None} for one in pictures], "a key that was changed"),
+        (lambda pictures: [{**one, "flower": ["rose"]} for one in pictures], "a key that was changed"),
+        (lambda pictures: [{**one, "drawn": "no"} for one in pictures], "a key that was changed"),
+        (lambda pictures: [7], "is not the key"),
+        (lambda pictures: None, "is not the key"),
+    ],
+)
+def test_a_key_of_which_nothing_can_be_added_up_is_one_sentence(change, words, made, tmp_path, capsys):
+    key = json.loads((made / survey.KEY).read_text())
+    key["pictures"] = change(key["pictures"])
+    (tmp_path / "key.json").write_text(json.dumps(key))
+    sheet = answer(made, tmp_path / "a.json", "a", lambda one: "photo")
+    assert main(["survey-results", str(tmp_path / "key.json"), str(sheet)]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "key.json" in said and said.count("\n") == 1
 
 
 def test_files_that_are_none(made, tmp_path, capsys):
