@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import random
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -169,7 +168,7 @@ def table(found: Sequence[Shares], people: int) -> str:
     return "\n".join([
         f"{number(people)} {'person' if people == 1 else 'people'}; taken for photos:", "",
         *columns([["", "drawn flowers", "photos", "answers to each"], *body]), "",
-        "± is one standard error, by the differences between people; 50 % and 50 % would be guessing.",
+        "± is one standard error, by the differences between people and between pictures; 50 % and 50 % would be guessing.",
     ])  # fmt: skip
 
 
@@ -182,22 +181,24 @@ def _shares(group: str, pictures: Sequence[Picture], people: Sequence[Sequence[s
     result = []
     for drawn in (True, False):
         asked = [i for i, one in enumerate(pictures) if one.drawn == drawn and group in ("all", one.flower)]
-        result.append(_mean([sum(one[i] == "photo" for i in asked) / len(asked) for one in people], len(asked)))
+        result.append(_mean(np.array([[one[i] == "photo" for i in asked] for one in people], float)))
     (drawn_share, drawn_error), (photo_share, photo_error) = result
     asked_count = sum(one.drawn and group in ("all", one.flower) for one in pictures)
     return Shares(group, drawn_share, drawn_error, photo_share, photo_error, asked_count * len(people))
 
 
-def _mean(shares: Sequence[float], asked: int) -> tuple[float, float]:
-    """The mean of each person's share, and its standard error.
+def _mean(taken: np.ndarray) -> tuple[float, float]:
+    """The mean of answers P×Q of P people to Q pictures, 1 where one was taken for a photo and 0 where not; and its error.
 
-    It is the larger one of two: by the differences between people, as the answers of one person belong together, and by the
-    number of answers, as two or three people may agree by chance.
+    It is meant for other people and for other pictures of the same kind: √(s_P²/P + s_Q²/Q), with s_P the standard deviation of
+    the people's shares and s_Q that of the pictures' shares. It is a little too large, as the chance of single answers is in
+    both. At least it is the error by the number of answers, as two or three people may agree by chance.
     """
-    value = statistics.fmean(shares)
-    counted = share_error(value, asked * len(shares)) or 0.0
-    between = statistics.stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else 0.0
-    return value, max(counted, between)
+    value = float(taken.mean())
+    variances = [
+        float(taken.mean(axis).var(ddof=1)) / count for axis, count in ((1, len(taken)), (0, taken.shape[1])) if count > 1
+    ]
+    return value, max(share_error(value, taken.size) or 0.0, math.sqrt(sum(variances)))
 
 
 def _read_key(path: Path) -> tuple[str, list[Picture]]:

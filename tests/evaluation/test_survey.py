@@ -22,6 +22,7 @@ from gan.evaluation.rounds import RoundDealer, RoundRequest
 from gan.hub import loader
 from gan.sampling.flower import Flower
 from gan.sampling.sampler import Sampler
+from gan.utils.formatting import share_error
 
 PAIRS = 12
 
@@ -137,6 +138,7 @@ def test_answers_of_a_program_are_added_up(made, tmp_path, capsys):
     assert main(["survey-results", str(made / survey.KEY), str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "4 people" in printed and re.search(r"all +25 ± \d+ % +75 ± \d+ % +48\n", printed), printed
+    assert "by the differences between people and between pictures;" in printed
 
 
 def test_guessing_gives_a_half_within_its_error(made, tmp_path):
@@ -144,6 +146,30 @@ def test_guessing_gives_a_half_within_its_error(made, tmp_path):
     files = [answer(made, tmp_path / f"{i}.json", str(i), lambda one: rng.choice(survey.ANSWERS)) for i in range(16)]
     found = survey.add_up(made / survey.KEY, files)[0][0]
     assert abs(found.drawn - 0.5) < 3 * found.drawn_error < 0.2 and abs(found.photos - 0.5) < 3 * found.photos_error
+
+
+@pytest.mark.parametrize("differ", ["people", "pictures", "neither"])
+def test_the_error_is_the_spread_over_other_people_and_other_pictures(differ):
+    """Surveys of 12 people and 20 pictures, simulated 400 times: the error is as large as the shares differ, or a little more.
+
+    By the differences between people alone, it would be a third of that where the pictures differ.
+    """
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):
+        people, pictures = rng.choice([0.1, 0.9], (12, 1)), rng.choice([0.1, 0.9], (1, 20))
+        rate = {"people": people, "pictures": pictures, "neither": np.full((1, 1), 0.5)}[differ]
+        found.append(survey._mean((rng.random((12, 20)) < rate).astype(float)))
+    values, errors = np.array(found).T
+    assert abs(values.mean() - 0.5) < 0.02
+    assert 0.9 < errors.mean() / values.std() < (1.6 if differ == "neither" else 1.15)
+
+
+def test_errors_by_hand():
+    """Pictures that are 1, 1, 0, 0 to everybody: s_Q = 1/√3, and half of that. Where all agree, the error of the count."""
+    assert survey._mean(np.array([[1.0, 1, 0, 0]] * 9)) == (0.5, pytest.approx(0.5 / 3**0.5))
+    assert survey._mean(np.array([[1.0], [0], [1], [0]])) == (0.5, pytest.approx(0.5 / 3**0.5))
+    assert survey._mean(np.ones((3, 4))) == (1.0, share_error(1.0, 12))
+    assert survey._mean(np.ones((1, 1))) == (1.0, share_error(1.0, 1))
 
 
 @pytest.mark.parametrize(
