@@ -9,6 +9,7 @@ import json
 import random
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from gan.hub import loader
 from gan.sampling.flower import Flower
 from gan.sampling.sampler import Sampler
 from gan.utils.formatting import share_error
+from gan.utils.images import png
 
 PAIRS = 12
 
@@ -64,8 +66,10 @@ def test_flowers_and_photos_come_in_equal_number_for_each_class_and_none_twice(m
         drawn = [one.seed for one in pictures if one.flower == flower and one.drawn]
         real = [one.photo for one in pictures if one.flower == flower and not one.drawn]
         assert len(drawn) == len(real) == len(set(drawn)) == len(set(real)) == PAIRS // 2
-    drawn = [one.drawn for one in pictures]
-    assert drawn not in ([True, False] * PAIRS, [False, True] * PAIRS), "in random order"
+    # In random order, the kind and the class change after half of the pictures: 11.5 times of 23, give or take 2.4.
+    for kinds in ([one.drawn for one in pictures], [one.flower for one in pictures]):
+        assert 5 <= sum(one != other for one, other in pairwise(kinds)) <= 18, "neither sorted nor in turn"
+        assert 3 <= kinds[:PAIRS].count(kinds[0]) <= PAIRS - 3, "as many in the first half as in the second, about"
 
 
 def test_a_key_that_answers_may_need_is_not_written_over(made, model_folder, photos, capsys):
@@ -103,8 +107,10 @@ def test_the_page_loads_nothing_and_does_not_know_the_answers(made):
         and "http:" not in text
         and "https:" not in text
     )
-    heads = {content[: len("data:image/png;base64,iVBORw0KGgoAAAANSUhEUg")] for content in data["pictures"]}
-    assert len(heads) == 1, "all pictures are encoded alike"
+    files = [base64.b64decode(content.removeprefix("data:image/png;base64,")) for content in data["pictures"]]
+    assert len({file[:33] for file in files}) == 1, "of one size, depth and kind of colour: signature and IHDR"
+    for file in files:
+        assert png(np.asarray(Image.open(io.BytesIO(file)))) == file, "nothing but the pixels, all encoded alike"
     assert all(set(words) == {"en", "uk"} and all(words.values()) for words in data["text"].values())
 
 
