@@ -37,7 +37,7 @@ class Measured:
 
     value: float
     error: float  # standard error of `value`
-    n: int  # flowers
+    n: int  # flowers; where equal numbers are compared, those of one side
     against: str  # the photos: "trained on" or "held out"
     floor: float  # the same figure of photos against photos: no generator does better
     floor_error: float  # its spread over random halves, or its standard error
@@ -138,11 +138,11 @@ def _auc(sets: FeatureSets, seed: int, found: Mapping[str, Measured]) -> Measure
     return Measured(
         value=value,
         error=error,
-        n=len(sets.held),
+        n=classifier_tests.compared(sets.held, sets.flowers),
         against="held out",
         floor=floor,
         floor_error=floor_error,
-        floor_n=len(sets.held),
+        floor_n=classifier_tests.compared(sets.held, sets.trained),
         ceiling_noise=classifier_tests.two_sample_auc(sets.held, sets.noise, seed)[0],
         ceiling_class=None if sets.others is None else classifier_tests.two_sample_auc(sets.held, sets.others, seed)[0],
     )
