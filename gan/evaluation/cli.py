@@ -97,6 +97,7 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
+    _check_card(args)
     settings, networks = _settings(args, command, 2000), _networks(args)
     model = loader.load(args.model)
     out = args.out or Path("evaluations") / display_name(model)
@@ -245,6 +246,17 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
     if args.resolution is not None:
         validation.whole("--resolution", args.resolution, 16, MAX_RESOLUTION)
     return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
+
+
+def _check_card(args: argparse.Namespace) -> None:
+    """Raise UserError where --card would write figures of a part of the model, or of photos that check-figures cannot find."""
+    if args.card and args.classes:
+        raise UserError("--card is for all classes, not for those of --classes; leave out one of the two.")
+    if args.card and args.reference:
+        raise UserError(
+            "--card is for the photos of the training, by which check-figures takes the figures again, not for those of "
+            "--reference; leave out one of the two."
+        )
 
 
 def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:

@@ -147,6 +147,16 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     assert "## Evaluation" in (folder / checkpoint.CARD).read_text()
 
 
+def test_figures_of_a_part_do_not_go_into_the_card(tmp_path, photos, network, capsys, monkeypatch):
+    monkeypatch.setattr("gan.evaluation.cli._judge", None)  # it is said before anything is drawn
+    folder = model(tmp_path / "tiny")
+    before = (folder / checkpoint.CONFIG).read_bytes()
+    words = ["evaluate", folder, photos, "--card", "--network", network, "--out", tmp_path / "out"]
+    assert "--card is for all classes, not for those of --classes" in refused(capsys, *words, "--classes", "marigold")
+    assert "not for those of --reference" in refused(capsys, *words, "--reference", photos)
+    assert (folder / checkpoint.CONFIG).read_bytes() == before
+
+
 def test_two_networks_see_the_same_flowers_side_by_side(tmp_path, photos, network, capsys):
     """The second one is the first under another name: so the second figures must be the first ones again."""
     folder, twin = model(tmp_path / "tiny"), tmp_path / "twin.ts"
