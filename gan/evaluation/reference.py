@@ -88,12 +88,18 @@ def load_reference(
     reader = _Reader(meant, every, classes, share, seed, OVERSAMPLE * resolution, keep, progress)
 
     trained_on = reader.part(folder, 0)
-    notes = _notes_on_training(config, trained_on, share, seed, keep is not None, config.resolution == resolution and not only)
+    same_size = config.resolution == resolution and not only
+    notes = _notes_on_training(config, trained_on, share, seed, keep is not None, same_size)
     others, source = None, "none"
     if held_out is not None:
         others, source = reader.everything(held_out), "a folder of their own"
     elif share:
         others, source = reader.part(folder, 1), f"the share of {share:g} that its training left out"
+        if "photos" not in config.trained or not _same_photos(trained_on, config.trained, same_size):
+            notes.append(
+                "This may not be the folder of the training, and of another folder another share is held out: photos held out "
+                "here may have been trained on, so AUC, right class and near copies may flatter the model."
+            )
     else:
         seen = "was trained on every photo here" if "photos" in config.trained else "may have been trained on any photo here"
         notes.append(

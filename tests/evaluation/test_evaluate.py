@@ -14,6 +14,8 @@ from pictures import make_photos
 from torch import nn
 
 from gan.__main__ import main
+from gan.data.image_folder import load_photos
+from gan.data.split import split
 from gan.errors import UserError
 from gan.evaluation.reference import load_reference
 from gan.evaluation.scores import headline
@@ -219,6 +221,25 @@ def test_other_photos_than_those_of_the_training_are_noted(tmp_path, photos, net
     folder = model(tmp_path / "tiny", photos={"dandelion": 7, "marigold": 7})
     found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
     assert any("not exactly those" in note for note in found["notes"])
+    assert any("photos held out here may have been trained on" in note for note in found["notes"])
+
+
+def test_photos_held_out_of_another_folder_may_have_been_trained_on(photos, tmp_path):
+    """By the digest at the size of the training, else by the numbers; a reference of one's own says nothing of that kind."""
+    told = lambda found: any("held out here may have been trained on" in note for note in found.notes)  # noqa: E731
+    generator, counts = tiny_generator(), {"dandelion": 45, "marigold": 45}
+    side = generator.config.resolution
+
+    def trained(**about):
+        return replace(generator.config, trained={"holdout": 0.25, "seed": 0, "photos": counts, **about})
+
+    digest = load_photos(photos, 2 * side, select=lambda found: split(found, photos, 0.25, 0)[0]).digest
+    assert not told(load_reference(photos, trained(photos_digest=digest), side))
+    assert told(load_reference(photos, trained(photos_digest="0" * 64), side)), "as many, but others"
+    assert not told(load_reference(photos, trained(photos_digest="0" * 64), 2 * side)), "which cannot be seen there"
+    assert told(load_reference(photos, trained(photos={"dandelion": 44, "marigold": 45}), 2 * side))
+    own = make_photos(tmp_path / "own", count=12, side=44)
+    assert not told(load_reference(photos, trained(photos_digest="0" * 64), side, own))
 
 
 def test_of_a_model_that_does_not_say_what_it_was_trained_on_nothing_is_claimed(photos):
