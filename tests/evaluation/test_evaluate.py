@@ -332,6 +332,16 @@ def test_too_few_photos_held_out_are_refused(tmp_path, photos, network, capsys):
     assert "only 6 photos of 'dandelion'" in refused(capsys, "evaluate", folder, photos, "--network", network)
 
 
+def test_of_a_small_folder_the_photos_held_out_are_not_taken_for_all_of_them(tmp_path, network, capsys):
+    """Of ten photos two are held out, of nine seven are trained on: neither is how many there are."""
+    folder = model(tmp_path / "tiny", holdout=0.2)
+    for count, only in ((5, 4), (14, 11), (20, 4)):
+        few = make_photos(tmp_path / str(count), count=count)
+        said = refused(capsys, "evaluate", folder, few, "--network", network)
+        side = "held out" if count == 20 else "trained on"
+        assert f"only {only} photos of 'dandelion' in '{few}' among those {side}; add photos until there are 12" in said
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
