@@ -80,7 +80,7 @@ def make(
     """
     config = model.generator.config
     truncation = truncation if truncation is not None else default_truncation(config.scores)
-    folder, sampler = PhotoFolder(photos, config, keep), Sampler(model.generator)
+    folder, sampler = PhotoFolder(photos, config, keep, every_class=True), Sampler(model.generator)
     secret = hashlib.sha256(f"{model.revision} {seed}".encode()).digest()
     dealer = RoundDealer([len(folder.files(label)) for label in range(len(config.classes))], secret, pictures=2)
     used: dict[int, set[int]] = {label: set() for label in range(len(config.classes))}

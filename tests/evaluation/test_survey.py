@@ -266,6 +266,15 @@ def test_files_that_are_none(made, tmp_path, capsys):
         assert sentence in capsys.readouterr().err
 
 
+def test_a_class_without_photos_is_named_and_nothing_is_advised_that_a_survey_does_not_have(tmp_path, model_folder, capsys):
+    for classes, lacking in ((("dandelion",), "of marigold;"), (("seedhead",), "of dandelion or marigold;")):
+        photos = make_photos(tmp_path / classes[0], classes=classes)
+        (photos / "marigold").mkdir(exist_ok=True)
+        assert main(["survey", str(model_folder), str(photos), "--out", str(tmp_path / "out"), "--pairs", "4"]) == 2
+        said = capsys.readouterr().err
+        assert f"has no usable photo {lacking}" in said and "--photos" not in said and said.count("\n") == 1
+
+
 def test_too_few_photos_say_how_many_pairs_there_can_be(tmp_path, model_folder, photos, capsys):
     assert main(["survey", str(model_folder), str(photos), "--out", str(tmp_path / "out")]) == 2
     assert "only 8 usable photos" in (said := capsys.readouterr().err) and "--pairs, 16 at most" in said
