@@ -111,14 +111,15 @@ def load_photos(
     only: Sequence[str] = (),
     select: Callable[[dict[str, list[Path]]], dict[str, list[Path]]] | None = None,
     progress: Callable[[int, int], object] | None = None,
+    least: int = MIN_PHOTOS,
 ) -> Photos:
     """Decode the photos of `folder`, cropped to the central square and resized to `size` pixels a side.
 
     `only` chooses classes by name (empty: all). `select` chooses among the files that `find_photos` returns; they are not
     opened for that. `progress` is called in this thread with (files done, files in all).
 
-    Raises UserError when the folder cannot be used, when a class has no usable photo, when there are fewer than MIN_PHOTOS
-    photos, and when they would not fit into memory.
+    Raises UserError when the folder cannot be used, when a class has no usable photo, when there are fewer than `least` photos,
+    and when they would not fit into memory. With `least` 0 a class may be empty, too, for a caller that counts them itself.
     """
     found, skipped = scan(folder, only)
     found = select(found) if select else found
@@ -142,7 +143,8 @@ def load_photos(
     paths, native = tuple(path for _, path, _ in kept), tuple(side for _, _, side in kept)
     photos = Photos(pixels, labels, classes, tuple(skipped), _digest(pixels, labels, classes), paths, native)
     try:
-        _check_counts(photos, found, folder)
+        if least:
+            _check_counts(photos, found, folder, least)
     except UserError as error:
         error.skipped = photos.skipped  # they explain best what is wrong
         raise
@@ -302,7 +304,7 @@ def _available_memory() -> int | None:
         return None
 
 
-def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os.PathLike[str]) -> None:
+def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os.PathLike[str], least: int) -> None:
     """Raise UserError when there are too few photos to train on, in all or in a class."""
     total, counts, why = len(photos.labels), photos.counts(), ""
     if photos.skipped:
@@ -317,8 +319,8 @@ def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os
             f"the class folder '{empty[0]}' in '{folder}' has no usable photo ({len(found[empty[0]])} skipped there){others}; "
             "add photos or remove the folder."
         )
-    if total < MIN_PHOTOS:
-        raise UserError(f"only {total} usable photos in '{folder}'{why}; add photos until there are {MIN_PHOTOS} or more.")
+    if total < least:
+        raise UserError(f"only {total} usable photos in '{folder}'{why}; add photos until there are {least} or more.")
 
 
 def _digest(images: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> str:

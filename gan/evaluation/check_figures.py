@@ -11,9 +11,10 @@ from gan.errors import UserError
 from gan.evaluation.features import FeatureNetwork
 from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Progress, Settings
 from gan.evaluation.reference import Reference
-from gan.evaluation.results import label
+from gan.evaluation.results import ALL_METRICS, label
 from gan.hub.loader import Model
-from gan.utils.formatting import columns, known, number, plain
+from gan.utils.formatting import columns, known, number, plain, share_error
+from gan.utils.validation import name_list
 
 N = 600  # flowers: as many as there are photos of the bundled models, so that most figures can be compared
 ERRORS = 3.0  # combined standard errors that two figures may lie apart
@@ -28,11 +29,18 @@ class Check:
     card_error: float
     again: float
     again_error: float
+    cases: int | None = None  # in which a share was counted; None for a figure that is no share
 
     @property
     def apart(self) -> float:
-        """How far apart the two are, in combined standard errors."""
-        return abs(self.card - self.again) / max(math.hypot(self.card_error, self.again_error), 1e-12)
+        """How far apart the two are, in combined standard errors.
+
+        A share has at least the error of its count: one case more or less is no difference, though the jackknife of a share
+        near 0 or 1 may give the error 0.
+        """
+        least = [share_error(value, self.cases) or 0.0 for value in (self.card, self.again)]
+        combined = math.hypot(max(self.card_error, least[0]), max(self.again_error, least[1]))
+        return abs(self.card - self.again) / max(combined, 1e-12)
 
     @property
     def holds(self) -> bool:
@@ -41,7 +49,10 @@ class Check:
 
 
 def views(model: Model) -> list[Mapping[str, Any]]:
-    """What each network saw, as the model's config.json has it. Raises UserError for a model that was never judged."""
+    """What each network saw, as the model's config.json has it.
+
+    Raises UserError for a model that was never judged, and for scores that lack what a figure is taken again by.
+    """
     scores = model.generator.config.scores
     try:
         found = [scores, *scores.get("also", ())]
@@ -51,7 +62,25 @@ def views(model: Model) -> list[Mapping[str, Any]]:
         raise UserError(
             f"the card of '{model.name}' has no figures; take them with python -m gan evaluate MODEL PHOTOS --card."
         ) from None
+    for view in found:
+        if lacking := _lacking(view):
+            raise UserError(
+                f"the figures in the config.json of '{model.name}' have no usable '{lacking}'; take them anew with "
+                "python -m gan evaluate MODEL PHOTOS --card."
+            )
     return found
+
+
+def chosen(models: Sequence[Model], networks: Sequence[str] | None) -> list[tuple[Model, Mapping[str, Any]]]:
+    """Each model with each of its `views`; only those of `networks`, where some are named.
+
+    Raises UserError as `views` does, and for a network that is on no card.
+    """
+    every = [(model, view) for model in models for view in views(model)]
+    on_cards = list(dict.fromkeys(view["settings"]["network"] for _, view in every))
+    if strange := [name for name in networks or () if name not in on_cards]:
+        raise UserError(f"no card has figures of the network '{strange[0]}'; choose among {name_list(on_cards)}.")
+    return [(model, view) for model, view in every if not networks or view["settings"]["network"] in networks]
 
 
 def check(
@@ -79,8 +108,26 @@ def check(
     for key, old in view["parts"]["all"].items():
         new = again.get(key)
         if new and known(old["value"]) and known(new["value"]) and (key == "kid" or old["n"] == new["n"]):
-            result.append(Check(label(view, key), old["value"], old["error"] or 0.0, new["value"], new["error"]))
+            cases = new["n"] if key in ALL_METRICS and ALL_METRICS[key].share else None
+            result.append(Check(label(view, key), old["value"], old["error"] or 0.0, new["value"], new["error"], cases))
     return result
+
+
+def _lacking(view: Mapping[str, Any]) -> str:
+    """The name of the first entry that a view lacks, or that is of another type; "" for a whole view."""
+    settings, parts = view["settings"], view["parts"]
+    for key in ("network", "network_sha256", "kid_name", "fd_name"):
+        if not isinstance(settings.get(key), str):
+            return key
+    for key in ("compared_at", "truncation", "seed"):
+        if not known(settings.get(key)):
+            return key
+    if not isinstance(parts["all"], Mapping):
+        return "all"
+    for key, measure in parts["all"].items():
+        if not isinstance(measure, Mapping) or not {"value", "error", "n"} <= measure.keys():
+            return key
+    return ""
 
 
 def table(found: Sequence[tuple[str, Sequence[Check]]]) -> str:

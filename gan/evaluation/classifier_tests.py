@@ -33,7 +33,7 @@ def two_sample_auc(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]
     The standard error is that of Hanley and McNeil (1982), and 0 at an area of 1. It ignores that the classifier is itself
     trained on a sample, so that it can be half or twice the true spread. Raises UserError for fewer than MIN_PICTURES pictures.
     """
-    size = min(len(real), len(fake), MAX_PICTURES)
+    size = compared(real, fake)
     if size < MIN_PICTURES:
         raise UserError(f"there are only {size} pictures on one side to tell apart; use {MIN_PICTURES} or more.")
     rng = torch.Generator().manual_seed(seed)
@@ -41,6 +41,11 @@ def two_sample_auc(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]
     runs = [_auc(photos[run % len(photos)], flowers[run % len(flowers)], seed + run) for run in range(RUNS)]
     auc = float(np.mean(runs))
     return auc, _hanley_mcneil(auc, size * len(photos), size * len(flowers))
+
+
+def compared(real: Tensor, fake: Tensor) -> int:
+    """How many pictures of each side a run of `two_sample_auc` compares."""
+    return min(len(real), len(fake), MAX_PICTURES)
 
 
 class Probe:

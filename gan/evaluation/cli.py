@@ -97,6 +97,7 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
+    _check_card(args)
     settings, networks = _settings(args, command, 2000), _networks(args)
     model = loader.load(args.model)
     out = args.out or Path("evaluations") / display_name(model)
@@ -182,22 +183,16 @@ def _check_figures(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation.reference import load_reference
     from gan.hub import loader
 
-    names = args.models or loader.bundled()
+    chosen = check_figures.chosen([loader.load(name) for name in args.models or loader.bundled()], args.network)
     folder, keep = open_photos(args.photos, args.manifest, progress("photos"))
     found = []
-    for name in names:
-        model = loader.load(name)
-        show = progress(display_name(model))
-        for view in check_figures.views(model):
-            setting = view["settings"]
-            if args.network and setting["network"] not in args.network:
-                continue
-            network = find_judging_network(setting["network"], args.device)
-            only = [one for one in view["parts"] if one != "all"]
-            side = setting["compared_at"]
-            reference = load_reference(folder, model.generator.config, side, only=only, keep=keep)
-            checks = check_figures.check(model, view, reference, network, args.n, show)
-            found.append((f"{display_name(model)}, {network.label}", checks))
+    for model, view in chosen:
+        setting, show = view["settings"], progress(display_name(model))
+        network = find_judging_network(setting["network"], args.device)
+        only = [one for one in view["parts"] if one != "all"]
+        reference = load_reference(folder, model.generator.config, setting["compared_at"], only=only, keep=keep)
+        checks = check_figures.check(model, view, reference, network, args.n, show)
+        found.append((f"{display_name(model)}, {network.label}", checks))
     print(check_figures.table(found))
     wrong = [one for _, checks in found for one in checks if not one.holds]
     print(f"\n{sum(len(checks) for _, checks in found)} figures taken again with {args.n:,} flowers, {len(wrong)} do not hold")
@@ -251,6 +246,17 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
     if args.resolution is not None:
         validation.whole("--resolution", args.resolution, 16, MAX_RESOLUTION)
     return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
+
+
+def _check_card(args: argparse.Namespace) -> None:
+    """Raise UserError where --card would write figures of a part of the model, or of photos that check-figures cannot find."""
+    if args.card and args.classes:
+        raise UserError("--card is for all classes, not for those of --classes; leave out one of the two.")
+    if args.card and args.reference:
+        raise UserError(
+            "--card is for the photos of the training, by which check-figures takes the figures again, not for those of "
+            "--reference; leave out one of the two."
+        )
 
 
 def _networks(args: argparse.Namespace) -> list[FeatureNetwork]:

@@ -37,7 +37,7 @@ class Measured:
 
     value: float
     error: float  # standard error of `value`
-    n: int  # flowers
+    n: int  # flowers; where equal numbers are compared, those of one side
     against: str  # the photos: "trained on" or "held out"
     floor: float  # the same figure of photos against photos: no generator does better
     floor_error: float  # its spread over random halves, or its standard error
@@ -138,11 +138,11 @@ def _auc(sets: FeatureSets, seed: int, found: Mapping[str, Measured]) -> Measure
     return Measured(
         value=value,
         error=error,
-        n=len(sets.held),
+        n=classifier_tests.compared(sets.held, sets.flowers),
         against="held out",
         floor=floor,
         floor_error=floor_error,
-        floor_n=len(sets.held),
+        floor_n=classifier_tests.compared(sets.held, sets.trained),
         ceiling_noise=classifier_tests.two_sample_auc(sets.held, sets.noise, seed)[0],
         ceiling_class=None if sets.others is None else classifier_tests.two_sample_auc(sets.held, sets.others, seed)[0],
     )
@@ -159,6 +159,7 @@ def _neighbor_metrics(k: int, shown: tuple[str, ...]) -> list[Metric]:
     return [
         Metric(
             f"{name}_{k}", f"{name} (k={k})", better="high", distance=distance, equal_numbers=True, headline=name in shown,
+            share=name != "density",  # which may exceed 1
             gauge=Gauge(f"{name.capitalize()}, {k} neighbours", "Right is better.", "variety") if name in shown else None,
             comparison=_NEIGHBOR_COMPARISONS.get(f"{name}_{k}"),
         )
@@ -189,7 +190,7 @@ METRICS: tuple[Metric, ...] = (
     *_neighbor_metrics(5, shown=("density", "coverage")),
     Metric("fd_equal", "{fd}, equal n", better="low", measure=_frechet_at_equal_numbers),
     Metric(
-        "auc", "AUC", better="half", headline=True,
+        "auc", "AUC", better="half", headline=True, share=True,  # of pairs that are told apart
         measure=_auc,
         gauge=Gauge("AUC: {part}", "Nearer to 0.5 is better.", "auc", every_class=True),
         comparison=Comparison(

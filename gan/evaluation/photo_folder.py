@@ -26,9 +26,12 @@ CACHE_BYTES = 32 << 20  # of squares kept in memory
 class PhotoFolder:
     """Photos of a model's classes, read on demand. Memory holds the paths and at most CACHE_BYTES of squares."""
 
-    def __init__(self, folder: Path, config: ModelConfig, keep: Callable[[Files], Files] | None = None) -> None:
-        """Find the photos of each class; of these, those that `keep` selects (data/manifest.py). Raises UserError if no class
-        has a usable one.
+    def __init__(
+        self, folder: Path, config: ModelConfig, keep: Callable[[Files], Files] | None = None, every_class: bool = False
+    ) -> None:
+        """Find the photos of each class; of these, those that `keep` selects (data/manifest.py).
+
+        Raises UserError if no class has a usable one; with `every_class`, also if one class has none.
         """
         found = find_photos(folder, meant=photo_classes(config, config.classes))
         found = keep(found) if keep else found
@@ -41,10 +44,17 @@ class PhotoFolder:
         self._indexed: dict[int, dict[int, Path]] = {}
         self._lock = Lock()
         self._files = [files if self._usable(files) else [] for files in self._files]
+        named = config.classes if several else names or ("any kind",)
+        if every_class and not all(self._files):
+            lacking = [name for name, files in zip(config.classes, self._files) if not files] if several else named
+            raise UserError(
+                f"'{folder}' has no usable photo of {' or '.join(lacking)}; name a folder with a sub-folder of photos for each "
+                "class."
+            )
         if not any(self._files):
             raise UserError(
-                f"'{folder}' has no usable photo of {' or '.join(config.classes if several else names or ('any kind',))}; "
-                "name a folder with a sub-folder of photos for each, or leave out --photos."
+                f"'{folder}' has no usable photo of {' or '.join(named)}; name a folder with a sub-folder of photos for each, "
+                "or leave out --photos."
             )
 
     def files(self, label: int) -> Sequence[Path]:

@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from gan.config import ModelConfig
+from gan.data.image_folder import MIN_PHOTOS as MIN_TO_LOAD
 from gan.data.image_folder import OVERSAMPLE, Photos, find_photos, load_photos
 from gan.data.split import split
 from gan.errors import UserError
@@ -88,12 +89,18 @@ def load_reference(
     reader = _Reader(meant, every, classes, share, seed, OVERSAMPLE * resolution, keep, progress)
 
     trained_on = reader.part(folder, 0)
-    notes = _notes_on_training(config, trained_on, share, seed, keep is not None, config.resolution == resolution and not only)
+    same_size = config.resolution == resolution and not only
+    notes = _notes_on_training(config, trained_on, share, seed, keep is not None, same_size)
     others, source = None, "none"
     if held_out is not None:
         others, source = reader.everything(held_out), "a folder of their own"
     elif share:
         others, source = reader.part(folder, 1), f"the share of {share:g} that its training left out"
+        if "photos" not in config.trained or not _same_photos(trained_on, config.trained, same_size):
+            notes.append(
+                "This may not be the folder of the training, and of another folder another share is held out: photos held out "
+                "here may have been trained on, so AUC, right class and near copies may flatter the model."
+            )
     else:
         seen = "was trained on every photo here" if "photos" in config.trained else "may have been trained on any photo here"
         notes.append(
@@ -161,16 +168,17 @@ class _Reader:
             chosen = split(whole, folder, self.share, self.seed)[part]
             return {name: chosen.get(name, []) for name in found}
 
-        return self._load(folder, select if self.share else self.keep)
+        # How few a part may be is said by _check_photos, which knows that the folder has more.
+        return self._load(folder, select, least=0 if part else 1) if self.share else self._load(folder, self.keep)
 
     def everything(self, folder: Path) -> Photos:
         """All photos of another folder."""
         return self._load(folder, None)
 
-    def _load(self, folder: Path, select: Callable[[Files], Files] | None) -> Photos:
+    def _load(self, folder: Path, select: Callable[[Files], Files] | None, least: int = MIN_TO_LOAD) -> Photos:
         there = find_photos(folder, meant=self.meant)
         only = self.classes if len(there) > 1 or set(self.classes) <= there.keys() else ()
-        return load_photos(folder, self.side, only=only, select=select, progress=self.progress)
+        return load_photos(folder, self.side, only=only, select=select, progress=self.progress, least=least)
 
 
 def _labelled(photos: Photos, classes: tuple[str, ...]) -> Pictures:
@@ -225,12 +233,12 @@ def _check_photos(trained_on: Photos, others: Photos | None, folder: Path, held_
             f"'{held_out}' has the classes {name_list(others.classes)}, not {name_list(trained_on.classes)}; "
             "name a folder that has a sub-folder for each."
         )
-    for photos, place in ((trained_on, folder), (others, held_out or folder)):
+    for photos, place, side in ((trained_on, folder, "trained on"), (others, held_out or folder, "held out")):
         for name, count in photos.counts().items() if photos else ():
             if count < MIN_PHOTOS:
                 raise UserError(
-                    f"there are only {count} photos of '{name}' in '{place}' on one side of the comparison; add photos until "
-                    f"there are {MIN_PHOTOS} or more, or hold out another share."
+                    f"there are only {count} photos of '{name}' in '{place}' among those {side}; add photos until there are "
+                    f"{MIN_PHOTOS} or more of them, or hold out another share."
                 )
 
 

@@ -77,6 +77,7 @@ class Metric:
     # Features of photos M×D and of flowers N×D → the figure; or several by their keys, where they are computed together.
     # Standard error, floor and ceilings are computed from it (measures.measure).
     distance: Callable[[Tensor, Tensor], float | Mapping[str, float]] | None = None
+    share: bool = False  # from 0 to 1, counted in n cases: not certain, also where its error is 0
     equal_numbers: bool = False  # `distance` takes as many flowers as photos, so that the smaller number is its n
     # For a metric with its own error and floor: features, seed and what was measured before → the figure, or None.
     measure: Callable[[FeatureSets, int, Mapping[str, Measured]], Measured | None] | None = None

@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import random
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,7 +80,7 @@ def make(
     """
     config = model.generator.config
     truncation = truncation if truncation is not None else default_truncation(config.scores)
-    folder, sampler = PhotoFolder(photos, config, keep), Sampler(model.generator)
+    folder, sampler = PhotoFolder(photos, config, keep, every_class=True), Sampler(model.generator)
     secret = hashlib.sha256(f"{model.revision} {seed}".encode()).digest()
     dealer = RoundDealer([len(folder.files(label)) for label in range(len(config.classes))], secret, pictures=2)
     used: dict[int, set[int]] = {label: set() for label in range(len(config.classes))}
@@ -140,22 +139,21 @@ def page(name: str, pictures: Sequence[bytes]) -> str:
 def add_up(key: Path, files: Sequence[Path]) -> tuple[list[Shares], int]:
     """The shares over all classes and of each, and the number of people. `files` are files of answers, or folders of them.
 
-    A sheet that was sent twice counts once. Raises UserError for a file that is not a whole sheet of answers to this survey.
+    A sheet that was sent twice counts once. Raises UserError for a file that is not a whole sheet of answers to this survey,
+    for two files with different answers under the name of one sheet, and for a key that is none.
     """
-    about = _read_json(key)
-    try:
-        if about["format"] != FORMAT:
-            raise KeyError
-        name, pictures = about["survey"], [Picture(**one) for one in about["pictures"]]
-    except (KeyError, TypeError):
-        raise UserError(f"{key} is not the key of a survey; name the {KEY} that python -m gan survey wrote.") from None
-    sheets = {}
-    for path in _sheets(files):
+    name, pictures = _read_key(key)
+    sheets: dict[str, tuple[Path, list[str]]] = {}
+    for path in _sheets(files, key):
         sheet, answers = _answers(path, name, len(pictures))
-        sheets[sheet] = answers
+        first, said = sheets.setdefault(sheet, (path, answers))
+        if said != answers:
+            raise UserError(
+                f"{first} and {path} are the same sheet with different answers; leave out the one that was changed."
+            )
     if not sheets:
         raise UserError(f"there are no answers in {', '.join(map(str, files))}; name the files that people sent back.")
-    people = list(sheets.values())
+    people = [answers for _, answers in sheets.values()]
     flowers = list(dict.fromkeys(one.flower for one in pictures))
     groups = ["all", *sorted(flowers)] if len(flowers) > 1 else ["all"]
     return [_shares(group, pictures, people) for group in groups], len(people)
@@ -170,7 +168,7 @@ def table(found: Sequence[Shares], people: int) -> str:
     return "\n".join([
         f"{number(people)} {'person' if people == 1 else 'people'}; taken for photos:", "",
         *columns([["", "drawn flowers", "photos", "answers to each"], *body]), "",
-        "± is one standard error, by the differences between people; 50 % and 50 % would be guessing.",
+        "± is one standard error, by the differences between people and between pictures; 50 % and 50 % would be guessing.",
     ])  # fmt: skip
 
 
@@ -183,27 +181,53 @@ def _shares(group: str, pictures: Sequence[Picture], people: Sequence[Sequence[s
     result = []
     for drawn in (True, False):
         asked = [i for i, one in enumerate(pictures) if one.drawn == drawn and group in ("all", one.flower)]
-        result.append(_mean([sum(one[i] == "photo" for i in asked) / len(asked) for one in people], len(asked)))
+        result.append(_mean(np.array([[one[i] == "photo" for i in asked] for one in people], float)))
     (drawn_share, drawn_error), (photo_share, photo_error) = result
     asked_count = sum(one.drawn and group in ("all", one.flower) for one in pictures)
     return Shares(group, drawn_share, drawn_error, photo_share, photo_error, asked_count * len(people))
 
 
-def _mean(shares: Sequence[float], asked: int) -> tuple[float, float]:
-    """The mean of each person's share, and its standard error.
+def _mean(taken: np.ndarray) -> tuple[float, float]:
+    """The mean of answers P×Q of P people to Q pictures, 1 where one was taken for a photo and 0 where not; and its error.
 
-    It is the larger one of two: by the differences between people, as the answers of one person belong together, and by the
-    number of answers, as two or three people may agree by chance.
+    It is meant for other people and for other pictures of the same kind: √(s_P²/P + s_Q²/Q), with s_P the standard deviation of
+    the people's shares and s_Q that of the pictures' shares. It is a little too large, as the chance of single answers is in
+    both. At least it is the error by the number of answers, as two or three people may agree by chance.
     """
-    value = statistics.fmean(shares)
-    counted = share_error(value, asked * len(shares)) or 0.0
-    between = statistics.stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else 0.0
-    return value, max(counted, between)
+    value = float(taken.mean())
+    variances = [
+        float(taken.mean(axis).var(ddof=1)) / count for axis, count in ((1, len(taken)), (0, taken.shape[1])) if count > 1
+    ]
+    return value, max(share_error(value, taken.size) or 0.0, math.sqrt(sum(variances)))
 
 
-def _sheets(files: Sequence[Path]) -> Iterator[Path]:
+def _read_key(path: Path) -> tuple[str, list[Picture]]:
+    """The name of a survey and its pictures. Raises UserError, also for a key of which there is nothing to add up."""
+    about = _read_json(path)
+    try:
+        if about["format"] != FORMAT:
+            raise KeyError
+        name, pictures = about["survey"], [Picture(**one) for one in about["pictures"]]
+    except (KeyError, TypeError):
+        raise UserError(f"{path} is not the key of a survey; name the {KEY} that python -m gan survey wrote.") from None
+    if not isinstance(name, str) or not all(isinstance(one.flower, str) and isinstance(one.drawn, bool) for one in pictures):
+        raise UserError(f"{path} is a key that was changed; name the {KEY} that python -m gan survey wrote.")
+    drawn, photos = ({one.flower for one in pictures if one.drawn == side} for side in (True, False))
+    if not pictures or drawn != photos:
+        what = f"both drawn pictures and photos of '{min(drawn ^ photos)}'" if pictures else "a picture"
+        raise UserError(f"{path} does not have {what}; name the {KEY} that python -m gan survey wrote.")
+    return name, pictures
+
+
+def _sheets(files: Sequence[Path], key: Path) -> Iterator[Path]:
+    """The files of answers. In a folder, what `make` may have written there is none; mail programs call files .json.txt."""
     for path in files:
-        yield from sorted(path.glob("*.json")) if path.is_dir() else (path,)
+        if not path.is_dir():
+            yield path
+            continue
+        for found in sorted(path.glob("*")):
+            if found.name.lower().endswith((".json", ".json.txt")) and found.name != KEY and found.resolve() != key.resolve():
+                yield found
 
 
 def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
@@ -221,7 +245,9 @@ def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
         given[place] = said
     if len(given) < count:
         raise UserError(f"{path} answers {len(given)} of {count} pictures; leave it out, or ask for a whole one.")
-    return str(sheet.get("sheet")), [given[place] for place in range(count)]
+    if not isinstance(sheet.get("sheet"), str) or not sheet["sheet"]:
+        raise UserError(f"{path} does not say which sheet it is, so it may count twice; leave it out, or ask for it again.")
+    return sheet["sheet"], [given[place] for place in range(count)]
 
 
 def _read_json(path: Path) -> Any:
@@ -229,7 +255,7 @@ def _read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_FILE:
             raise ValueError("too large")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); name another file.") from None
     except (ValueError, RecursionError):

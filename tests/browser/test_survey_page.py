@@ -17,6 +17,7 @@ from gan.__main__ import main
 from gan.evaluation import survey
 
 PAIRS = 2
+LOOK = 300  # ms; the page takes no answer to a picture that came 250 ms ago or less
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -64,8 +65,10 @@ def test_a_survey_from_start_to_end(made, url, browser, tmp_path, size, locale, 
         assert page.locator("#drawn").bounding_box()["y"] + 48 <= size["height"], "one need not scroll for an answer"
         if number == 0:
             problems += [violation["id"] for violation in Axe().run(page).response["violations"]]
+            page.wait_for_timeout(LOOK)
             page.locator("#drawn").click()
             page.locator("#back").click()
+        page.wait_for_timeout(LOOK)
         page.keyboard.press("1") if number % 2 else page.locator("#drawn").click()
     assert len(set(seen)) == 2 * PAIRS
     assert page.locator("#end h2").inner_text() == thanks and wide()
@@ -86,3 +89,22 @@ def test_a_survey_from_start_to_end(made, url, browser, tmp_path, size, locale, 
     assert page.evaluate("document.documentElement.lang") == ("en" if locale == "uk-UA" else "uk")
     visitor.context.close()
     assert not visitor.errors and not visitor.away
+
+
+def test_a_picture_that_nobody_has_seen_yet_is_not_answered(url, browser):
+    """The second half of a double click, or of two that come at once, is no answer to the next picture."""
+    visitor = Visitor(browser, url, viewport=DESKTOP, locale="en-US")
+    page = visitor.page
+    page.goto(f"{url}/{survey.PAGE}")
+    # In one go of the page itself, as a browser that is driven may take more time than a hand for two clicks.
+    twice = "for (const id of ['drawn', 'photo']) document.getElementById(id).click()"
+    page.locator("#start").click()
+    for number in range(2 * PAIRS):
+        page.wait_for_timeout(LOOK)
+        assert page.locator("#count").inner_text() == f"Picture {number + 1} of {2 * PAIRS}"
+        page.evaluate(twice)
+    sheet = json.loads(page.locator("#sheet").input_value())
+    assert [one["answer"] for one in sheet["answers"]] == ["drawn"] * 2 * PAIRS
+    assert min(one["milliseconds"] for one in sheet["answers"]) >= 250
+    visitor.context.close()
+    assert not visitor.errors

@@ -14,6 +14,8 @@ from pictures import make_photos
 from torch import nn
 
 from gan.__main__ import main
+from gan.data.image_folder import load_photos
+from gan.data.split import split
 from gan.errors import UserError
 from gan.evaluation.reference import load_reference
 from gan.evaluation.scores import headline
@@ -147,6 +149,16 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     assert "## Evaluation" in (folder / checkpoint.CARD).read_text()
 
 
+def test_figures_of_a_part_do_not_go_into_the_card(tmp_path, photos, network, capsys, monkeypatch):
+    monkeypatch.setattr("gan.evaluation.cli._judge", None)  # it is said before anything is drawn
+    folder = model(tmp_path / "tiny")
+    before = (folder / checkpoint.CONFIG).read_bytes()
+    words = ["evaluate", folder, photos, "--card", "--network", network, "--out", tmp_path / "out"]
+    assert "--card is for all classes, not for those of --classes" in refused(capsys, *words, "--classes", "marigold")
+    assert "not for those of --reference" in refused(capsys, *words, "--reference", photos)
+    assert (folder / checkpoint.CONFIG).read_bytes() == before
+
+
 def test_two_networks_see_the_same_flowers_side_by_side(tmp_path, photos, network, capsys):
     """The second one is the first under another name: so the second figures must be the first ones again."""
     folder, twin = model(tmp_path / "tiny"), tmp_path / "twin.ts"
@@ -209,6 +221,25 @@ def test_other_photos_than_those_of_the_training_are_noted(tmp_path, photos, net
     folder = model(tmp_path / "tiny", photos={"dandelion": 7, "marigold": 7})
     found = run("evaluate", folder, photos, "--truncation", 1, network=network, out=tmp_path / "out")
     assert any("not exactly those" in note for note in found["notes"])
+    assert any("photos held out here may have been trained on" in note for note in found["notes"])
+
+
+def test_photos_held_out_of_another_folder_may_have_been_trained_on(photos, tmp_path):
+    """By the digest at the size of the training, else by the numbers; a reference of one's own says nothing of that kind."""
+    told = lambda found: any("held out here may have been trained on" in note for note in found.notes)  # noqa: E731
+    generator, counts = tiny_generator(), {"dandelion": 45, "marigold": 45}
+    side = generator.config.resolution
+
+    def trained(**about):
+        return replace(generator.config, trained={"holdout": 0.25, "seed": 0, "photos": counts, **about})
+
+    digest = load_photos(photos, 2 * side, select=lambda found: split(found, photos, 0.25, 0)[0]).digest
+    assert not told(load_reference(photos, trained(photos_digest=digest), side))
+    assert told(load_reference(photos, trained(photos_digest="0" * 64), side)), "as many, but others"
+    assert not told(load_reference(photos, trained(photos_digest="0" * 64), 2 * side)), "which cannot be seen there"
+    assert told(load_reference(photos, trained(photos={"dandelion": 44, "marigold": 45}), 2 * side))
+    own = make_photos(tmp_path / "own", count=12, side=44)
+    assert not told(load_reference(photos, trained(photos_digest="0" * 64), side, own))
 
 
 def test_of_a_model_that_does_not_say_what_it_was_trained_on_nothing_is_claimed(photos):
@@ -299,6 +330,16 @@ def test_too_few_photos_are_refused(tmp_path, network, capsys):
 def test_too_few_photos_held_out_are_refused(tmp_path, photos, network, capsys):
     folder = model(tmp_path / "tiny", holdout=0.1)
     assert "only 6 photos of 'dandelion'" in refused(capsys, "evaluate", folder, photos, "--network", network)
+
+
+def test_of_a_small_folder_the_photos_held_out_are_not_taken_for_all_of_them(tmp_path, network, capsys):
+    """Of ten photos two are held out, of nine seven are trained on: neither is how many there are."""
+    folder = model(tmp_path / "tiny", holdout=0.2)
+    for count, only in ((5, 4), (14, 11), (20, 4)):
+        few = make_photos(tmp_path / str(count), count=count)
+        said = refused(capsys, "evaluate", folder, few, "--network", network)
+        side = "held out" if count == 20 else "trained on"
+        assert f"only {only} photos of 'dandelion' in '{few}' among those {side}; add photos until there are 12" in said
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_report import check, made_up, pictures
 
-from gan.evaluation import measures, report, results
+from gan.evaluation import classifier_tests, measures, metrics, report, results
 from gan.evaluation.registry import Comparison, Gauge, Metric
 from gan.evaluation.scores import summary
 from gan.evaluation.sections import SECTIONS
@@ -54,6 +54,36 @@ def test_a_metric_declared_once_is_measured_with_error_floor_and_ceilings(toy):
     assert one["floor"] < one["value"] < one["ceiling_class"] < one["ceiling_noise"]
     assert one["better"] == "low" and one["n"] == 24 and one["error"] > 0
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_n_of_the_auc_is_the_number_that_was_compared(monkeypatch):
+    """Of 600 photos held out and 50 flowers, 50 and 50 are compared; and for the floor as many as were trained on."""
+    monkeypatch.setattr(classifier_tests, "RUNS", 1)
+    random = torch.Generator().manual_seed(0)
+    flowers, trained, held, noise = (torch.randn(count, 4, generator=random) for count in (50, 40, 600, 20))
+    auc = measures.measure(measures.FeatureSets(flowers, trained, held, None, noise), seed=0)["auc"]
+    assert (auc["n"], auc["floor_n"]) == (50, 40)
+    auc = measures.measure(measures.FeatureSets(flowers, trained, held[:30], None, noise), seed=0)["auc"]
+    assert (auc["n"], auc["floor_n"]) == (30, 30)
+    monkeypatch.setattr(classifier_tests, "MAX_PICTURES", 12)
+    auc = measures.measure(measures.FeatureSets(flowers, trained, held, None, noise), seed=0)["auc"]
+    assert (auc["n"], auc["floor_n"]) == (12, 12)
+
+
+def test_neighbors_at_equal_numbers_by_hand():
+    """Ten photos; ten flowers that are copies, ten far away, and five more that make no whole run: half of each figure."""
+    photos = torch.randn(10, 4, generator=torch.Generator().manual_seed(0))
+    flowers = torch.cat([photos, photos + 1000, torch.full((5, 4), torch.nan)])
+    copies = metrics.neighbors(photos, photos, 3)
+    found = measures.neighbors_at_equal_numbers(photos, flowers, 3)
+    assert found == {name: pytest.approx(value / 2) for name, value in copies.items()} and found["recall"] == 0.5
+    # With fewer flowers than photos, as many of the photos, drawn at random.
+    few = measures.neighbors_at_equal_numbers(flowers[:20], photos[:6], 3)
+    assert (
+        few
+        == metrics.neighbors(measures.subset(flowers[:20], 6), photos[:6], 3)
+        != metrics.neighbors(flowers[:20], photos[:6], 3)
+    )
 
 
 def test_a_metric_declared_once_is_shown_everywhere(toy):

@@ -8,6 +8,8 @@ import io
 import json
 import random
 import re
+import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,8 @@ from gan.evaluation.rounds import RoundDealer, RoundRequest
 from gan.hub import loader
 from gan.sampling.flower import Flower
 from gan.sampling.sampler import Sampler
+from gan.utils.formatting import share_error
+from gan.utils.images import png
 
 PAIRS = 12
 
@@ -43,7 +47,7 @@ def shown(folder: Path) -> dict:
     return json.loads(re.search(r"const SURVEY = (\{.*\});\n", text)[1].replace("<\\/", "</"))
 
 
-def answer(folder: Path, path: Path, sheet: str, say, **changes) -> Path:
+def answer(folder: Path, path: Path, sheet: str, say, /, **changes) -> Path:
     """Write a sheet of answers; `say(picture of the key)` is "photo" or "drawn"."""
     pictures = json.loads((folder / survey.KEY).read_text())["pictures"]
     answers = [{"picture": i, "answer": say(one), "milliseconds": 1000} for i, one in enumerate(pictures)]
@@ -62,8 +66,10 @@ def test_flowers_and_photos_come_in_equal_number_for_each_class_and_none_twice(m
         drawn = [one.seed for one in pictures if one.flower == flower and one.drawn]
         real = [one.photo for one in pictures if one.flower == flower and not one.drawn]
         assert len(drawn) == len(real) == len(set(drawn)) == len(set(real)) == PAIRS // 2
-    drawn = [one.drawn for one in pictures]
-    assert drawn not in ([True, False] * PAIRS, [False, True] * PAIRS), "in random order"
+    # In random order, the kind and the class change after half of the pictures: 11.5 times of 23, give or take 2.4.
+    for kinds in ([one.drawn for one in pictures], [one.flower for one in pictures]):
+        assert 5 <= sum(one != other for one, other in pairwise(kinds)) <= 18, "neither sorted nor in turn"
+        assert 3 <= kinds[:PAIRS].count(kinds[0]) <= PAIRS - 3, "as many in the first half as in the second, about"
 
 
 def test_a_key_that_answers_may_need_is_not_written_over(made, model_folder, photos, capsys):
@@ -101,8 +107,10 @@ def test_the_page_loads_nothing_and_does_not_know_the_answers(made):
         and "http:" not in text
         and "https:" not in text
     )
-    heads = {content[: len("data:image/png;base64,iVBORw0KGgoAAAANSUhEUg")] for content in data["pictures"]}
-    assert len(heads) == 1, "all pictures are encoded alike"
+    files = [base64.b64decode(content.removeprefix("data:image/png;base64,")) for content in data["pictures"]]
+    assert len({file[:33] for file in files}) == 1, "of one size, depth and kind of colour: signature and IHDR"
+    for file in files:
+        assert png(np.asarray(Image.open(io.BytesIO(file)))) == file, "nothing but the pixels, all encoded alike"
     assert all(set(words) == {"en", "uk"} and all(words.values()) for words in data["text"].values())
 
 
@@ -122,9 +130,7 @@ def test_answers_of_a_program_are_added_up(made, tmp_path, capsys):
         answer(made, folder / f"{name}.json", name, lambda one: "drawn" if one["drawn"] else "photo")
     for name in ("c", "d"):
         answer(made, folder / f"{name}.json", name, lambda one: "photo" if one["flower"] == "dandelion" else "drawn")
-    answer(made, folder / "sent twice.json", "a", lambda one: "photo")
-    (folder / "sent twice.json").unlink()
-    answer(made, folder / "a (1).json", "a", lambda one: "drawn" if one["drawn"] else "photo")
+    answer(made, folder / "a (1).json", "a", lambda one: "drawn" if one["drawn"] else "photo")  # sent twice
     found, people = survey.add_up(made / survey.KEY, [folder])
     assert people == 4
     shares = {one.flower: one for one in found}
@@ -138,6 +144,7 @@ def test_answers_of_a_program_are_added_up(made, tmp_path, capsys):
     assert main(["survey-results", str(made / survey.KEY), str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "4 people" in printed and re.search(r"all +25 ± \d+ % +75 ± \d+ % +48\n", printed), printed
+    assert "by the differences between people and between pictures;" in printed
 
 
 def test_guessing_gives_a_half_within_its_error(made, tmp_path):
@@ -145,6 +152,30 @@ def test_guessing_gives_a_half_within_its_error(made, tmp_path):
     files = [answer(made, tmp_path / f"{i}.json", str(i), lambda one: rng.choice(survey.ANSWERS)) for i in range(16)]
     found = survey.add_up(made / survey.KEY, files)[0][0]
     assert abs(found.drawn - 0.5) < 3 * found.drawn_error < 0.2 and abs(found.photos - 0.5) < 3 * found.photos_error
+
+
+@pytest.mark.parametrize("differ", ["people", "pictures", "neither"])
+def test_the_error_is_the_spread_over_other_people_and_other_pictures(differ):
+    """Surveys of 12 people and 20 pictures, simulated 400 times: the error is as large as the shares differ, or a little more.
+
+    By the differences between people alone, it would be a third of that where the pictures differ.
+    """
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):
+        people, pictures = rng.choice([0.1, 0.9], (12, 1)), rng.choice([0.1, 0.9], (1, 20))
+        rate = {"people": people, "pictures": pictures, "neither": np.full((1, 1), 0.5)}[differ]
+        found.append(survey._mean((rng.random((12, 20)) < rate).astype(float)))
+    values, errors = np.array(found).T
+    assert abs(values.mean() - 0.5) < 0.02
+    assert 0.9 < errors.mean() / values.std() < (1.6 if differ == "neither" else 1.15)
+
+
+def test_errors_by_hand():
+    """Pictures that are 1, 1, 0, 0 to everybody: s_Q = 1/√3, and half of that. Where all agree, the error of the count."""
+    assert survey._mean(np.array([[1.0, 1, 0, 0]] * 9)) == (0.5, pytest.approx(0.5 / 3**0.5))
+    assert survey._mean(np.array([[1.0], [0], [1], [0]])) == (0.5, pytest.approx(0.5 / 3**0.5))
+    assert survey._mean(np.ones((3, 4))) == (1.0, share_error(1.0, 12))
+    assert survey._mean(np.ones((1, 1))) == (1.0, share_error(1.0, 1))
 
 
 @pytest.mark.parametrize(
@@ -159,6 +190,9 @@ def test_guessing_gives_a_half_within_its_error(made, tmp_path):
         ({"answers": [7]}, "cannot have given"),
         ({"answers": "none"}, "not a file of answers"),
         ({"format": "survey-9"}, "not a file of answers"),
+        ({"sheet": None}, "does not say which sheet it is"),
+        ({"sheet": ""}, "does not say which sheet it is"),
+        ({"sheet": 7}, "does not say which sheet it is"),
     ],
 )
 def test_a_file_that_is_no_whole_sheet_is_one_sentence(change, words, made, tmp_path, capsys):
@@ -166,6 +200,55 @@ def test_a_file_that_is_no_whole_sheet_is_one_sentence(change, words, made, tmp_
     assert main(["survey-results", str(made / survey.KEY), str(file)]) == 2
     said = capsys.readouterr().err
     assert words in said and "one.json" in said and said.count("\n") == 1
+
+
+def test_one_sheet_with_two_kinds_of_answers_is_refused_whichever_comes_first(made, tmp_path, capsys):
+    one = answer(made, tmp_path / "one.json", "a", lambda one: "drawn")
+    other = answer(made, tmp_path / "other.json", "a", lambda one: "photo")
+    for words in ([one, other], [other, one], [tmp_path]):
+        assert main(["survey-results", str(made / survey.KEY), *map(str, words)]) == 2
+        said = capsys.readouterr().err
+        assert "same sheet with different answers" in said and str(one) in said and str(other) in said and said.count("\n") == 1
+
+
+def test_a_folder_may_hold_what_the_survey_wrote_and_what_mail_programs_make_of_answers(made, tmp_path):
+    for name in (survey.KEY, survey.PAGE):
+        shutil.copy(made / name, tmp_path / name)
+    key = shutil.copy(made / survey.KEY, tmp_path / "renamed.json")
+    answer(made, tmp_path / "a.json", "a", lambda one: "photo")
+    answer(made, tmp_path / "B.JSON.txt", "b", lambda one: "photo")
+    marked = answer(made, tmp_path / "c.json.txt", "c", lambda one: "photo")
+    marked.write_bytes(b"\xef\xbb\xbf" + marked.read_bytes())
+    found, people = survey.add_up(key, [tmp_path])
+    assert people == 3 and found[0].drawn == found[0].photos == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda pictures: [], "does not have a picture"),
+        (lambda pictures: [one for one in pictures if one["drawn"]], "both drawn pictures and photos of 'dandelion'"),
+        (lambda pictures: [one for one in pictures if not one["drawn"]], "both drawn pictures and photos of 'dandelion'"),
+        (
+            lambda pictures: [one for one in pictures if one["drawn"] or one["flower"] == "dandelion"],
+            "both drawn pictures and photos of 'marigold'",
+        ),
+        (lambda pictures: [{**one, "flower": i} for i, one in enumerate(pictures)], "a key that was changed"),
+        (lambda pictures: [{**one, "flower": None} for one in pictures], "a key that was changed"),
+        (lambda pictures: [{**one, "flower": ["rose"]} for one in pictures], "a key that was changed"),
+        (lambda pictures: [{**one, "drawn": "no"} for one in pictures], "a key that was changed"),
+        (lambda pictures: [7], "is not the key"),
+        (lambda pictures: None, "is not the key"),
+    ],
+)
+def test_a_key_of_which_nothing_can_be_added_up_is_one_sentence(change, words, made, tmp_path, capsys):
+    key = json.loads((made / survey.KEY).read_text())
+    key["pictures"] = change(key["pictures"])
+    (tmp_path / "key.json").write_text(json.dumps(key))
+    sheet = answer(made, tmp_path / "a.json", "a", lambda one: "photo")
+    assert main(["survey-results", str(tmp_path / "key.json"), str(sheet)]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "key.json" in said and said.count("\n") == 1
 
 
 def test_files_that_are_none(made, tmp_path, capsys):
@@ -181,6 +264,15 @@ def test_files_that_are_none(made, tmp_path, capsys):
     ):
         assert main(["survey-results", *words]) == 2
         assert sentence in capsys.readouterr().err
+
+
+def test_a_class_without_photos_is_named_and_nothing_is_advised_that_a_survey_does_not_have(tmp_path, model_folder, capsys):
+    for classes, lacking in ((("dandelion",), "of marigold;"), (("seedhead",), "of dandelion or marigold;")):
+        photos = make_photos(tmp_path / classes[0], classes=classes)
+        (photos / "marigold").mkdir(exist_ok=True)
+        assert main(["survey", str(model_folder), str(photos), "--out", str(tmp_path / "out"), "--pairs", "4"]) == 2
+        said = capsys.readouterr().err
+        assert f"has no usable photo {lacking}" in said and "--photos" not in said and said.count("\n") == 1
 
 
 def test_too_few_photos_say_how_many_pairs_there_can_be(tmp_path, model_folder, photos, capsys):

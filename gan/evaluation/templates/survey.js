@@ -15,6 +15,7 @@ for (let end = order.length - 1; end > 0; end--) {
 const sheet = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const answers = [];
 let since = 0, part = "begin";
+const UNSEEN = 250;  // ms in which nobody has seen a picture yet: the second half of a double click is no answer to it
 
 function write() {
   const other = LANGUAGES.find((one) => one !== language);
@@ -46,7 +47,7 @@ function show(fresh = true) {
 }
 
 function choose(answer) {
-  if (part !== "ask") return;
+  if (part !== "ask" || performance.now() - since < UNSEEN) return;
   answers.push({ picture: order[answers.length], answer, milliseconds: Math.round(performance.now() - since) });
   show();
 }
