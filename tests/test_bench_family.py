@@ -16,7 +16,7 @@ sys.path.append(str(ROOT / "tests" / "bench"))
 import family  # noqa: E402
 
 from gan.evaluation import features  # noqa: E402
-from gan.presets import PRESETS  # noqa: E402
+from gan.presets import PRESETS, from_preset  # noqa: E402
 
 NAMES = ["wgan-64", "lsgan-64", "acgan-64"]
 
@@ -192,6 +192,22 @@ def test_a_run_that_there_is_not_is_refused(words, tmp_path, capsys):
     with pytest.raises(SystemExit) as refused:
         family.parse([str(tmp_path), *words])
     assert refused.value.code == 2 and "--only" in capsys.readouterr().err
+
+
+def test_the_switches_change_one_thing_each():
+    """Every run differs from the first in one setting; without momentum Adam keeps its second beta."""
+    from gan.runs import cli
+
+    every = {}
+    for name, (preset, options) in family.SWITCHES.items():
+        given = cli.parse(["photos", "--preset", preset, *options]).given
+        every[name] = vars(from_preset(preset, family.CLASSES, width=32, **given)[1])
+    plain = every.pop("all-on")
+    changed = {name: {key: run[key] for key in run if run[key] != plain[key]} for name, run in every.items()}
+    assert changed == {
+        "no-label-smoothing": {"label_smoothing": 0}, "no-noisy-labels": {"noisy_labels": False},
+        "momentum-0.9": {"beta1": 0.9}, "no-momentum": {"beta1": 0}, "mixed-batches": {"mixed_batches": True},
+    }  # fmt: skip
 
 
 def test_every_run_has_the_side_at_which_it_is_judged():

@@ -47,7 +47,7 @@ SWITCHES = {
     "no-label-smoothing": ("dcgan-64", [*SLIDES, "--label-smoothing", "0"]),
     "no-noisy-labels": ("dcgan-64", [*SLIDES, "--no-noisy-labels"]),
     "momentum-0.9": ("dcgan-64", [*SLIDES, "--beta1", "0.9"]),
-    "no-momentum": ("dcgan-64", [*SLIDES, "--optimizer", "rmsprop"]),
+    "no-momentum": ("dcgan-64", [*SLIDES, "--beta1", "0"]),
     "mixed-batches": ("dcgan-64", [*SLIDES, "--mixed-batches"]),
 }
 SIDE = 64  # pixels a side, of every run
