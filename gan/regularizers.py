@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.losses import orthogonality, path_lengths
 from gan.networks.base import Generator
+from gan.networks.weight_scaling import trained_weight
 from gan.options import TrainConfig
 from gan.utils.distributed import ALONE, ProcessGroup, ShardedRandom
 
@@ -25,6 +26,14 @@ def mixed_noise(z: Tensor, scales: int, share: float, draws: ShardedRandom) -> T
     first = 1 + (draws.uniform(n) * (scales - 1)).long()  # 1 to L − 1
     taken = (mixes[:, None] & (torch.arange(scales) >= first[:, None])).to(z.device)
     return torch.where(taken[:, :, None], other[:, None], z[:, None])
+
+
+def filters_of(network: nn.Module) -> list[Tensor]:
+    """The trained weights of all convolutions, each with its output channels, the filters, along the first axis."""
+    # A transposed convolution has its input channels there, and a filter's numbers along the others.
+    turned = {id(trained_weight(module)) for module in network.modules() if isinstance(module, nn.ConvTranspose2d)}
+    weights = (weight for weight in network.parameters() if weight.ndim == 4)
+    return [weight.transpose(0, 1) if id(weight) in turned else weight for weight in weights]
 
 
 class PathLength:
@@ -58,8 +67,7 @@ class Regularizers:
         """The weighted sum, 0 where nothing is asked for. `code` N×K is the batch's, `step` counts the generator's steps."""
         config, total = self.config, torch.zeros((), device=code.device)
         if config.orthogonal_weight:
-            filters = [weight for weight in generator.parameters() if weight.ndim == 4]
-            total = total + config.orthogonal_weight * orthogonality(filters)
+            total = total + config.orthogonal_weight * orthogonality(filters_of(generator))
         if self.path_length and step % config.path_length_every == 0:
             half = code[: max(1, len(code) // 2)]  # enough for an estimate (Karras et al. 2020, appendix B)
             z = draws.normal(len(half), generator.config.z_dim).to(code.device)

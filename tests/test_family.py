@@ -15,10 +15,12 @@ from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.errors import UserError
 from gan.generator import make_generator, one_hot
 from gan.hub.checkpoint import load_model, save_model
+from gan.losses import orthogonality
 from gan.networks.layers import parameters
+from gan.networks.weight_scaling import scaled, trained_weight
 from gan.options import TrainConfig
 from gan.presets import PRESETS, from_preset
-from gan.regularizers import PathLength, mixed_noise
+from gan.regularizers import PathLength, Regularizers, filters_of, mixed_noise
 from gan.runs.transfer import init_from
 from gan.trainer import Trainer
 from gan.utils.distributed import ShardedRandom
@@ -233,6 +235,50 @@ def test_r1_of_a_linear_critic_is_taken_at_photos_alone(photos):
 def test_the_weight_of_like_filters_changes_the_loss_and_zero_does_not(photos):
     first, second = (tiny(photos, "biggan-64", orthogonal_weight=weight).step().generator_loss for weight in (0.0, 1.0))
     assert second > first
+
+
+@pytest.mark.parametrize("scaling", ["", "sn", "eq"])
+@pytest.mark.parametrize("kind", [torch.nn.Conv2d, torch.nn.ConvTranspose2d])
+def test_like_filters_are_those_of_two_outputs_in_convolutions_of_both_kinds(kind, scaling):
+    """Two filters that are the same, of length 1, have the product 1, which counts twice; like inputs are none."""
+    alike, apart = torch.zeros(2, 2, 2, 1, 1)  # outputs × inputs × 1 × 1
+    alike[:, 0], apart[0, :] = 1, 1
+    for weight, wanted in ((alike, 2), (apart, 0)):
+        layer = scaled(kind(2, 2, 1), scaling)
+        with torch.no_grad():
+            trained_weight(layer).copy_(weight.transpose(0, 1) if kind is torch.nn.ConvTranspose2d else weight)
+        assert orthogonality(filters_of(torch.nn.Sequential(layer))).item() == wanted
+
+
+def path_regularizer(photos, seen=None, **training):
+    """Regularizers of a run with a path length of weight 2 every fourth step, which are 3; `seen` collects the batches."""
+    train = tiny(photos, "stylegan2-64", **{"path_length_weight": 2.0, "path_length_every": 4, **training}).config
+    regularizers = Regularizers(train)
+
+    def path_length(generator, z, code, draws):
+        if seen is not None:
+            seen.append((z.shape, code))
+        return torch.tensor(3.0)
+
+    regularizers.path_length = path_length
+    return regularizers
+
+
+def test_a_path_length_comes_every_so_many_steps_and_weighs_as_much_more(photos):
+    """Every fourth step 4 · 2 · 3; every step 1 · 2 · 3: the same in the mean."""
+    generator, code = tiny(photos, "stylegan2-64").generator, torch.eye(2)[[0, 1, 0, 1]]
+    rare, often = path_regularizer(photos), path_regularizer(photos, path_length_every=1)
+    assert [float(rare(generator, code, ShardedRandom(0), step)) for step in range(9)] == [24, 0, 0, 0, 24, 0, 0, 0, 24]
+    assert [float(often(generator, code, ShardedRandom(0), step)) for step in range(3)] == [6, 6, 6]
+
+
+@pytest.mark.parametrize(("batch", "half"), [(6, 3), (5, 2), (1, 1)])
+def test_a_path_length_is_taken_at_half_of_the_batch(photos, batch, half):
+    seen, code = [], torch.eye(2)[torch.arange(batch) % 2]
+    generator = tiny(photos, "stylegan2-64").generator
+    path_regularizer(photos, seen)(generator, code, ShardedRandom(0), 0)
+    ((shape, codes),) = seen
+    assert shape == (half, generator.config.z_dim) and torch.equal(codes, code[:half])
 
 
 @pytest.mark.parametrize(

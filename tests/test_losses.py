@@ -400,6 +400,21 @@ def test_path_lengths_of_a_linear_network():
     assert matrix.grad.abs().sum() > 0, "the generator can learn from it"
 
 
+def test_path_lengths_of_several_scales_by_hand():
+    """One pixel 3·w₁ + 4·w₂ of two styles of one number: the slopes 3 and 4 have the mean square 12.5, not the sum 25."""
+    styles = torch.randn(2, 2, 1, requires_grad=True)
+    pictures = (styles[:, :, 0] @ torch.tensor([3.0, 4.0])).view(2, 1, 1, 1)
+    assert losses.path_lengths(pictures, styles, torch.ones(2, 1, 1, 1)).tolist() == pytest.approx([12.5**0.5] * 2)
+
+
+def test_path_lengths_sum_over_the_numbers_of_a_style():
+    """A pixel 3·w₁ + 4·w₂ of one style has the length 5; noise of 2 doubles it, a side of 2 pixels halves it."""
+    styles = torch.randn(1, 1, 2, requires_grad=True)
+    pictures = torch.zeros(1, 1, 2, 2) + (styles[:, 0] @ torch.tensor([3.0, 4.0])).view(1, 1, 1, 1)
+    noise = torch.tensor([2.0, 0, 0, 0]).view(1, 1, 2, 2)
+    assert losses.path_lengths(pictures, styles, noise).tolist() == pytest.approx([5.0])
+
+
 def test_the_length_of_no_path_is_a_number():
     styles = torch.zeros(4, 1, 5, requires_grad=True)
     lengths = losses.path_lengths((0 * styles).sum((1, 2)).view(4, 1, 1, 1), styles, torch.ones(4, 1, 1, 1))

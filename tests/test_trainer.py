@@ -254,6 +254,25 @@ def test_photos_are_augmented_by_the_draws_given(photos):
     assert torch.equal(batch(0), batch(0)) and not torch.equal(batch(0), batch(1)) and not torch.equal(batch(0), plain)
 
 
+@pytest.mark.parametrize(
+    ("training", "kind", "settings"),
+    [
+        ({}, torch.optim.Adam, {"betas": (0.5, 0.999)}),
+        ({"beta1": 0.1, "beta2": 0.8}, torch.optim.Adam, {"betas": (0.1, 0.8)}),
+        ({"optimizer": "rmsprop"}, torch.optim.RMSprop, {"momentum": 0, "centered": False}),
+    ],
+)
+def test_both_networks_have_the_optimizer_that_is_asked_for(photos, training, kind, settings):
+    trainer = make(photos, lr=4e-4, critic_lr=1e-3, **training)
+    for network, optimizer, rate in (
+        (trainer.generator, trainer.generator_optimizer, 4e-4), (trainer.critic, trainer.critic_optimizer, 1e-3),
+    ):  # fmt: skip
+        (group,) = optimizer.param_groups
+        assert type(optimizer) is kind and {name: group[name] for name in settings} == settings and group["lr"] == rate
+        assert [*map(id, group["params"])] == [*map(id, network.parameters())], "of all weights"
+        assert not group["weight_decay"]
+
+
 def test_halved_rates_are_those_of_the_steps_and_of_the_state(photos):
     trainer = make(photos, lr=4e-4, critic_lr=1e-3)
     assert trainer.halve_rates() == (2e-4, 5e-4) and trainer.halve_rates() == (1e-4, 2.5e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 
 import pytest
@@ -13,7 +14,7 @@ from gan.config import Layer, ModelConfig, parse_layer
 from gan.critic import make_critic
 from gan.errors import UserError
 from gan.generator import make_generator, one_hot
-from gan.networks.adain import normalize_maps
+from gan.networks.adain import AdaptiveConv, normalize_maps
 from gan.networks.attention import SelfAttention
 from gan.networks.batch_statistics import MinibatchDeviation, PixelNorm
 from gan.networks.conditional_norm import ConditionalBatchNorm
@@ -83,6 +84,40 @@ def test_attention_by_hand():
         assert torch.allclose(layer(x), x + 2 * layer.out(values.expand(-1, -1, 4, 4)), atol=1e-5)
 
 
+def test_attention_with_peaked_queries_against_a_loop_over_places():
+    """Each place looks at the pooled place whose key is like its query: of no other orientation, sign or strength."""
+    torch.manual_seed(0)
+    layer, x = SelfAttention(16), torch.randn(2, 16, 4, 6)
+    with torch.no_grad():
+        layer.gain.fill_(0.7)
+        layer.query.weight.mul_(20)
+        query = layer.query(x)
+        key, value = (nn.functional.max_pool2d(maps(x), 2).flatten(2) for maps in (layer.key, layer.value))
+        wanted, looked_at = x.clone(), set()
+        for n, row, column in itertools.product(range(2), range(4), range(6)):
+            fits = [float(query[n, :, row, column] @ key[n, :, place]) for place in range(6)]
+            shares = [math.exp(fit - max(fits)) for fit in fits]
+            mixed = sum(share / sum(shares) * value[n, :, place] for place, share in enumerate(shares))
+            wanted[n, :, row, column] += 0.7 * (layer.out.weight[:, :, 0, 0] @ mixed)
+            looked_at.add((n, fits.index(max(fits))))
+        assert torch.allclose(layer(x), wanted, atol=1e-5)
+        assert len(looked_at) > 6 and (wanted - x).abs().max() > 0.1, "a case in which places look elsewhere than others"
+
+
+def test_a_place_attends_to_the_place_that_its_query_names():
+    """A map that is brightest in one corner: every query looks for it, so all places get the value of that corner."""
+    layer, x = SelfAttention(2), torch.zeros(1, 2, 4, 4)
+    x[:, 0], x[0, :, 3, 0] = 1, torch.tensor([1.0, 5.0])
+    with torch.no_grad():
+        layer.query.weight.copy_(torch.tensor([30.0, 0]).view(1, 2, 1, 1))
+        layer.key.weight.copy_(torch.tensor([0, 1.0]).view(1, 2, 1, 1))
+        layer.value.weight.copy_(torch.tensor([0, 1.0]).view(1, 2, 1, 1))
+        layer.out.weight.copy_(torch.tensor([1.0, 0]).view(2, 1, 1, 1))
+        layer.gain.fill_(1)
+        added = layer(x) - x
+    assert torch.allclose(added[:, 0], torch.full((1, 4, 4), 5.0)) and not added[:, 1].any()
+
+
 def test_a_conditional_norm_scales_each_class_by_its_own():
     norm = ConditionalBatchNorm(3, 2)
     with torch.no_grad():
@@ -104,6 +139,44 @@ def test_a_residual_block_with_weights_of_zero_is_its_shortcut(text, side):
             part.bias.zero_()
     wanted = nn.functional.interpolate(x, size=(side, side), mode="nearest") if side > 4 else nn.functional.avg_pool2d(x, 2)
     assert torch.allclose(block(x), wanted)
+
+
+def plain_residual(block, x, norms, resample):
+    """The block as figure 9 of Miyato et al. 2018 draws it: `norms` are functions of the maps before each of the two ReLUs."""
+
+    def enlarged(maps):
+        return maps.repeat_interleave(2, 2).repeat_interleave(2, 3) if resample == "up" else maps
+
+    def reduced(maps):
+        return maps.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5)) if resample == "down" else maps
+
+    along = nn.functional.conv2d(enlarged(norms[0](x).clamp(min=0)), block.conv1.weight, block.conv1.bias, padding=1)
+    along = nn.functional.conv2d(norms[1](along).clamp(min=0), block.conv2.weight, block.conv2.bias, padding=1)
+    beside = enlarged(x) if block.shortcut is None else block.shortcut(enlarged(x))
+    return reduced(along) + reduced(beside)
+
+
+@pytest.mark.parametrize("channels", [6, 5])
+@pytest.mark.parametrize("resample", ["", "up", "down"])
+@pytest.mark.parametrize("norm", ["", "bn", "cbn"])
+def test_a_residual_block_is_norm_relu_and_convolution_twice_beside_its_shortcut(norm, resample, channels):
+    torch.manual_seed(0)
+    block = Residual(6, parse_layer(" ".join(filter(None, (f"R>{channels}", resample, norm)))), 2).eval()
+    x, condition = torch.randn(2, 6, 8, 8), torch.eye(2)
+    assert (block.shortcut is None) == (channels == 6)
+    norms = [lambda maps: maps] * 2
+    if norm:
+        for part in (block.norm1, block.norm2):
+            for name, value in part.named_buffers():
+                if value.is_floating_point():
+                    value.copy_(0.5 + torch.rand_like(value) if name.endswith("var") else torch.randn_like(value))
+            for weight in part.parameters():
+                nn.init.normal_(weight)
+        one, two = block.norm1, block.norm2
+        norms = [lambda maps: one(maps, condition), lambda maps: two(maps, condition)] if norm == "cbn" else [one, two]
+    with torch.no_grad():
+        found, wanted = block(x, condition if norm == "cbn" else None), plain_residual(block, x, norms, resample)
+    assert found.shape == wanted.shape and torch.allclose(found, wanted, atol=1e-5)
 
 
 def test_the_deviation_of_a_group_by_hand():
@@ -138,6 +211,40 @@ def test_heads_by_hand():
 def test_adaptive_maps_have_mean_zero_and_deviation_one():
     x = normalize_maps(3 + 2 * torch.randn(2, 3, 8, 8))
     assert x.mean((2, 3)).abs().max() < 1e-5 and torch.allclose(x.var((2, 3), correction=0), torch.ones(2, 3), atol=1e-4)
+
+
+def test_adaptive_modulation_by_hand():
+    """A map of 0 and 2 is −1 and 1 when normalized; times 1 + scale, plus shift."""
+    layer = AdaptiveConv(1, 2, 3, 2, noise=False)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[:, 0, 1, 1] = torch.tensor([1.0, 4.0])  # passes the map on, to the second channel four times as high
+        layer.affine.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]))
+        layer.affine.bias.copy_(torch.tensor([0.0, 0, 0, 7]))
+        x = torch.tensor([[0.0, 2], [2, 0]]).view(1, 1, 2, 2)
+        found = layer(x, torch.tensor([[0.5, -3, 20]]), enlarge=False)
+    one = torch.tensor([[-1.0, 1], [1, -1]])
+    assert torch.allclose(found[0, 0], 1.5 * one + 20, atol=1e-4), "its scale 0.5, its shift 20"
+    assert torch.allclose(found[0, 1], -2 * one + 7, atol=1e-4), "its scale −3, its shift 7"
+
+
+def test_an_adaptive_convolution_against_its_steps_in_order():
+    """Enlarged, convolved, noise, leaky ReLU, normalized, modulated (Karras et al. 2019, figure 1b)."""
+    torch.manual_seed(0)
+    layer = AdaptiveConv(3, 4, 5, 8, noise=True)
+    layer.init_weights()
+    x, style, noise = torch.randn(2, 3, 4, 4), torch.randn(2, 5), torch.randn(2, 8, 8)
+    with torch.no_grad():
+        layer.noise.strength.copy_(torch.tensor([0.0, 1.0, 2.0, -1.0]))
+        layer.bias.copy_(torch.randn(4))
+        maps = nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
+        maps = nn.functional.conv2d(maps, layer.weight, padding=1) + layer.bias[:, None, None]
+        maps = maps + layer.noise.strength[:, None, None] * noise[:, None]
+        maps = torch.where(maps > 0, maps, 0.2 * maps)
+        maps = (maps - maps.mean((2, 3), keepdim=True)) / maps.std((2, 3), correction=0, keepdim=True)
+        change = style @ layer.affine.weight.T
+        wanted = maps * (1 + change[:, :4, None, None]) + change[:, 4:, None, None]
+        assert torch.allclose(layer(x, style, True, noise), wanted, atol=1e-4)
 
 
 def test_noise_begins_without_strength_and_is_the_same_for_every_channel():

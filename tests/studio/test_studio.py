@@ -153,6 +153,22 @@ def test_the_ladder_draws_what_each_stage_draws(rooms):
             rooms[LadderTab].from_controls(*bad)
 
 
+@pytest.mark.parametrize(
+    ("peaks", "scores", "said"),
+    [
+        ({}, {}, ["never measured"]), ({}, {"kid": 0.123}, []), ({2: (6.6, 0.1)}, {}, ["2 px: 6.6 dB (0.1)"]),
+        ({2: (6.6, 0.1)}, {"recall": 0.5}, ["2 px: 6.6 dB (0.1)"]),
+    ],
+)  # fmt: skip
+def test_only_a_model_without_any_figure_was_never_measured(rooms, monkeypatch, peaks, scores, said):
+    """One with a KID has been judged, also where its checkerboard was not measured."""
+    stage = rooms[LadderTab]._load()[0][0]
+    monkeypatch.setattr(type(stage), "peaks", lambda self: peaks)
+    monkeypatch.setattr(type(stage), "scores", lambda self: scores)
+    shown = rooms[LadderTab]._draw_stage(stage, Ladder("marigold", 3))
+    assert shown["peaks"] == said and len(shown["scores"]) == len(scores)
+
+
 def test_flowers_sent_to_a_tab_arrive(rooms):
     flower = Flower(1, 77, 0.9)
     for kind in (TruncationTab, LadderTab):

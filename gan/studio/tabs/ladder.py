@@ -124,7 +124,7 @@ class LadderTab(Tab):
             "year": stage.year,
             "scores": [say(word, language, value=rounded(scores[key], 2)) for word, key in SCORES if key in scores],
             "size": picture.shape[0],
-            "peaks": peaks or [say("ladder_unjudged", language)],
+            "peaks": peaks if peaks or scores else [say("ladder_unjudged", language)],
         }
 
 
