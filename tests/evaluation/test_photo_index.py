@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from gan.__main__ import main
 from gan.data.decode import prepare
 from gan.errors import UserError
-from gan.evaluation import features, photo_index
+from gan.evaluation import evaluate_model, features, photo_index
 from gan.evaluation.features import FeatureNetwork
 from gan.evaluation.photo_folder import PhotoFolder
 from gan.evaluation.reference import load_reference
@@ -190,7 +190,8 @@ def test_a_file_over_the_limit_is_neither_written_nor_opened(tmp_path, found, co
 
 
 def test_the_command_writes_what_the_training_left_out(tmp_path, model, photos, monkeypatch, capsys, config, found):
-    monkeypatch.setattr(features, "find_network", lambda name, device=None: NETWORK)
+    for module in (features, evaluate_model):  # imported above, so that it does not keep the stand-in
+        monkeypatch.setattr(module, "find_network", lambda name, device=None: NETWORK)
     own = shutil.copytree(model, tmp_path / "tiny")
     assert main(["index-photos", str(own), str(photos)]) == 0
     said = capsys.readouterr()
@@ -203,7 +204,8 @@ def test_the_command_writes_what_the_training_left_out(tmp_path, model, photos, 
     (("MODEL", "no/such/folder"), "there is no folder"), (("nobody/none", "PHOTOS"), ""), (("none", "PHOTOS"), "no model"),
 ])  # fmt: skip
 def test_what_goes_wrong_is_one_sentence(model, photos, monkeypatch, capsys, words, sentence):
-    monkeypatch.setattr(features, "find_network", lambda name, device=None: NETWORK)
+    for module in (features, evaluate_model):  # imported above, so that it does not keep the stand-in
+        monkeypatch.setattr(module, "find_network", lambda name, device=None: NETWORK)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = [{"MODEL": str(model), "PHOTOS": str(photos)}.get(word, word) for word in words]
     assert main(["index-photos", *words]) == 2
