@@ -39,7 +39,7 @@ class Measured:
     error: float  # standard error of `value`
     n: int  # flowers; where equal numbers are compared, those of one side
     against: str  # the photos: "trained on" or "held out"
-    floor: float  # the same figure of photos against photos: no generator does better
+    floor: float  # the same figure of photos against photos
     floor_error: float  # its spread over random halves, or its standard error
     floor_n: int
     ceiling_noise: float  # the same figure of random pixels
