@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import serving_here
 from playwright.sync_api import expect
 from visitor import PHONE, Visitor
+
+from gan.sampling.directions import DirectionSearch
 
 CELLS = "#explore-pictures figure"
 FOUND = f"!document.querySelector('.walk.waiting') && document.querySelectorAll('{CELLS} img[src]').length === 9"
@@ -145,11 +148,16 @@ def test_a_bad_address_shows_the_flower_all_the_same(walk, address):
     assert visitor.page.locator(".toast-body").count() == 0 and len(set(sources(visitor))) == 9
 
 
-def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(browser, model_folder):
+def test_the_search_shows_how_far_it_is_and_can_be_stopped_and_taken_up_again(browser, model_folder, monkeypatch):
+    def slow(search):  # so small a model would be searched before a click arrives
+        time.sleep(0.1)
+        return step(search)
+
+    step = DirectionSearch.step
+    monkeypatch.setattr(DirectionSearch, "step", slow)
     with serving_here(model_folder) as url:  # one that has found nothing yet
         visitor = Visitor(browser, url, viewport=PHONE)
         visitor.page.goto(f"{url}/?tab=explore&explore-seed=7")
-        # So small a model is searched in a second: it is stopped as soon as it has begun.
         visitor.page.evaluate("""() => new Promise((done) => {
             const look = () => {
                 if (!(document.querySelector(".walk progress")?.value > 0)) return requestAnimationFrame(look);
