@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from conftest import ROOT
@@ -17,6 +17,7 @@ import gan
 from gan.errors import UserError
 from gan.options import RunOptions, TrainConfig, options_of
 from gan.runs import options_page
+from gan.runs.request import Request
 
 TINY = dict(preset="cwgan-gp-28", width=4, batch=4, critic_steps=2, device="cpu", precision="fp32", images=16)
 
@@ -58,6 +59,7 @@ def test_a_path_and_a_single_class_may_be_plain_text(tmp_path):
     names = sorted(path.name for path in (photos / "marigold").iterdir())[:8]
     (tmp_path / "m.csv").write_text("file,class,verdict\n" + "".join(f"marigold/{name},marigold,kept\n" for name in names))
     run = gan.train(photos, out=str(tmp_path / "mine"), manifest=str(tmp_path / "m.csv"), classes="marigold", **TINY)
+    assert isinstance(Request.of(photos, {"out": PurePosixPath("any/path")}).options.out, Path), "a path of another kind, too"
     assert run.trainer.photos.counts() == {"marigold": 8}
 
 

@@ -149,10 +149,11 @@ def _make_copy(home: Path, final: Path, fill: Callable[[Path], Path]) -> Path:
 
 def _remove_abandoned(home: Path) -> None:
     """Remove the temporary folders of killed processes that are older than a day, and copies that were not used for long."""
-    for path, days in (*((path, 1) for path in home.glob(".new-*")), *((path, KEPT_DAYS) for path in home.glob(f"*/{DONE}"))):
-        with suppress(OSError):  # another process has removed it
-            if path.stat().st_mtime < time.time() - 86400 * days:
-                shutil.rmtree(path.parent if path.name == DONE else path, ignore_errors=True)
+    for pattern, days in ((".new-*", 1), (f"*/{DONE}", KEPT_DAYS)):
+        for path in home.glob(pattern):
+            with suppress(OSError):  # another process has removed it
+                if path.stat().st_mtime < time.time() - 86400 * days:
+                    shutil.rmtree(path.parent if path.name == DONE else path, ignore_errors=True)
 
 
 def _is_complete(folder: Path) -> bool:

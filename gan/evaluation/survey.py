@@ -109,7 +109,7 @@ def _write(out: Path, about: Mapping[str, Any], shown: Sequence[tuple[Picture, n
     """Write the page and the key of a survey, which is called after its pictures."""
     pictures = [images.png(pixels) for _, pixels in shown]
     name = hashlib.sha256(b"".join(pictures)).hexdigest()[:12]
-    if (out / KEY).exists() and name not in (out / KEY).read_text(encoding="utf-8", errors="replace"):
+    if (out / KEY).exists() and _read_key(out / KEY)[0] != name:
         raise UserError(f"{out / KEY} is the key of another survey, without which its answers are lost; choose another --out.")
     key = {"format": FORMAT, "survey": name, **about, "pictures": [asdict(picture) for picture, _ in shown]}
     write_atomic(out / PAGE, page(name, pictures).encode())

@@ -41,7 +41,7 @@ class Request:
 
 def _as_declared(item: Field[Any], value: Any) -> Any:
     """A value as options.py declares it: a path for its text, a tuple for a list or for one text. Others are unchanged."""
-    if kind_of(item) == "Path" and isinstance(value, str):
+    if kind_of(item) == "Path" and isinstance(value, (str, os.PathLike)):
         return Path(value)
     if str(item.type).startswith("tuple"):
         return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
