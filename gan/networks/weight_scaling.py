@@ -26,7 +26,7 @@ class SpectralNorm(nn.Module):
         """`axis` of `weight` has the output channels."""
         super().__init__()
         self.axis = axis
-        self.register_buffer("u", normalize(torch.randn(weight.shape[axis], device=weight.device), dim=0))
+        self.register_buffer("u", weight.new_empty(weight.shape[axis]).uniform_(-1, 1))  # only its direction counts
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight divided by its largest singular value, of the same shape."""
@@ -62,7 +62,9 @@ def scaled(layer: Weighted, scaling: str) -> Weighted:
     """`layer` itself, its weight scaled by the entry of SCALINGS; unchanged for ""."""
     if scaling:
         axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
-        parametrize.register_parametrization(layer, "weight", SCALINGS[scaling](trained_weight(layer).detach(), axis))
+        scaling_module = SCALINGS[scaling](trained_weight(layer).detach(), axis)
+        # "unsafe" leaves out a trial use, which costs seconds of imports where a model is first built without its weights.
+        parametrize.register_parametrization(layer, "weight", scaling_module, unsafe=True)
     return layer
 
 
