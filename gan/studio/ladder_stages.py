@@ -52,6 +52,11 @@ class Stage:
         """The mean spectrum of SPECTRUM_FLOWERS flowers as `spectra.picture` draws it, uint8 S×S×3."""
         return spectra.picture(self.sampler.draw(grid_flowers(None, 0, DEFAULT_TRUNCATION, SPECTRUM_FLOWERS)))
 
+    @property
+    def has_spectrum(self) -> bool:
+        """Whether `spectrum` is there already; it takes up to seconds to compute."""
+        return "spectrum" in vars(self)
+
     def peaks(self) -> dict[int, tuple[float, float]]:
         """The height of the checkerboard's peaks, as `spectra.peaks` reads them."""
         return spectra.peaks(self.sampler.config.scores)

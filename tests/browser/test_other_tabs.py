@@ -95,6 +95,10 @@ def test_a_flower_goes_down_the_ladder(visit):  # noqa: F811
     branches = visitor.page.locator("#ladder-pictures .branch")
     assert branches.count() >= 1 and branches.first.locator("h2").inner_text() == "2016"
     assert branches.first.locator("article h3").inner_text() == "dcgan-64"
+    trunk_box, first = visitor.page.locator("#ladder-pictures .trunk").bounding_box(), branches.first.bounding_box()
+    assert first["x"] + first["width"] <= trunk_box["x"], "on a wide window the years stand to both sides of the trunk"
+    if branches.count() > 1:
+        assert branches.nth(1).bounding_box()["x"] >= trunk_box["x"] + trunk_box["width"]
     assert visitor.page.get_by_role("tab", name="Ladder").get_attribute("aria-selected") == "true"
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from gan.errors import UserError
 from gan.hub import loader
 from gan.sampling.flower import Flower
-from gan.studio import theme
+from gan.studio import ladder_stages, theme
 from gan.studio.address import Address
 from gan.studio.controls import class_selector
 from gan.studio.i18n import TEXT, class_titles, language_of, t
@@ -151,6 +151,17 @@ def test_the_ladder_draws_what_each_stage_draws(rooms):
     for bad in (["rose", 3, 1.5, False], ["marigold", -1, 1.5, False], ["marigold", 3, 9, False], [None, 3, 1.5, False]):
         with pytest.raises(UserError):
             rooms[LadderTab].from_controls(*bad)
+
+
+def test_the_ladder_shows_its_flowers_before_its_spectra(rooms, monkeypatch):
+    room, wanted = rooms[LadderTab], Ladder("marigold", 3)
+    monkeypatch.setattr(room, "_tree", (ladder_stages.load()[:1], ladder_stages.load_branches()[:1]))
+    (first,) = room.draw_steps(wanted)
+    whole = room.draw(wanted)
+    for part in ("stages", "branches"):
+        assert first[part][0]["spectrum"] == "" and picture(whole[part][0]["spectrum"]).shape[-1] == 3
+        assert first[part][0]["src"] == whole[part][0]["src"]
+    assert "address" not in first and list(room.draw_steps(wanted)) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ flowers.stages.ladder = (element, props, watch) => {
     const show = (stage) => {
       flower.src = stage.src;
       flower.alt = say("ladder_flower", { title: stage.title });
-      spectrum.src = stage.spectrum;
+      if (stage.spectrum) spectrum.src = stage.spectrum; // it may come after the flower
       spectrum.alt = say("ladder_spectrum", { title: stage.title });
       name.textContent = stage.title;
       what.textContent = `${stage.size}×${stage.size} · ${stage.new}`;
@@ -41,12 +41,13 @@ flowers.stages.ladder = (element, props, watch) => {
   function draw() {
     const { stages = [], branches: others = [], address } = props.value || {};
     if (address) remember(address);
-    trunk.classList.toggle("empty", !address);
+    const come = address || stages.length || others.length; // an address comes with the spectra
+    trunk.classList.toggle("empty", !come);
     if (address && !stages.length && !others.length) {
       place.replaceChildren(make("p", { class: "none" }, say("ladder_none")));
       return;
     }
-    if (address) cards.length = Math.min(cards.length, stages.length);
+    if (come) cards.length = Math.min(cards.length, stages.length);
     stages.forEach((stage, number) => cards[number].show(stage));
     trunk.replaceChildren(...cards.map((one) => one.figure));
     const years = [...new Set(others.map((one) => one.year))];

@@ -5,6 +5,7 @@ Below each flower is the mean spectrum, in which a checkerboard shows, and what 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -79,12 +80,15 @@ class LadderTab(Tab):
             raise UserError(f"the class is none of the ladder's; choose one of {validation.name_list(self.names)}.")
         return Ladder(name, latents.check_seed(seed), check_truncation(None if off else level))
 
+    def draw_steps(self, wanted: Ladder) -> Iterator[dict[str, Any]]:
+        """The pictures without their spectra, which take seconds where nobody has seen them since the server began."""
+        if not all(stage.has_spectrum for part in self._load() for stage in part):
+            yield self._draw_tree(wanted, only_seen_spectra=True)
+
     def draw(self, wanted: Ladder) -> dict[str, Any]:
         """The picture, spectrum and texts of each of the `stages` and `branches`."""
-        stages, branches = self._load()
         return {
-            "stages": [self._draw_stage(stage, wanted) for stage in stages],
-            "branches": [self._draw_stage(stage, wanted) for stage in branches],
+            **self._draw_tree(wanted),
             "address": {
                 "ladder-class": wanted.name,
                 "ladder-seed": str(wanted.seed),
@@ -104,7 +108,11 @@ class LadderTab(Tab):
                 self._tree = ladder_stages.load(), ladder_stages.load_branches()
             return self._tree
 
-    def _draw_stage(self, stage: ladder_stages.Stage, wanted: Ladder) -> dict[str, Any]:
+    def _draw_tree(self, wanted: Ladder, only_seen_spectra: bool = False) -> dict[str, Any]:
+        parts = zip(("stages", "branches"), self._load(), strict=True)
+        return {name: [self._draw_stage(stage, wanted, only_seen_spectra) for stage in part] for name, part in parts}
+
+    def _draw_stage(self, stage: ladder_stages.Stage, wanted: Ladder, only_seen_spectra: bool = False) -> dict[str, Any]:
         flower = stage.flower(wanted.name, wanted.seed, wanted.truncation)
         picture = stage.sampler.draw([flower])[0]
         metadata = {"model": stage.name, **describe(flower, stage.classes)}
@@ -113,8 +121,10 @@ class LadderTab(Tab):
             say("ladder_peak", language, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))
             for period, (drawn, real) in stage.peaks().items()
         ]
-        with self._lock:  # each spectrum is computed once
-            spectrum = data_url(images.png(stage.spectrum))
+        spectrum = ""
+        if stage.has_spectrum or not only_seen_spectra:
+            with self._lock:  # each spectrum is computed once
+                spectrum = data_url(images.png(stage.spectrum))
         scores = stage.scores()
         return {
             "src": data_url(images.png(picture, metadata)),
