@@ -7,7 +7,7 @@ One training after the other, each on one thread. The script goes on where it wa
 one that has had its time is not begun again, and a model is judged again only if it has changed. What was measured is in
 OUT/family.json, the table in OUT/family.md. A training or a judging that fails costs its own cells of the table only: its
 reason is in family.json, the same command tries it again, and the script ends with 1. With `--switches` it trains the slides'
-stabilizing tricks instead: the DCGAN with each of them switched off.
+stabilizing tricks instead, the DCGAN with each of them switched off, and the WGAN with other clips.
 
 The number of images is planned from a few steps of each side before the training, so a schedule of sides fits into the time.
 The training ends when its processor time is used up or its images are through. Linux only: it reads /proc.
@@ -40,7 +40,7 @@ from gan.utils.formatting import MISSING  # noqa: E402
 CLASSES = ("dandelion", "marigold")
 HOLDOUT = 0.15
 FAMILY = ("cwgan-gp-64", *(name for name, preset in PRESETS.items() if preset.year))
-# Name → preset and options: the slides' list, each trick switched off by itself (docs/family.md).
+# Name → preset and options: the slides' list, each trick switched off by itself, and other clips (docs/family.md).
 SLIDES = ["--width", "32", "--batch", "16"]
 SWITCHES = {
     "all-on": ("dcgan-64", SLIDES),
@@ -49,6 +49,9 @@ SWITCHES = {
     "momentum-0.9": ("dcgan-64", [*SLIDES, "--beta1", "0.9"]),
     "no-momentum": ("dcgan-64", [*SLIDES, "--beta1", "0"]),
     "mixed-batches": ("dcgan-64", [*SLIDES, "--mixed-batches"]),
+    "clip-0.01": ("wgan-64", []),  # and the two failures of clipping that the paper describes
+    "clip-0.1": ("wgan-64", ["--clip", "0.1"]),
+    "clip-0.001": ("wgan-64", ["--clip", "0.001"]),
 }
 SIDE = 64  # pixels a side, of every run
 POLL = 5  # seconds
