@@ -1,7 +1,7 @@
 """Make the pictures of README and docs from the bundled models: `python docs/pictures.py` (screenshots need Chromium).
 
-All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the flagship's grid seeds 0–63 at its
-default, and its strip seeds 0–15 of these. No photograph is in any of them: where the page wants photos it gets flowers that
+All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the family's a row of seeds 0–11 for each
+model, the flagship's grid seeds 0–63 at its default, and its strip seeds 0–15 of these. No photograph is in any of them: where the page wants photos it gets flowers that
 the flagship drew.
 """
 
@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -29,6 +29,7 @@ from gan.hub import loader  # noqa: E402
 from gan.networks.latents import default_truncation  # noqa: E402
 from gan.sampling.flower import grid_flowers  # noqa: E402
 from gan.sampling.sampler import Sampler  # noqa: E402
+from gan.studio import contact_sheet, ladder_stages  # noqa: E402
 from gan.utils import images  # noqa: E402
 
 SIDE = 128  # every model's pictures are shown at this size
@@ -52,6 +53,20 @@ def ladder(name: str) -> None:
     pictures = Sampler(loader.load(name).generator).draw(grid_flowers(None, 0, 1.5, 16))
     large = [np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.NEAREST)) for picture in pictures]
     (ROOT / "docs" / f"{name}.png").write_bytes(images.png(images.grid(large, 8)))
+
+
+def family() -> None:
+    """Twelve flowers of each bundled model of another paper, a row each, with its name in front."""
+    names = [name for name in ladder_stages.BRANCHES if name in loader.bundled()]
+    rows = [Sampler(loader.load(name).generator).draw(grid_flowers(None, 0, 1.5, 12)) for name in names]
+    drawn = Image.fromarray(images.grid([picture for row in rows for picture in row], 12))
+    left, font = 124, ImageFont.truetype(contact_sheet.BOLD, 16)
+    sheet = Image.new("RGB", (left + drawn.width, drawn.height), contact_sheet.PAPER)
+    sheet.paste(drawn, (left, 0))
+    for number, name in enumerate(names):
+        middle = (number + 0.5) * drawn.height / len(names)
+        ImageDraw.Draw(sheet).text((8, middle), name, contact_sheet.INK, font, anchor="lm")
+    sheet.save(ROOT / "docs" / "family.png")
 
 
 def flagship() -> None:
@@ -166,8 +181,10 @@ def main() -> None:
     parser.add_argument("--screenshots", action="store_true", help="only what the app shows")
     if not parser.parse_args().screenshots:
         strip()
-        for bundled in loader.bundled():
-            flagship() if bundled == "flagship" else ladder(bundled)
+        flagship()
+        family()
+        for name in (*ladder_stages.STAGES, "dcgan-64"):
+            ladder(name)
     screenshots()
 
 
