@@ -1,8 +1,8 @@
 """Make the pictures of README and docs from the bundled models: `python docs/pictures.py` (screenshots need Chromium).
 
-All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the family's a row of seeds 0–11 for each
-model, the flagship's grid seeds 0–63 at its default, and its strip seeds 0–15 of these. No photograph is in any of them: where the page wants photos it gets flowers that
-the flagship drew.
+All are uncurated, the classes in turn: the ladder's rows seeds 0–15 at truncation 1.5, the family's a row of seeds 0–11 for
+each model, the flagship's grid seeds 0–63 at its default, and its strip seeds 0–15 of these. No photograph is in any of them:
+where the page wants photos it gets flowers that the flagship drew.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ _GENERATOR_128 = _blocks(
 # The family: at 64×64, and of a width that one slow core of a processor trains in 40 minutes.
 _FAMILY: dict[str, Any] = {"critic_steps": 1, "batch": 16, "images": 100_000}
 # R1's weight is the papers' 10 at 1024×1024 in batches of 32, brought to 64×64 and 16 (Karras et al. 2020, arXiv:2006.06676,
-# appendix C: in proportion to pixels, and inversely to the batch). The papers' learning rate is 0.002, of weights that begin with
-# a deviation of 1. The critic's do; a scale's begin with some 0.04, so a twentieth moves them as fast.
+# appendix C: in proportion to pixels, and inversely to the batch). The papers' learning rate is 0.002, of weights that begin
+# with a deviation of 1. The critic's do; a scale's begin with some 0.04, so a twentieth moves them as fast.
 _STYLED = {
     **_FAMILY, "objective": "bce-r1", "penalty_weight": 0.08, "lr": 1e-4, "critic_lr": 2e-3, "beta1": 0.0, "beta2": 0.99,
     "style_mixing": 0.9,
