@@ -51,6 +51,7 @@ flowers.stages.ladder = (element, props, watch) => {
     stages.forEach((stage, number) => cards[number].show(stage));
     trunk.replaceChildren(...cards.map((one) => one.figure));
     const years = [...new Set(others.map((one) => one.year))];
+    place.style.setProperty("--rows", Math.max(1, Math.ceil(years.length / 2))); // two years stand in a row of the tree
     branches.replaceChildren(...years.map((year) => branch(year, others.filter((one) => one.year === year))));
     place.replaceChildren(trunk, branches);
   }
