@@ -114,6 +114,15 @@ def test_pictures_that_are_there_are_not_drawn_again(tmp_path):
     assert len({int(block[0, 0, 0, 0]) for block in blocks}) == 3
 
 
+def test_results_of_other_photos_or_another_side_are_not_mixed(tmp_path):
+    asked = {"resolution": 64, "photos": {"rose": ["a.png"]}}
+    peers.check_asked(tmp_path, asked)
+    peers.check_asked(tmp_path, asked)
+    for other in ({**asked, "resolution": 32}, {**asked, "photos": {"rose": ["b.png"]}}):
+        with pytest.raises(peers.UserError, match="choose another --out"):
+            peers.check_asked(tmp_path, other)
+
+
 def point(photos, kid, copies):
     judged = {"kid": kid, "kid_error": 0.01, "precision": 0.5, "recall": 0.1, "copies": copies, "floor": 0.02, "label": "Judge"}
     return {"photos": photos, "seed": 0, "images": 40_000, "judged": {"mobilenetv2": judged, "dinov2": judged}}

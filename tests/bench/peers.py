@@ -9,8 +9,8 @@ draws 1,000 pictures, which MobileNetV2 and DINOv2 judge (`peers_judge.py`). All
 Only the training counts, with the reading of the photos; not imports, drawing and judging. A SIGTERM or Ctrl-C saves.
 lightweight-gan takes more than 6 GB of memory at 64×64, the others less.
 
-Files in --out: photos/ (links), results.json, floor-NETWORK.json; in a folder for each contender state.pt, costs.json, and at
-each moment pictures-H/, moment-H.json and judged-H-NETWORK.json.
+Files in --out: photos/ (links), asked.json, results.json, floor-NETWORK.json; in a folder for each contender state.pt,
+costs.json, and at each moment pictures-H/, moment-H.json and judged-H-NETWORK.json.
 """
 
 from __future__ import annotations
@@ -172,6 +172,8 @@ def costs(contender: Any, labels: torch.Tensor) -> dict[str, Any]:
 def prepare(photos: Path, out: Path, side: int) -> Any:
     """Links to the photos trained on, in `out`, and all photos: peers_judge.Reference."""
     kept, held = split(find_photos(photos), photos, HOLDOUT, SEED)
+    names = {name: sorted(path.name for path in paths) for name, paths in kept.items()}
+    check_asked(out, {"resolution": side, "photos": names})
     for name, paths in kept.items():
         (out / "photos" / name).mkdir(parents=True, exist_ok=True)
         for path in paths:
@@ -181,6 +183,14 @@ def prepare(photos: Path, out: Path, side: int) -> Any:
     trained_on = pictures(load_photos(out / "photos", OVERSAMPLE * side))
     held_out = pictures(load_photos(photos, OVERSAMPLE * side, select=lambda found: held))
     return peers_judge.Reference(trained_on.pixels, held_out.pixels)
+
+
+def check_asked(out: Path, asked: dict[str, Any]) -> None:
+    """Keep what is asked for in `out`. Raises UserError where results of something else are there: they would be mixed up."""
+    path = out / "asked.json"
+    if path.exists() and json.loads(path.read_text()) != asked:
+        raise UserError(f"{out} holds results at another resolution or of other photos; choose another --out.")
+    write_atomic(path, json_bytes(asked))
 
 
 def run(args: argparse.Namespace, reference: Any) -> int:
