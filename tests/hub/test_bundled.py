@@ -34,7 +34,7 @@ def test_a_bundled_model_draws_what_its_card_shows(name):
         sheet = np.asarray(shown.convert("RGB")).astype(int)
     # The card's grid was drawn by the trainer, in one batch and perhaps from single precision; the sampler draws in bf16.
     away = np.abs(grid(list(pictures), 8).astype(int) - sheet)
-    assert np.percentile(away, 99.9) <= 6 and away.max() <= 24
+    assert away.mean() < 1 and np.percentile(away, 99.9) <= 16, "of 255; two flowers of a class are 5 to 50 apart"
     assert pictures.reshape(64, -1).std(axis=1).min() > 4, "no picture is blank"
     assert len({picture.tobytes() for picture in pictures}) == 64
 
