@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gan.errors import UserError
+from gan.evaluation.metrics import GROUPS, jackknife
 
 ROWS = 256  # of a table of distances in memory at a time
 DIHEDRAL = 8  # ways to flip and turn a square
@@ -46,6 +47,16 @@ def share_below(distances: Tensor, reference: Tensor, percentile: float = 1) -> 
     """
     threshold = torch.quantile(reference.double(), percentile / 100)
     return (distances.double() <= threshold).double().mean().item()
+
+
+def share_below_error(distances: Tensor, reference: Tensor, percentile: float = 1) -> float | None:
+    """The standard error of `share_below`, as the threshold is uncertain, too: the jackknife over both sets.
+
+    None for fewer distances than it takes.
+    """
+    if min(len(distances), len(reference)) < GROUPS:
+        return None
+    return jackknife(lambda a, b: share_below(a, b, percentile), (distances, reference))[1]
 
 
 def closest(distances: Tensor, count: int = 10) -> Tensor:

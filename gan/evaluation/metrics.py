@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gan.errors import UserError
 
 KID_SUBSET = 1000  # Bińkowski et al. 2018, section 4
+GROUPS = 10  # of the jackknife
 ROWS = 256  # of a table of distances in memory at a time
 
 Figures = TypeVar("Figures", float, dict[str, float])  # the value of a statistic: one figure, or several by name
@@ -109,7 +110,7 @@ def neighbors(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
 
 
 def jackknife(
-    statistic: Callable[..., Figures], samples: Sequence[Tensor], groups: int = 10, seed: int = 0
+    statistic: Callable[..., Figures], samples: Sequence[Tensor], groups: int = GROUPS, seed: int = 0
 ) -> tuple[Figures, Figures]:
     """`statistic(*samples)` and its standard error, by the delete-a-group jackknife (Efron and Tibshirani 1993, chapter 11).
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
-from gan.utils.formatting import MISSING, number, share, share_error
+from gan.utils.formatting import MISSING, larger_error, number, share, share_error
 
 if TYPE_CHECKING:
     from gan.evaluation.judged_model import EvaluationRun
@@ -118,10 +118,11 @@ def filled(text: str, settings: Mapping[str, Any], **more: str) -> str:
     return text.format(kid=settings["kid_name"], fd=settings["fd_name"], **more)
 
 
-def share_figure(value: Any, n: Any, real: Any, real_n: Any) -> Figure:
-    """A share from 0 to 1 counted in `n` cases, beside the share of `real_n` photos."""
+def share_figure(value: Any, n: Any, real: Any, real_n: Any, error: Any = None) -> Figure:
+    """A share from 0 to 1 counted in `n` cases, beside the share of `real_n` photos. `error` is for more than the count."""
     return Figure(
-        text=share(value, n), n=n, real=share(real, real_n), real_n=real_n, value=value, error=share_error(value, n)
+        text=share(value, n, error), n=n, real=share(real, real_n), real_n=real_n, value=value,
+        error=larger_error(share_error(value, n), error),
     )  # fmt: skip
 
 

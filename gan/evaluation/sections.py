@@ -53,6 +53,7 @@ def copies(run: EvaluationRun) -> dict[str, Any] | None:
     names, seed = run.judged.reference.classes, run.judged.settings.seed
     return {
         "below_1st_percentile": memorization.share_below(distances, held),
+        "error": memorization.share_below_error(distances, held),
         "n": len(run.features),
         "held_out_n": len(held),
         "held_out_share": memorization.share_below(held, held),
@@ -91,6 +92,7 @@ def diversity(run: EvaluationRun) -> dict[str, Any]:
     support = memorization.support_size(run.features, float(torch.quantile(real, 0.01)))
     return {
         "duplicates": memorization.share_below(own, real),
+        "error": memorization.share_below_error(own, real),
         "real_duplicates": memorization.share_below(real, real),
         "n": n,
         "support": {
@@ -164,11 +166,11 @@ def _right_class(probe: Any) -> Figure:
 
 
 def _near_copies(copies: Any) -> Figure:
-    return share_figure(*(at(copies, key) for key in ("below_1st_percentile", "n", "held_out_share", "held_out_n")))
+    return share_figure(*(at(copies, key) for key in ("below_1st_percentile", "n", "held_out_share", "held_out_n", "error")))
 
 
 def _near_twins(diversity: Any) -> Figure:
-    return share_figure(*(at(diversity, key) for key in ("duplicates", "n", "real_duplicates", "n")))
+    return share_figure(*(at(diversity, key) for key in ("duplicates", "n", "real_duplicates", "n", "error")))
 
 
 def _different_flowers(diversity: Any) -> Figure:
@@ -209,7 +211,7 @@ SECTIONS: tuple[Section, ...] = (
         "copies", copies,
         (Metric("near copies", better="low", headline=True, read=_near_copies),),
         kept_as="copies",
-        keep=lambda found: {key: found[key] for key in ("below_1st_percentile", "held_out_share", "held_out_n")},
+        keep=lambda found: {key: at(found, key) for key in ("below_1st_percentile", "error", "held_out_share", "held_out_n")},
     ),
     Section(
         "diversity", diversity,
@@ -217,6 +219,7 @@ SECTIONS: tuple[Section, ...] = (
             Metric("near twins", better="low", headline=True, read=_near_twins),
             Metric("different flowers, at least", read=_different_flowers),
         ),
+        kept_as="twins", keep=lambda found: {key: at(found, key) for key in ("duplicates", "error", "real_duplicates", "n")},
     ),
     Section(
         "artefacts", convolution_artifacts,  # the key is spelled as in every evaluation.json so far

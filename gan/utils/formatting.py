@@ -64,10 +64,19 @@ def share_error(value: Any, n: Any) -> float | None:
     return math.sqrt(adjusted * (1 - adjusted) / (n + 1))
 
 
-def share(value: Any, n: Any = None) -> str:
-    """A share as a percentage: 0.965 of n = 1000 → "96.5 ± 0.6 %"; without `n` there is no error."""
-    error = share_error(value, n)
+def share(value: Any, n: Any = None, error: Any = None) -> str:
+    """A share as a percentage: 0.965 of n = 1000 → "96.5 ± 0.6 %"; without `n` and `error` there is no error.
+
+    `error` is that of what was measured, where it is more than counting `n` cases.
+    """
+    error = larger_error(share_error(value, n), error)
     return f"{number(100 * value, error and 100 * error)} %" if known(value) else MISSING
+
+
+def larger_error(counted: float | None, measured: Any) -> float | None:
+    """The larger of the error of counting and a measured one, of those that are `known`: no case at all measures as 0."""
+    errors = [float(one) for one in (counted, measured) if one is not None and known(one)]
+    return max(errors, default=None)
 
 
 def plain(text: Any, most: int | None = None) -> str:

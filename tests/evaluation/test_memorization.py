@@ -1,6 +1,7 @@
 """Nearest photos, repeated pictures and the birthday paradox, by hand and by naive loops."""
 
 import math
+import statistics
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from gan.errors import UserError
 from gan.evaluation import memorization
+from gan.utils.formatting import share_error
 
 
 def normal(count: int, width: int, seed: int) -> Tensor:
@@ -44,6 +46,17 @@ def test_share_below_by_hand():
     assert memorization.share_below(torch.tensor([0.5, 2.0, 2.5, 90.0]), held_out) == 0.5
     assert memorization.share_below(torch.tensor([10.0, 60.0]), held_out, percentile=50) == 0.5
     assert memorization.share_below(torch.zeros(3), torch.zeros(5)) == 1, "a photo held out may itself be a copy"
+
+
+def test_the_error_of_a_share_below_has_that_of_the_threshold():
+    draws = torch.Generator().manual_seed(0)
+    flowers, photos = (torch.rand(count, generator=draws) for count in (2000, 80))
+    found = [memorization.share_below(*(torch.rand(count, generator=draws) for count in (2000, 80))) for _ in range(200)]
+    spread, error = statistics.stdev(found), memorization.share_below_error(flowers, photos)
+    assert error is not None and spread / 3 < error < 3 * spread
+    counted = share_error(memorization.share_below(flowers, photos), 2000)
+    assert counted is not None and counted < spread / 3, "to count the flowers alone would say far too little"
+    assert memorization.share_below_error(flowers, photos[:9]) is None
 
 
 def test_closest_in_order():
