@@ -150,7 +150,7 @@ class RunOptions:
 
     preset: str = option(AUTO, "which model; auto: that of --from, or chosen by photos and device", "everyday", metavar="NAME")
     resolution: int | None = option(
-        None, "pixels a side; flagship: 32, 64, 128 or 256", "everyday", low=8, high=MAX_RESOLUTION, shown="the preset's"
+        None, "pixels a side; flagship: 32, 64, 128 or 256; others have one", "everyday", low=8, high=MAX_RESOLUTION, shown="the preset's"
     )
     out: Path | None = option(None, "run folder", "everyday", metavar="FOLDER", shown="runs/PRESET-PHOTOS")
     classes: tuple[str, ...] = option((), "train on these sub-folders only", "everyday", metavar="NAME", shown="all")
@@ -184,7 +184,7 @@ class RunOptions:
         None, "log to this project of Weights & Biases, too: figures and pictures, never photos", "run",
         metavar="PROJECT", bare="", shown="",
     )  # fmt: skip
-    width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, shown="64")
+    width: int | None = option(None, "hidden width h of the generator", "model", low=1, high=256, shown="the preset's")
     critic_width: int | None = option(None, "hidden width of the critic", "model", low=1, high=256, shown="the generator's")
     critic_norm: str | None = option(
         None, "the critic's norm (ln: per sample, bn: the paper's, which breaks the penalty; for the ladder and wgan-64)",
