@@ -150,7 +150,12 @@ class RunOptions:
 
     preset: str = option(AUTO, "which model; auto: that of --from, or chosen by photos and device", "everyday", metavar="NAME")
     resolution: int | None = option(
-        None, "pixels a side; flagship: 32, 64, 128 or 256; others have one", "everyday", low=8, high=MAX_RESOLUTION, shown="the preset's"
+        None,
+        "pixels a side; flagship: 32, 64, 128 or 256; others have one",
+        "everyday",
+        low=8,
+        high=MAX_RESOLUTION,
+        shown="the preset's",
     )
     out: Path | None = option(None, "run folder", "everyday", metavar="FOLDER", shown="runs/PRESET-PHOTOS")
     classes: tuple[str, ...] = option((), "train on these sub-folders only", "everyday", metavar="NAME", shown="all")
