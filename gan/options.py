@@ -94,7 +94,7 @@ class TrainConfig:
     # λ of Gulrajani et al. 2017, equation 3; for "relativistic" and "bce-r1" γ of Mescheder et al. 2018, equation 9.
     penalty_weight: float = option(10.0, "weight of the gradient penalty", "learning", low=0, high=1e4)
     # The weight of each penalty is multiplied by this number (Karras et al. 2020, section 3.1).
-    penalty_every: int = option(1, "critic steps from one penalty to the next", "learning", low=1, high=1000)
+    penalty_every: int = option(1, "a penalty at every Nth step of the training", "learning", low=1, high=1000)
     clip: float = option(0.01, "bound on the critic's weights", "learning", low=1e-6, high=10)
     label_smoothing: float = option(0.0, "distance of the critic's targets from 0 and 1", "learning", low=0, high=0.9)
     noisy_labels: bool = option(False, "targets drawn from [0, 0.3] and [0.7, 1.2]", "learning")

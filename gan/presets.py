@@ -1,4 +1,4 @@
-"""The named models: the paper's ladder, the lecture slides' DCGAN, and the flagship.
+"""The named models: the paper's ladder, the family of GANs by other papers, and the flagship.
 
 Layers are written as in `config.py`, with two additions: channels may be multiples of the hidden width (`2h`), and `norm`
 stands for the critic norm that the run chooses.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gan.config import ModelConfig
+from gan.config import ModelConfig, parse_projected
 from gan.errors import UserError
 from gan.options import NORMS, OBJECTIVES, TrainConfig, parse_sides
 
@@ -243,10 +243,8 @@ def from_preset(
     train = replace(TrainConfig(critic=critic), **{**preset.training, **(kept or {}), **training})
     _check_objective(train.objective, training)
     _check_unused(train, training)
-    if sides and not model.grows:
-        raise UserError(f"--sides is for a preset that grows, as flagship, and {name} does not; leave it out.")
-    if sides and parse_sides(sides, train.images)[-1][0] != side:
-        raise UserError(f"--sides ends with {sides[-1]}, and the pictures have {side} pixels a side; end with {side}.")
+    if sides:
+        _check_sides(name, model, train, parse_sides(sides, train.images), begins=not (kept and "sides" in kept))
     if model.fades and not {side for side, _ in parse_sides(sides, train.images)} <= {*model.sides_drawn()}:
         drawn = ", ".join(map(str, model.sides_drawn()))
         raise UserError(f"--sides is {' '.join(sides)}, and {name} grows by {drawn} pixels; use those sides.")
@@ -290,6 +288,24 @@ def _check_unused(train: TrainConfig, given: Mapping[str, Any]) -> None:
         if f"{penalty}_every" in given and not getattr(train, f"{penalty}_weight"):
             flag = penalty.replace("_", "-")
             raise UserError(f"--{flag}-every is given, and --{flag}-weight is 0; leave it out, or give the penalty a weight.")
+
+
+def _check_sides(name: str, model: ModelConfig, train: TrainConfig, sides: list[tuple[int, int]], begins: bool) -> None:
+    """Raise UserError for a schedule that the preset cannot follow, or that a run which `begins` does not get through."""
+    if not model.fades and not (model.grows and parse_projected(train.critic)):
+        raise UserError(f"--sides is for a preset that grows, as flagship and progan-64, and {name} does not; leave it out.")
+    if sides[-1][0] != model.resolution:
+        raise UserError(
+            f"--sides ends with {sides[-1][0]}, and the pictures have {model.resolution} pixels a side; end with "
+            f"{model.resolution}."
+        )
+    if not model.fades and sides[0][0] < 8:
+        raise UserError(f"--sides begins with {sides[0][0]} pixels, too few for the critic of {name}; begin with 8 or more.")
+    if begins and len(sides) > 1 and sides[-2][1] >= train.images:
+        raise UserError(
+            f"--sides draws {sides[-2][0]} pixels until {sides[-2][1]:,} images, and the run has {train.images:,}, so it would "
+            f"never draw {sides[-1][0]}; give --images more, or the smaller sides less."
+        )
 
 
 def _sides_up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:

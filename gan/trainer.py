@@ -40,7 +40,7 @@ class StepStats:
     generator_loss: float
     real_score: float  # mean critic score of photos
     fake_score: float  # mean critic score of generated pictures
-    gradient_norm: float  # mean norm of the critic's gradient between the two (0 without a penalty)
+    gradient_norm: float  # mean norm of the critic's gradient where the penalty takes it (0 at a step without one)
 
     @property
     def finite(self) -> bool:
@@ -335,13 +335,22 @@ class Trainer:
             self.generator_steps = int(state.get("generator_steps", self.steps))
             self._calibrated_at, self.known_side = 0, int(state.get("known_side", 0))
             self.regularizers.load_state(state)
-            if self.matching and state["settled_at"] == self.side:  # else the next step begins at a new side
-                self._calibrate()
+            settled = self.matching is not None and state["settled_at"] == self.side  # else the next step begins at a new side
+        except _DAMAGED as error:
+            raise _damaged(error) from None
+        if self.matching and settled:
+            self._calibrate()  # outside of the blocks: if memory is not enough for it, the snapshot is whole all the same
+            try:
                 self.matching.load_state(state["matching"])
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out."
-            ) from None
+            except _DAMAGED as error:
+                raise _damaged(error) from None
+
+
+_DAMAGED = (KeyError, RuntimeError, ValueError, TypeError, AttributeError)  # what loading a part of another shape raises
+
+
+def _damaged(error: Exception) -> UserError:
+    return UserError(f"the snapshot is damaged ({str(error).splitlines()[0]}); start a new run with another --out.")
 
 
 def make_optimizer(network: nn.Module, lr: float, config: TrainConfig) -> torch.optim.Optimizer:

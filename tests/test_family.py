@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from gan.networks.weight_scaling import scaled, trained_weight
 from gan.options import TrainConfig
 from gan.presets import PRESETS, from_preset
 from gan.regularizers import PathLength, Regularizers, filters_of, mixed_noise
-from gan.runs.transfer import init_from
+from gan.runs.transfer import init_critic_from, init_from, init_trainer_from
 from gan.trainer import Trainer
 from gan.utils.distributed import ShardedRandom
 
@@ -272,13 +273,13 @@ def test_a_path_length_comes_every_so_many_steps_and_weighs_as_much_more(photos)
     assert [float(often(generator, code, ShardedRandom(0), step)) for step in range(3)] == [6, 6, 6]
 
 
-@pytest.mark.parametrize(("batch", "half"), [(6, 3), (5, 2), (1, 1)])
+@pytest.mark.parametrize(("batch", "half"), [(6, 3), (5, 3), (1, 1)])
 def test_a_path_length_is_taken_at_half_of_the_batch(photos, batch, half):
-    seen, code = [], torch.eye(2)[torch.arange(batch) % 2]
+    seen, code = [], torch.eye(2)[torch.arange(batch) // 2 % 2]
     generator = tiny(photos, "stylegan2-64").generator
     path_regularizer(photos, seen)(generator, code, ShardedRandom(0), 0)
     ((shape, codes),) = seen
-    assert shape == (half, generator.config.z_dim) and torch.equal(codes, code[:half])
+    assert shape == (half, generator.config.z_dim) and torch.equal(codes, code[::2])
 
 
 @pytest.mark.parametrize(
@@ -289,6 +290,9 @@ def test_a_path_length_is_taken_at_half_of_the_batch(photos, batch, half):
         ("lsgan-64", {"style_mixing": 0.5}, "want styles"), ("cwgan-gp-64", {"path_length_weight": 1.0}, "want styles"),
         ("lsgan-64", {"label_smoothing": 0.1}, "--label-smoothing is for"), ("sngan-64", {"sides": ("32:5", "64")}, "grows"),
         ("progan-64", {"sides": ("4:5", "64")}, "grows by 8, 16, 32, 64 pixels"),
+        ("stylegan2-64", {"sides": ("32:5", "64")}, "grows, as flagship and progan-64"),
+        ("flagship", {"sides": ("4:5", "64")}, "begin with 8 or more"),
+        ("flagship", {"sides": ("32:60%", "64:40%", "128")}, "it would never draw 128"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(preset, given, says):
@@ -303,6 +307,21 @@ def test_a_member_begins_with_another_of_its_kind(preset, photos):
     code, z = torch.eye(2), torch.randn(2, other.config.z_dim)
     with torch.no_grad():
         assert torch.allclose(trainer.generator.eval()(z, code), other(z, code), atol=1e-5)
+
+
+def test_a_model_that_grew_up_goes_on_at_its_full_side(photos):
+    trainer = tiny(photos, "progan-64", images=1000)
+    assert trainer.schedule and trainer.side < 16
+    assert init_trainer_from(trainer, tiny(photos, "progan-64", seed=1).averaged()) > 0
+    assert trainer.side == 16 and trainer.fade == 1
+
+
+@pytest.mark.parametrize("preset", ["sngan-64", "lsgan-64"])
+def test_a_critic_of_layers_comes_along_to_the_same_classes(preset, photos):
+    trainer, kept = tiny(photos, preset), tiny(photos, preset, seed=1).saved_critic()
+    assert init_critic_from(trainer, kept)
+    assert all(torch.equal(value, kept.state[key]) for key, value in trainer.critic.state_dict().items())
+    assert not init_critic_from(trainer, replace(kept, classes=("rose", "tulip")))
 
 
 @pytest.mark.parametrize("preset", ["sngan-64", "biggan-64"])

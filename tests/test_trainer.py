@@ -127,6 +127,19 @@ def test_a_damaged_snapshot_is_refused(photos):
         make(photos).load_state(state)
 
 
+def test_a_lack_of_memory_is_no_damage(larger, monkeypatch):
+    trainer = styled(larger)
+    trainer.step()
+    state, other = trainer.state(), styled(larger)
+
+    def full():
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(other, "_calibrate", full)
+    with pytest.raises(RuntimeError, match="allocate"):
+        other.load_state(state)
+
+
 def test_every_epoch_shows_every_photo_once_in_another_order(photos):
     trainer = make(photos)
     total = len(photos.labels)

@@ -142,7 +142,7 @@ def examine(
         unreadable += [Skipped(relative(batch[n][1], folder), reason) for n, reason in enumerate(reasons) if reason]
         if good:
             images = torch.from_numpy(pixels[good])
-            parts.append(measure(images, resolution))
+            parts.append(measure(images))
             small = adaptive_avg_pool2d(images.float(), CELL).round().byte().permute(0, 2, 3, 1).numpy()
         for row, number in enumerate(good):
             label, path = batch[number]
@@ -161,8 +161,8 @@ def examine(
     return DatasetReport(resolution, photos, unreadable, tuple(found), duplicates, across, thumbnails)
 
 
-def measure(images: Tensor, resolution: int) -> Fingerprints:
-    """The fingerprints of pictures uint8 N×3×S×S, where S is OVERSAMPLE × `resolution`; sharpness 0 for one plain color."""
+def measure(images: Tensor) -> Fingerprints:
+    """The fingerprints of pictures uint8 N×3×S×S, where S is OVERSAMPLE × the resolution; sharpness 0 for one plain color."""
     grey = images.float().mean(1, keepdim=True)
     small = avg_pool2d(grey, OVERSAMPLE)
     kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
@@ -172,9 +172,9 @@ def measure(images: Tensor, resolution: int) -> Fingerprints:
     return Fingerprints(_hash(grey), _hash(grey.flip(3)), colors, laplacian / gradient.clamp_min(1e-6))
 
 
-def measure_all(images: Tensor, resolution: int) -> Fingerprints:
+def measure_all(images: Tensor) -> Fingerprints:
     """As `measure`, for any number of pictures: they are converted to float a batch at a time."""
-    return _concatenated([measure(batch, resolution) for batch in images.split(_BATCH)])
+    return _concatenated([measure(batch) for batch in images.split(_BATCH)])
 
 
 def _hash(grey: Tensor) -> Tensor:

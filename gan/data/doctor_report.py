@@ -154,7 +154,7 @@ def training_warnings(photos: Photos, resolution: int) -> list[str]:
     """
     step = -(-len(photos.labels) // MAX_EXAMINED)
     images, labels, files = photos.images[::step], photos.labels[::step].tolist(), photos.files[::step]
-    prints = doctor.measure_all(images, resolution)
+    prints = doctor.measure_all(images)
     groups = doctor.near_duplicates(prints)
     lines = [f"looked at one photo in {step}"] if step > 1 else []
     for several, where in ((True, "in several classes"), (False, "within a class")):

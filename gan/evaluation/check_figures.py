@@ -16,7 +16,6 @@ from gan.hub.loader import Model
 from gan.utils.formatting import columns, known, number, plain, share_error
 from gan.utils.validation import name_list
 
-N = 600  # flowers: as many as there are photos of the bundled models, so that most figures can be compared
 ERRORS = 3.0  # combined standard errors that two figures may lie apart
 
 

@@ -40,7 +40,6 @@ from gan.utils import validation
 from gan.utils.files import write_atomic
 
 FORMAT = "photos-1"
-NETWORK = "efficientnet-lite0"
 NETWORKS = ("efficientnet-lite0", "mobilenetv2")  # those whose weights anyone can install
 MIN_HELD_OUT = 12  # photos of a class, for distances of its own
 _DIGEST = 16  # bytes

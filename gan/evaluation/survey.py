@@ -100,7 +100,7 @@ def make(
         shown.append((Picture(True, config.classes[label], seed=dealt.seed), flower))
         progress("pairs", count + 1, pairs)
     random.Random(secret).shuffle(shown)
-    about = {"model": Path(model.name).name, "revision": model.revision, "truncation": truncation, "seed": seed}
+    about = {"model": Path(model.title).name, "revision": model.revision, "truncation": truncation, "seed": seed}
     _write(out, about, shown)
     return [picture for picture, _ in shown]
 

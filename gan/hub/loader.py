@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 
@@ -31,15 +30,14 @@ from gan.hub.paper_weights import authors_path, convert_authors, read_authors
 from gan.presets import PRESETS
 from gan.utils import hub_client
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Bundled models: in the package where it was installed, beside it in the repository.
 CHECKPOINTS = _PACKAGE / "bundled" if (_PACKAGE / "bundled").is_dir() else _PACKAGE.parent / "checkpoints"
 DEFAULT = "flagship"
+
+EXTRAS_SECONDS = 20  # for what a model is whole without
 
 _HUB = "https://huggingface.co/"  # an address on the Hub is as good as the name
 _AUTHORS = re.compile(r"https?://[^?#]+\.pt(?:[?#]|$)", re.IGNORECASE)  # the address of a file of theirs
@@ -264,14 +262,17 @@ def _fetch(repo: str, revision: str) -> str:
         return found.commit_hash
 
     commit = head(CONFIG, revision, MAX_CONFIG_BYTES)
-    if _cached_commit(repo, commit) is None:
+    whole = _cached_commit(repo, commit) is not None
+    if not whole:
         head(WEIGHTS, commit, MAX_WEIGHT_BYTES)
         for filename in (WEIGHTS, CONFIG):
             hf_hub_download(repo, filename, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS)
-        _fetch_extras(repo, commit)
     if revision != commit and _cached_commit(repo, revision) != commit:
         # Lets the cache remember which commit the branch is at, for a start without the Hub.
         hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=hub_client.ANSWER_SECONDS)
+    if not whole:
+        with suppress(UserError):  # it took too long: the model is there, and the rest comes in the background
+            hub_client.bounded(lambda: _fetch_extras(repo, commit), EXTRAS_SECONDS, "the download")
     return commit
 
 

@@ -1,4 +1,4 @@
-"""Frozen ImageNet networks of inverted residuals: MobileNetV2 and the EfficientNet-Lites. They judge, they are never trained.
+"""Frozen ImageNet networks of inverted residuals: MobileNetV2 and EfficientNet-Lite0. They judge, they are never trained.
 
 Their layers are torchvision's. Weights come from files that others published; their batch norms are folded into the
 convolutions, so that a pass costs convolutions and nothing else.
@@ -37,10 +37,6 @@ class Architecture:
     same_padding: bool  # TensorFlow's: an odd pixel of padding goes right and below; else PyTorch's
 
 
-def _lite(*blocks: int) -> Architecture:
-    return Architecture((16, 24, 40, 80, 112, 192, 320), blocks, (3, 3, 5, 3, 5, 5, 3), (0.5,) * 3, (0.5,) * 3, 1e-3, True)
-
-
 EXPANSIONS, STRIDES, HEAD = (1, 6, 6, 6, 6, 6, 6), (1, 2, 2, 2, 1, 2, 1), 1280
 ARCHITECTURES: dict[str, Architecture] = {
     # Sandler et al. 2018, table 2.
@@ -49,8 +45,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         False,
     ),
     # Tan and Le 2019, table 1, less its squeeze-and-excitation: ReLU6 throughout, stem and head not widened.
-    "efficientnet-lite0": _lite(1, 2, 2, 3, 3, 4, 1),
-    "efficientnet-lite1": _lite(1, 3, 3, 4, 4, 5, 1),
+    "efficientnet-lite0": Architecture(
+        (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1), (3, 3, 5, 3, 5, 5, 3), (0.5,) * 3, (0.5,) * 3, 1e-3, True
+    ),
 }  # fmt: skip
 
 
@@ -218,7 +215,7 @@ WHEELS = {
 
 
 def find_backbone(name: str, device: torch.device | None = None) -> Backbone:
-    """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError as `find_network`."""
+    """The bare network of mobilenetv2 or efficientnet-lite0, from its installed wheel. Raises UserError without a whole one."""
     if name not in WHEELS:
         raise UserError(f"there is no network '{name}' to look through; use {' or '.join(WHEELS)}.")
     wheel = WHEELS[name]

@@ -64,7 +64,7 @@ def choose(device: torch.device, found: Mapping[str, Sequence[Path]], begun: Mod
 def _choice_for_model(begun: ModelConfig, device: torch.device, count: int, usual: int, seen: str) -> Choice:
     """The choice for a run that begins with the weights of the model `begun`; `usual` is the median side of the photos."""
     why = f"{seen}; begun with a model of this preset: a quarter of the images that random weights need"
-    if not begun.styled:
+    if begun.preset != "flagship":
         images = PRESETS[begun.preset].training.get("images", TrainConfig.images)
         return Choice(begun.preset, begun.resolution, images // TRANSFER_DIVISOR, why)
     return Choice(

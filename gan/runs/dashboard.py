@@ -39,7 +39,8 @@ WORDS = {  # name of a curve → the text below it
     LOSSES: "What each network is trained to make small. The networks work against each other, so neither loss has to fall.",
     GRADIENTS: "The norm of the gradient over all weights of a network. At zero the network learns no more; when it only "
     "grows, the run is about to diverge.",
-    SLOPE: "How fast the critic's score changes with its input picture. The gradient penalty keeps it small.",
+    SLOPE: "How fast the critic's score changes with what it is given. The gradient penalty bounds it: to 1 in WGAN-GP, "
+    "towards 0 in the others.",
 }
 REFRESH = 60  # seconds after which a browser loads the page again
 
@@ -87,7 +88,8 @@ def _curve(name: str, parts: Sequence[tuple[str, str, str]], rows: Sequence[Mapp
     """The plot of `parts`, each a (label, style, key of a row); None where there are too few points."""
     series = []
     for words, kind, key in parts:
-        points = [(row["images"], row[key]) for row in rows if known(row.get(key))]
+        mine = (row for row in rows if key != "kid" or row.get("kid_name", name) == name)  # KIDs of networks do not compare
+        points = [(row["images"], row[key]) for row in mine if known(row.get(key))]
         # A penalty at every fourth step is 0 at the others, and a logarithmic axis has no 0.
         points = [(images, value) for images, value in points if name not in (SLOPE, GRADIENTS) or value]
         if len(points) > 1:

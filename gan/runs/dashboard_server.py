@@ -11,14 +11,13 @@ from threading import Thread
 from gan.errors import UserError
 from gan.runs.dashboard import FILE
 
-PORT = 8008
 WAITING = (
     b'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="5"><title>A training</title>Nothing saved yet.'
 )
 
 
 @contextmanager
-def preview(run: Path, port: int = PORT) -> Iterator[str]:
+def preview(run: Path, port: int) -> Iterator[str]:
     """Serve the page of a run folder on the loopback address at `port` (0: a free one) within the block; yields its URL.
 
     Nothing else in the folder is served. Raises UserError when the port cannot be used.
@@ -44,12 +43,19 @@ def preview(run: Path, port: int = PORT) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Print nothing, because the progress bar uses the terminal."""
 
+    class Server(ThreadingHTTPServer):
+        """Says nothing of a browser that leaves before it has the page."""
+
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Print nothing, because the progress bar uses the terminal."""
+
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        server = Server(("127.0.0.1", port), Handler)
     except OSError as error:
         where = f"port {port} ({error.strerror})"
         raise UserError(f"cannot show the training at {where}; choose another with --preview PORT.") from None
-    server.daemon_threads = True
     thread = Thread(target=server.serve_forever, name="preview", daemon=True)
     thread.start()
     try:

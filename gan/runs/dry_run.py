@@ -12,7 +12,7 @@ from gan.runs.run import Run
 from gan.trainer import Trainer
 from gan.utils.formatting import clock
 
-TIMED_STEPS = 3
+TIMED_STEPS, MOST_TIMED_STEPS = 4, 16
 
 
 def print_estimate(run: Run) -> None:
@@ -43,11 +43,13 @@ def count_steps(left: int, images: int) -> int:
 
 
 def _step_seconds(trainer: Trainer, begun: Path | None) -> float:
-    """Median seconds of TIMED_STEPS steps after one to warm up. `begun` is the folder of a resumed run, else None."""
+    """Mean seconds of a step after one to warm up. `begun` is the folder of a resumed run, else None.
+
+    A penalty is due at some steps only, so as many are timed as it takes to come round to it, up to MOST_TIMED_STEPS.
+    """
     batch_size.step(trainer, begun)
-    seconds = []
-    for _ in range(TIMED_STEPS):
-        started = time.perf_counter()
+    config, started = trainer.config, time.perf_counter()
+    count = min(MOST_TIMED_STEPS, max(TIMED_STEPS, config.penalty_every, config.path_length_every))
+    for _ in range(count):
         batch_size.step(trainer, begun)
-        seconds.append(time.perf_counter() - started)
-    return sorted(seconds)[TIMED_STEPS // 2]
+    return (time.perf_counter() - started) / count

@@ -1,13 +1,14 @@
 """The measurements of a training, as lines of JSON in the run folder. dashboard.py and loggers.py read them.
 
 {"images": 3200, "seconds": 61.2, "critic_loss": 2.61, "generator_loss": 3.7, "gradient_norm": 0.4, "critic_gradient": 2.1, …}
-{"images": 8000, "kid": 0.41}
+{"images": 8000, "kid": 0.41, "kid_name": "KID-MobileNetV2"}
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,12 @@ class History:
         kept = [row for row in read(folder) if row["images"] <= images_seen]
         write_atomic(self._path, "".join(map(_line, kept)).encode())
 
-    def add(self, images: int, **values: float) -> None:
-        """Write the values measured after `images` images; values that are not finite are left out. Raises OSError."""
-        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+    def add(self, images: int, names: Mapping[str, str] | None = None, **values: float) -> None:
+        """Write the values measured after `images` images; values that are not finite are left out. Raises OSError.
+
+        `names` are added to the row as they are: `kid_name` says which network's KID it is.
+        """
+        finite = {name: value for name, value in values.items() if math.isfinite(value)} | dict(names or {})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line({"images": images, **finite}))
 

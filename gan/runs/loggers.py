@@ -135,6 +135,7 @@ def quiet_threads() -> Iterator[None]:
 
 
 _LOGGED_NAMES = {"kid": "KID"}  # name in history.py → name in the loggers
+_NOT_LOGGED = ("images", "seconds", "kid_name")
 
 
 class WeightsAndBiases:
@@ -165,7 +166,7 @@ class WeightsAndBiases:
         # Log everything again: a killed process may not have sent all of it, and W&B ignores what it has. So the last offline
         # part is complete, although `wandb sync` replaces one part by the next.
         for row in history.read(self._folder):
-            values = {_LOGGED_NAMES.get(name, name): value for name, value in row.items() if name not in ("images", "seconds")}
+            values = {_LOGGED_NAMES.get(name, name): value for name, value in row.items() if name not in _NOT_LOGGED}
             run.log(values, step=row["images"])
         self._image, self._run = wandb.Image, run
         self._say(

@@ -110,7 +110,13 @@ class Run:
         """
         layers = init_trainer_from(self.trainer, other)
         if not layers:
-            raise UserError(f"no layer of '{name}' fits {self.trainer.model.preset}; begin with a model of a similar preset.")
+            model = self.trainer.model
+            if other.config.preset == model.preset and other.config.classes != model.classes:
+                raise UserError(
+                    f"'{name}' draws {', '.join(other.config.classes)}, and {model.preset} cannot change its classes; name the "
+                    "folders of the photos like these, or begin without --from."
+                )
+            raise UserError(f"no layer of '{name}' fits {model.preset}; begin with a model of a similar preset.")
         kept = ("images", "hours", "holdout", "seed")
         kept_critic = critic is not None and init_critic_from(self.trainer, critic)
         self.begun_from = {"name": name, "critic": kept_critic, **{key: other.config.trained.get(key) for key in kept}}
@@ -269,7 +275,7 @@ class Run:
         """Measure the KID and log it; whether it is the lowest so far."""
         assert self.validator is not None
         kid = self.validator(self.trainer)
-        self.files.log_kid(kid)
+        self.files.log_kid(kid, self._kid_name())
         self.kid = kid
         better = kid < self.best.get("kid", math.inf)
         if better:

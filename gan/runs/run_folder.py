@@ -93,7 +93,7 @@ class RunFolder:
         return _sheet(self.trainer.draw(self.seeds, self.labels))
 
     def save_reals(self) -> None:
-        """Write a grid of photos exactly as the critic sees them: augmented, at the trained resolution. Raises OSError."""
+        """Write a grid of photos as they are trained on: augmented, at the run's first side. Raises OSError."""
         pictures, _ = self.trainer.real_batch(0, len(self.seeds), ShardedRandom(self.trainer.config.seed))
         sheet = _sheet(pictures)
         write_atomic(self.folder / "reals.png", png(sheet))
@@ -153,9 +153,9 @@ class RunFolder:
         speed = self.trainer.images_seen / max(seconds, 1e-9)
         self.loggers.add_scalars({**measured, "images per second": speed}, self.trainer.images_seen)
 
-    def log_kid(self, kid: float) -> None:
-        """Log the KID that the validator measured. Raises OSError."""
-        self.history.add(self.trainer.images_seen, kid=kid)
+    def log_kid(self, kid: float, names: Mapping[str, str]) -> None:
+        """Log the KID that the validator measured; `names` says by which network. Raises OSError."""
+        self.history.add(self.trainer.images_seen, names, kid=kid)
         self.loggers.add_scalars({"KID": kid}, self.trainer.images_seen)
 
 

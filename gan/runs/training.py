@@ -22,7 +22,7 @@ from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapsho
 from gan.options import AUTO, RunOptions, TrainConfig, settings_of
 from gan.presets import from_preset, merged
 from gan.runs import dashboard
-from gan.runs.auto_preset import choose
+from gan.runs.auto_preset import Choice, choose
 from gan.runs.dashboard_server import preview
 from gan.runs.dry_run import print_estimate
 from gan.runs.loggers import WANDB_PROJECT, check_wandb
@@ -75,12 +75,15 @@ def start(request: Request) -> Outcome:
 def _start_in_group(request: Request, device: torch.device, processes: ProcessGroup) -> Outcome:
     """As `start`, with the device of this process."""
     source = TrainingPhotos.find(request.photos, request.options)
-    request = _resolve_auto(request, device, source)
+    kept = processes.broadcast_from_rank0(lambda: _kept_preset(request.options))
+    request, choice = _resolve_auto(request, device, source, kept)
     options = request.options
     out = options.out or Path("runs") / f"{options.preset}-{folder_name(source.folder.resolve(), 'photos')}"
     processes.broadcast_from_rank0(lambda: _check_out(options, source.folder, out))
     saved = processes.broadcast_from_rank0(lambda: _saved_settings(options, out))  # the others may not see its folder
-    model, config = configure(request, tuple(source.files), pick_precision(device), saved)
+    if choice and not saved:
+        _print_choice(request, choice)
+    model, config = configure(request, tuple(source.files), pick_precision(device), saved, choice)
     photos = source.load(model, config)
     _print_photos(photos, model.resolution)
     about = {**_card_notes(request), "photos": photos.counts()}  # before classes are merged for a plain model
@@ -123,18 +126,33 @@ def _check_services(request: Request) -> Request:
     return replace(request, options=replace(options, wandb=project))
 
 
-def _resolve_auto(request: Request, device: torch.device, source: TrainingPhotos) -> Request:
-    """The request with the choice for `preset="auto"`, which is printed. Options that the user gave stay."""
-    options, given = request.options, request.given
+def _kept_preset(options: RunOptions) -> str | None:
+    """The preset of the run that is continued in --out; None for a new run."""
+    try:
+        state = load_snapshot(options.out) if options.out and options.resume == AUTO else None
+        return state["model"]["preset"] if state and state["images_seen"] else None
+    except (UserError, KeyError):  # Run.resume raises it again
+        return None
+
+
+def _resolve_auto(
+    request: Request, device: torch.device, source: TrainingPhotos, kept: str | None
+) -> tuple[Request, Choice | None]:
+    """The request with a preset, and what `preset="auto"` chose. A run that is continued has the preset `kept`."""
+    options = request.options
     if options.preset != AUTO:
-        return request
-    begun = given.get("start_from")
+        return request, None
+    begun = request.given.get("start_from")
     choice = choose(device, source.files, loader.load(begun).generator.config if begun else None)
-    length = {} if "images" in given or options.epochs else {"images": choice.images}
-    chosen = [choice.preset, *([] if options.resolution else [f"{choice.resolution}×{choice.resolution}"])]
-    print(f"chosen: {', '.join([*chosen, *(f'{images:,} images' for images in length.values())])} ({choice.why})")
-    options = replace(options, preset=choice.preset, resolution=options.resolution or choice.resolution)
-    return replace(request, options=options, given={**given, **length})
+    return replace(request, options=replace(options, preset=kept or choice.preset)), choice
+
+
+def _print_choice(request: Request, choice: Choice) -> None:
+    """Print what `preset="auto"` chose for a new run, without what the user gave, and why."""
+    options = request.options
+    side = [] if options.resolution or "sides" in request.given else [f"{choice.resolution}×{choice.resolution}"]
+    length = [] if "images" in request.given or options.epochs else [f"{choice.images:,} images"]
+    print(f"chosen: {', '.join([choice.preset, *side, *length])} ({choice.why})")
 
 
 def _check_out(options: RunOptions, photos: Path, out: Path) -> None:
@@ -161,11 +179,12 @@ def configure(
     classes: tuple[str, ...],
     precision: str,
     goes_on: tuple[ModelConfig, dict[str, Any]] | None = None,
+    choice: Choice | None = None,
 ) -> tuple[ModelConfig, TrainConfig]:
     """The configurations of model and training for a request, the photos' `classes`, and a run that is continued.
 
-    `goes_on` is what `_saved_settings` returned; its settings hold where the request has none. `precision` is the default of a
-    new run. Raises UserError.
+    `goes_on` is what `_saved_settings` returned; its settings hold where the request has none. `choice` is that of
+    `preset="auto"`, and `precision` the default, of a new run. Raises UserError.
     """
     options, given = request.options, dict(request.given)
     sides, resolution = given.pop("sides", ()), options.resolution
@@ -175,10 +194,14 @@ def configure(
         sides = sides or (tuple(settings["sides"]) if resolution == begun.resolution else ())
     elif given.get("start_from"):
         begun = loader.load(given["start_from"]).generator.config
+    chosen: dict[str, Any] = {}
+    if choice and not goes_on:
+        resolution = resolution or (None if sides else choice.resolution)
+        chosen = {"images": choice.images}
     return from_preset(
         options.preset, merged(classes) if options.unconditional else classes, resolution=resolution, width=options.width,
         critic_width=options.critic_width, critic_norm=options.critic_norm, sides=sides, begun=begun,
-        kept={"precision": precision, **settings}, **given,
+        kept={"precision": precision, **chosen, **settings}, **given,
     )  # fmt: skip
 
 
@@ -198,8 +221,11 @@ def _saved_settings(options: RunOptions, out: Path) -> tuple[ModelConfig, dict[s
 def _make_validator(
     options: RunOptions, source: TrainingPhotos, model: ModelConfig, config: TrainConfig, photos: Photos, device: torch.device
 ) -> Validator | None:  # fmt: skip
-    """The validator of a run; None where the run is too short or validation is not possible, which is printed."""
-    if options.dry_run or not 0 < options.evaluate_every <= config.images:
+    """The validator of a run; None without --evaluate-every, and where validation is not possible, which is printed."""
+    if options.dry_run or not options.evaluate_every:
+        return None
+    if options.evaluate_every > config.images:
+        print(f"not validated, the last model will be kept: {config.images:,} images, fewer than --evaluate-every")
         return None
     try:
         return make_validator(photos, device, source.load_held_out(model, config), options.network)
@@ -242,7 +268,7 @@ def _run_to_end(run: Run, options: RunOptions) -> Outcome:
         def show(seen: int, stats: StepStats) -> None:
             left.add_step()
             bar.update(min(seen, total) - bar.n)
-            bar.set_postfix_str(_progress(left, run.kid, stats), refresh=False)
+            bar.set_postfix_str(_progress(left, run, stats), refresh=False)
 
         finished = run.train(options.every, show, lambda: bool(caught), options.evaluate_every)
     _print_end(run, finished)
@@ -297,13 +323,13 @@ def _print_end(run: Run, finished: bool) -> None:
     print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
 
 
-def _progress(left: TimeLeft, kid: float | None, stats: StepStats) -> str:
+def _progress(left: TimeLeft, run: Run, stats: StepStats) -> str:
     """What the progress bar says beside how far it is: speed, time left, last KID, losses."""
     speed, seconds = left.speed(), left.seconds()
     return ", ".join([
         *([f"{speed:.1f} images/s, {clock(seconds)} left"] if speed and seconds is not None else []),
-        *([f"KID {kid:.3f}"] if kid is not None else []),
-        f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}, gradient {stats.gradient_norm:.2f}",
+        *([f"KID {run.kid:.3f}"] if run.kid is not None else []),
+        f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}",
     ])  # fmt: skip
 
 

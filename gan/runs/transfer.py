@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from gan.config import ModelConfig
+from gan.config import ModelConfig, parse_layer
 from gan.generator import ConvGenerator, Generator, make_generator, one_hot
 from gan.networks.projected_critic import ProjectedCritic, SavedCritic
 from gan.networks.style_generator import StyleGenerator, normalize
@@ -24,8 +24,8 @@ def init_trainer_from(trainer: Trainer, other: Generator) -> int:
     the finer ones.
     """
     layers = init_from(trainer.generator, other)
-    if trainer.model.styled and layers:
-        reached = 4 << (layers // 2 - 1)
+    if layers and (trainer.model.styled or trainer.model.fades):
+        reached = trainer.model.resolution if trainer.model.fades else 4 << (layers // 2 - 1)
         trainer.schedule = [(side, end) for side, end in trainer.schedule if side >= reached]
     trainer.generator.train()
     trainer.ema.load_state_dict(trainer.generator.state_dict())
@@ -33,10 +33,16 @@ def init_trainer_from(trainer: Trainer, other: Generator) -> int:
 
 
 def init_critic_from(trainer: Trainer, other: SavedCritic) -> bool:
-    """Copy the critic `other` into the trainer. Returns False and changes nothing where the layers differ."""
-    if not isinstance(trainer.critic, ProjectedCritic) or other.layers != trainer.config.critic:
+    """Copy the critic `other` into the trainer. Returns False and changes nothing where it does not fit.
+
+    The layers have to be the same, and the classes of any but a projected critic.
+    """
+    projected = isinstance(trainer.critic, ProjectedCritic)
+    if other.layers != trainer.config.critic or not projected and other.classes != trainer.model.classes:
         return False
-    state, wanted = critic_with_classes(other, trainer.model.classes), trainer.critic.state_dict()
+    wanted = trainer.critic.state_dict()
+    counts = {key: value for key, value in wanted.items() if not value.is_floating_point()}  # of batches: not in the file
+    state = {**counts, **(critic_with_classes(other, trainer.model.classes) if projected else other.state)}
     if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in wanted.items()}:
         return False
     trainer.critic.load_state_dict(state)
@@ -60,7 +66,7 @@ def init_from(generator: Generator, other: Generator) -> int:
         same = _same_shapes(generator, other) and generator.config.classes == other.config.classes
         if same:
             generator.load_state_dict(other.state_dict())
-        return len(generator.config.generator) if same else 0
+        return sum(parse_layer(layer).op in ("C", "T") for layer in generator.config.generator) if same else 0
     if other.config.class_in_norms and not (other.config.code_dim and generator.config.code_dim):
         if other.config.classes != generator.config.classes:
             return 0  # without classes there are no such weights
@@ -132,7 +138,8 @@ def _can_pass(block: nn.Module) -> bool:
     if not isinstance(conv, nn.Conv2d) or conv.in_channels != conv.out_channels or conv.stride != (1, 1):
         return False
     same_side = conv.kernel_size == tuple(2 * int(side) + 1 for side in conv.padding)
-    return same_side and [type(part) for part in others] == [nn.BatchNorm2d, nn.ReLU]
+    kinds = (nn.BatchNorm2d, nn.ReLU)  # or its like that several processes share
+    return same_side and len(others) == 2 and all(map(isinstance, others, kinds))
 
 
 def _features(generator: ConvGenerator, blocks: int) -> Tensor:

@@ -66,8 +66,9 @@ class Flower:
 
         Raises UserError for a class that is not there, a seed out of range, and weights that are no mix.
         """
+        seed = latents.check_seed(self.seed)
         if self.label is None:
-            return replace(self, label=latents.check_seed(self.seed) % classes)
+            return replace(self, label=seed % classes)
         if isinstance(self.label, tuple):
             return replace(self, label=_shares(self.label, classes))
         if isinstance(self.label, str):

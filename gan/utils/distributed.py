@@ -1,4 +1,6 @@
-"""Training one model with several processes, with the same result as one process would have.
+"""Training one model with several processes, with the same result as one process would have, within rounding.
+
+The exception is the minibatch deviation (batch_statistics.py): its groups are of pictures of one process.
 
 Each process has its part of the rows of every batch. What depends on the whole batch is exchanged here: gradients, statistics,
 matched sets, random numbers. `torchrun` starts the processes and sets their environment variables.

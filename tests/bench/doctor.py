@@ -54,7 +54,7 @@ def changed(images: torch.Tensor, change) -> torch.Tensor:
 
 def hashes(folder: str) -> None:
     images = load_photos(folder, OVERSAMPLE * SIDE).images
-    marks = doctor.measure(images, SIDE)
+    marks = doctor.measure(images)
     signs, turned = (part.float() * 2 - 1 for part in (marks.hashes, marks.mirrored))
     for name, others in (("as they are", signs), ("mirrored", turned)):
         bits = (signs.shape[1] - signs @ others.T) / 2

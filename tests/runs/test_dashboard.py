@@ -91,6 +91,12 @@ def test_a_journal_from_before_the_gradients_were_measured_has_the_other_curves(
     assert "Gradients of the weights" in dashboard.page(some(rows=[*old[:10], *ROWS[10:]])), "it goes on now"
 
 
+def test_the_kid_of_another_network_is_not_in_the_curve():
+    rows = [{"images": n, "kid": 1.0, "kid_name": "KID-A" if n < 3 else "KID-B"} for n in range(1, 7)]
+    drawing = dict(dashboard.curves(rows, "KID-B"))["KID-B"]
+    assert len(re.search(r'points="([^"]+)"', drawing)[1].split()) == 4
+
+
 def test_gradients_of_different_size_are_both_to_be_seen():
     drawing = dict(dashboard.curves(ROWS))["Gradients of the weights"]
     critic, generator = (

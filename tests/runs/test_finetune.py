@@ -11,7 +11,7 @@ from test_auto_preset import CPU, CUDA, folder
 import train
 from gan.hub import checkpoint
 from gan.options import TrainConfig
-from gan.presets import from_preset
+from gan.presets import PRESETS, from_preset
 from gan.runs import auto_preset
 
 SMALL = ["--width", "8", "--batch", "8", "--device", "cpu", "--threads", "1", "--precision", "fp32", "--evaluate-every", "0"]
@@ -37,6 +37,8 @@ def test_a_run_from_a_model_is_of_its_kind_and_a_quarter_as_long(tmp_path):
     assert auto_preset.choose(CUDA, found, config()).resolution == 128, "no larger than the model is"
     assert auto_preset.choose(CPU, found, config(resolution=32)).resolution == 32
     assert auto_preset.choose(CPU, folder(tmp_path / "small", [60] * 5), config()).resolution == 64, "nor than the photos"
+    styled = from_preset("stylegan2-64", ("a", "b"))[0]
+    assert auto_preset.choose(CPU, found, styled).images == PRESETS["stylegan2-64"].training["images"] // 4
     older = auto_preset.choose(CPU, found, config("cwgan-gp-64-k4"))
     assert (older.preset, older.resolution, older.images) == ("cwgan-gp-64-k4", 64, TrainConfig.images // 4)
 

@@ -19,8 +19,10 @@ from test_trainer import same
 import train
 from gan.hub import checkpoint
 from gan.hub.checkpoint import load_model
+from gan.options import TrainConfig
 from gan.presets import PRESETS, from_preset
 from gan.runs import cli, training
+from gan.runs.dry_run import _step_seconds
 from gan.utils.files import write_atomic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,6 +204,17 @@ def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no umask")
+def test_the_cost_of_a_step_has_its_share_of_the_penalty():
+    class Fourth:
+        config, count = TrainConfig(critic=("C4,1,0>1",), penalty_every=4), 0
+
+        def step(self):
+            self.count += 1
+            time.sleep(0.08 * (self.count % 4 == 0))
+
+    assert 0.015 < _step_seconds(Fourth(), None) < 0.06
+
+
 def test_the_files_of_a_run_are_for_whom_the_umask_says(photos, tmp_path):
     """Photos are among them."""
     before = os.umask(0o077)
@@ -421,6 +434,23 @@ def test_a_run_that_replaces_a_model_goes_on_by_the_same_command(photos, tmp_pat
         (out / name).unlink()
     assert train.main([*argv[:-1], "--images", "24"]) == 2
     assert load_model(out).config.trained["images"] == 16
+
+
+def test_what_auto_chose_or_the_user_gave_is_kept_by_a_run_that_goes_on(photos, tmp_path, capsys):
+    argv = [str(photos), "--out", str(tmp_path / "run"), "--device", "cpu", "--precision", "fp32", "--evaluate-every", "0"]
+    assert train.main([*argv, "--resolution", "32", "--width", "4", "--batch", "4", "--images", "8"]) == 0
+    capsys.readouterr()
+    assert train.main([*argv, "--width", "4"]) == 0, "auto would choose 64 pixels or more, and 40,000 images"
+    said = capsys.readouterr().out
+    assert "resumed at 8 images" in said and "chosen:" not in said
+    assert checkpoint.load_snapshot(tmp_path / "run")["train"]["images"] == 8
+
+
+def test_a_run_that_goes_on_needs_no_preset_again(photos, tmp_path, capsys):
+    argv = [str(photos), "--out", str(tmp_path / "run")]
+    assert train.main([*argv, *TINY, "--images", "8"]) == 0
+    assert train.main([*argv, "--width", "4", "--device", "cpu", "--images", "16"]) == 0
+    assert load_model(tmp_path / "run").config.preset == "cwgan-gp-28"
 
 
 def test_an_option_given_twice_takes_the_values_of_both(photos, tmp_path, capsys):

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import interpolate
 
 from gan.data.image_folder import Photos
 from gan.generator import ConvGenerator, make_generator, one_hot
 from gan.networks.layers import init_weights
 from gan.presets import from_preset
-from gan.runs.transfer import init_from, init_trainer_from
+from gan.runs.transfer import _can_pass, init_from, init_trainer_from
 from gan.trainer import Trainer
 
 
@@ -126,3 +127,11 @@ def test_beginning_at_the_whole_side_leaves_the_coarse_beginning_out():
     growing = tiny_trainer(128)
     init_trainer_from(growing, styled(64))
     assert growing.side == 64 and not growing.generator.scales[-1].rgb_weight.any(), "a new scale is learnt after the others"
+
+
+def test_norms_that_processes_share_do_not_keep_a_block_from_being_an_identity():
+    class Shared(nn.BatchNorm2d):
+        pass
+
+    block = nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1), Shared(4), nn.ReLU())
+    assert _can_pass(block) and not _can_pass(block[:2])

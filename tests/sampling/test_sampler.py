@@ -59,6 +59,9 @@ def test_what_makes_drawing_fast_changes_no_weight_and_no_picture_of_note(tiny):
 
 def test_all_means_one_class_a_seed(sampler):
     assert [flower.resolve(2).label for flower in grid_flowers(None, 4, 1.5, 3)] == [0, 1, 0]
+    for label in (0, None, (0.5, 0.5)):
+        with pytest.raises(UserError, match="seed"):
+            Flower(label, 2**40).resolve(2)
     assert np.array_equal(sampler.draw([Flower(None, 5)]), sampler.draw([Flower(1, 5)]))
     assert not np.array_equal(sampler.draw([Flower(0, 5)]), sampler.draw([Flower(1, 5)]))
 
