@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gan.data.image_folder import relative
+from gan.data.split import Files
 from gan.data.spreadsheet import read
 from gan.errors import UserError
 from gan.utils.names import composed, printable
@@ -28,7 +29,6 @@ _LEFT_OUT = (
     "broken link", "cannot be read", "heic", "truncated", "damaged", "floating-point", "lies beside", "a link to",
     "only the thumbnail", "16 bits", "a tiff of", "lab colours",
 )  # fmt: skip
-Files = dict[str, list[Path]]
 
 
 def csv_bytes(rows: Iterable[tuple[str, str, str]]) -> bytes:

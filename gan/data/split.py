@@ -13,7 +13,7 @@ from gan.errors import UserError
 from gan.utils.names import composed
 
 GROUPS = "sources.csv"  # in the photo folder; columns `file` (path below it) and `photo_group`
-Files = dict[str, list[Path]]
+Files = dict[str, list[Path]]  # class → its photos
 
 
 def split(found: Mapping[str, Sequence[Path]], folder: str | os.PathLike[str], share: float, seed: int) -> tuple[Files, Files]:

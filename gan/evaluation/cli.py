@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Container
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +122,6 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
 def _compare(args: argparse.Namespace, command: str) -> int:
     from gan.evaluation import report
     from gan.hub import loader
-    from gan.networks.latents import default_truncation
     from gan.utils.files import check_writable, json_bytes, write_atomic
 
     out = args.out or Path("evaluations") / "compare"
@@ -134,10 +132,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
     results: list[dict[str, Any]] = []
     pictures: dict[str, np.ndarray] = {}
     for model in models:
-        own = settings
-        if args.truncation is None:
-            own = replace(settings, truncation=default_truncation(model.generator.config.scores))
-        found = _judge(args, model, networks, own, side)
+        found = _judge(args, model, networks, settings, side)  # without --truncation each at its own
         found.result["model"] = _unused(pictures, found.result["model"])
         results.append(found.result)
         pictures[found.result["model"]] = found.pictures["samples"]

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan.generator import Generator, one_hot
 from gan.hub.checkpoint import WEIGHTS
 from gan.networks.latents import DEFAULT_TRUNCATION, noise
+from gan.networks.layers import parameters
 from gan.sampling.flower import grid_flowers
 from gan.sampling.sampler import Sampler
 
@@ -32,7 +33,7 @@ def cost(generator: Generator, folder: Path | None) -> dict[str, int | float | N
     """
     rate, threads = _speed(generator)
     return {
-        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
+        "parameters": parameters(generator),
         "gflop": _operations(generator) / 1e9,
         "pictures_per_second": rate,
         "threads": threads,

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d
 from gan.config import ModelConfig
 from gan.data.image_folder import MIN_PHOTOS as MIN_TO_LOAD
 from gan.data.image_folder import OVERSAMPLE, Photos, find_photos, load_photos
-from gan.data.split import split
+from gan.data.split import Files, split
 from gan.errors import UserError
 from gan.networks.latents import MAX_SEED
 from gan.presets import EVERY
@@ -24,8 +24,6 @@ from gan.utils.names import composed
 from gan.utils.validation import name_list
 
 MIN_PHOTOS = 12  # of a class, on either side: a half of them still has fifth neighbors
-
-Files = dict[str, list[Path]]  # class → its photos
 
 
 @dataclass(frozen=True)

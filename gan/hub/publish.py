@@ -10,6 +10,7 @@ from gan.generator import Generator
 from gan.hub import sample_history
 from gan.hub.checkpoint import CARD, CRITIC, MODEL_FILES, PHOTO_INDEX, load_model
 from gan.hub.model_card import completed, model_card
+from gan.networks.layers import parameters
 from gan.utils import hub_client
 from gan.utils.safe_load import first_line
 
@@ -70,7 +71,7 @@ def _card(folder: Path, generator: Generator, name: str) -> bytes:
     """
     path = folder / CARD
     if not path.is_file():
-        return model_card(generator.config, sum(weight.numel() for weight in generator.parameters()), name).encode()
+        return model_card(generator.config, parameters(generator), name).encode()
     try:
         return completed(path.read_text(encoding="utf-8"), generator.config, name).encode()
     except (OSError, ValueError) as error:

@@ -102,13 +102,12 @@ def static_front_page(repo: str, config: ModelConfig) -> str:
 
     path = ROOT / CARD  # a package that was installed has none
     readme = path.read_text(encoding="utf-8") if path.is_file() else "---\ntitle: This Flower Does Not Exist\n---\n"
-    card: Any = SpaceCard(front_page(readme, repo, config))
+    card: Any = SpaceCard(front_page(readme, repo, config, IN_A_BROWSER))
     for key in ("sdk_version", "python_version"):
         card.data.pop(key, None)
     card.data.sdk, card.data.app_file = "static", "index.html"
     card.data.custom_headers = HEADERS
-    text = card.text.replace(" This Space's variable `MODEL_ID` names it.", " It draws in the browser of whoever visits it.")
-    return f"---\n{card.data.to_yaml()}\n---\n\n{text.strip()}\n"
+    return f"---\n{card.data.to_yaml()}\n---\n\n{card.text.strip()}\n"
 
 
 def app_files() -> dict[str, bytes]:
@@ -126,8 +125,12 @@ def app_files() -> dict[str, bytes]:
         return {item.name: file.read() for item in archive if item.isfile() and (file := archive.extractfile(item))}
 
 
-def front_page(readme: str, repo: str, config: ModelConfig) -> str:
-    """The Space's README.md: the front matter of ours, which says how the app is run, and a line about the model."""
+IN_AN_APP = "This Space's variable `MODEL_ID` names it."
+IN_A_BROWSER = "It draws in the browser of whoever visits it."
+
+
+def front_page(readme: str, repo: str, config: ModelConfig, told: str = IN_AN_APP) -> str:
+    """The Space's README.md: the front matter of ours, which says how the app is run, a line about the model, and `told`."""
     from huggingface_hub import SpaceCard
 
     data: Any = SpaceCard(readme).data  # its attributes are the keys of the front matter
@@ -136,7 +139,7 @@ def front_page(readme: str, repo: str, config: ModelConfig) -> str:
     data.models = [repo]
     text = (
         f"# {data.title}\n\nPictures of things that do not exist ({classes}), drawn by the model "
-        f"[{repo}](https://huggingface.co/{repo}); its card says how it came about. This Space's variable `MODEL_ID` names it."
+        f"[{repo}](https://huggingface.co/{repo}); its card says how it came about. {told}"
     )
     return f"---\n{data.to_yaml()}\n---\n\n{text}\n"
 
