@@ -36,7 +36,7 @@ def folder(tmp_path_factory, photos):
     place = tmp_path_factory.mktemp("models") / "tiny"
     save_model(place, tiny_generator(), config)
     known, numbers = load_reference(photos, config, 16), torch.Generator().manual_seed(0)
-    network = find_network(photo_index.NETWORK)
+    network = find_network(photo_index.NETWORKS[0])
 
     def part(pictures) -> PhotoSet:
         features = torch.rand(len(pictures.labels), network.dim, generator=numbers).half().float()
@@ -45,7 +45,7 @@ def folder(tmp_path_factory, photos):
     photo_index.write(
         place,
         photo_index.PhotoIndex(
-            photo_index.NETWORK, network.digest, 16, config.classes, "", part(known.trained_on), part(known.held_out),
+            photo_index.NETWORKS[0], network.digest, 16, config.classes, "", part(known.trained_on), part(known.held_out),
             torch.linspace(15, 40, 2 * HELD),
         ),
     )  # fmt: skip
