@@ -8,6 +8,7 @@ import signal
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import forked
 import numpy as np
@@ -21,8 +22,7 @@ from gan.hub import checkpoint
 from gan.hub.checkpoint import load_model
 from gan.options import TrainConfig
 from gan.presets import PRESETS, from_preset
-from gan.runs import cli, training
-from gan.runs.dry_run import _step_seconds
+from gan.runs import cli, dry_run, training
 from gan.utils.files import write_atomic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,15 +204,17 @@ def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no umask")
-def test_the_cost_of_a_step_has_its_share_of_the_penalty():
+def test_the_cost_of_a_step_has_its_share_of_the_penalty(monkeypatch):
     class Fourth:
-        config, count = TrainConfig(critic=("C4,1,0>1",), penalty_every=4), 0
+        config, steps, now = TrainConfig(critic=("C4,1,0>1",), penalty_every=4), 0, 0.0
 
         def step(self):
-            self.count += 1
-            time.sleep(0.08 * (self.count % 4 == 0))
+            self.now += 9 if self.steps % 4 == 0 else 1
+            self.steps += 1
 
-    assert 0.015 < _step_seconds(Fourth(), None) < 0.06
+    trainer = Fourth()
+    monkeypatch.setattr(dry_run, "time", SimpleNamespace(perf_counter=lambda: trainer.now))
+    assert dry_run._step_seconds(trainer, None) == (9 + 1 + 1 + 1) / 4
 
 
 def test_the_files_of_a_run_are_for_whom_the_umask_says(photos, tmp_path):
