@@ -36,7 +36,7 @@ class AdaptiveConv(nn.Module):
         """Maps N×C×H×W, styles N×W and noise N×S×S or None → maps N×C'×S×S; S is H, or 2H where they are enlarged first."""
         if enlarge:
             x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        x = conv2d(x, self.weight.to(x.dtype), self.bias.to(x.dtype), padding=1)
+        x = conv2d(x, self.weight, self.bias, padding=1)
         x = leaky_relu(self.noise(x, noise) if self.noise else x, SLOPE)
         with torch.autocast(x.device.type, enabled=False):
             scale, shift = self.affine(style)[:, :, None, None].chunk(2, 1)

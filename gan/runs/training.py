@@ -127,9 +127,11 @@ def _check_services(request: Request) -> Request:
 
 
 def _kept_preset(options: RunOptions) -> str | None:
-    """The preset of the run that is continued in --out; None for a new run."""
+    """The preset of the run that is continued in --out, where auto would choose one; None for a new run."""
+    if options.preset != AUTO or options.out is None or options.resume != AUTO:
+        return None
     try:
-        state = load_snapshot(options.out) if options.out and options.resume == AUTO else None
+        state = load_snapshot(options.out)
         return state["model"]["preset"] if state and state["images_seen"] else None
     except (UserError, KeyError):  # Run.resume raises it again
         return None
@@ -268,7 +270,7 @@ def _run_to_end(run: Run, options: RunOptions) -> Outcome:
         def show(seen: int, stats: StepStats) -> None:
             left.add_step()
             bar.update(min(seen, total) - bar.n)
-            bar.set_postfix_str(_progress(left, run, stats), refresh=False)
+            bar.set_postfix_str(_progress(left, run.kid, stats), refresh=False)
 
         finished = run.train(options.every, show, lambda: bool(caught), options.evaluate_every)
     _print_end(run, finished)
@@ -323,12 +325,12 @@ def _print_end(run: Run, finished: bool) -> None:
     print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
 
 
-def _progress(left: TimeLeft, run: Run, stats: StepStats) -> str:
+def _progress(left: TimeLeft, kid: float | None, stats: StepStats) -> str:
     """What the progress bar says beside how far it is: speed, time left, last KID, losses."""
     speed, seconds = left.speed(), left.seconds()
     return ", ".join([
         *([f"{speed:.1f} images/s, {clock(seconds)} left"] if speed and seconds is not None else []),
-        *([f"KID {run.kid:.3f}"] if run.kid is not None else []),
+        *([f"KID {kid:.3f}"] if kid is not None else []),
         f"critic {stats.critic_loss:.2f}, generator {stats.generator_loss:.2f}",
     ])  # fmt: skip
 
