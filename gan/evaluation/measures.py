@@ -181,14 +181,14 @@ METRICS: tuple[Metric, ...] = (
             "{kid}", "How far apart the flowers and the photos are to a network that knows pictures; left is better."
         ),
     ),
-    Metric(
-        "fd", "{fd}", better="low", headline=True,
-        distance=metrics.frechet,
-        gauge=Gauge("{fd}: {part}", "Left is better.", "fd"),
-    ),
+    Metric("fd", "{fd}", better="low", distance=metrics.frechet, floored=False),
     *_neighbor_metrics(3, shown=("precision", "recall")),
     *_neighbor_metrics(5, shown=("density", "coverage")),
-    Metric("fd_equal", "{fd}, equal n", better="low", measure=_frechet_at_equal_numbers),
+    Metric(
+        "fd_equal", "{fd}, equal n", better="low", headline=True,
+        measure=_frechet_at_equal_numbers,
+        gauge=Gauge("{fd}, equal n: {part}", "Left is better.", "fd"),
+    ),
     Metric(
         "auc", "AUC", better="half", headline=True, share=True,  # of pairs that are told apart
         measure=_auc,

@@ -79,6 +79,7 @@ class Metric:
     distance: Callable[[Tensor, Tensor], float | Mapping[str, float]] | None = None
     share: bool = False  # from 0 to 1, counted in n cases: not certain, also where its error is 0
     equal_numbers: bool = False  # `distance` takes as many flowers as photos, so that the smaller number is its n
+    floored: bool = True  # whether its floor, of another number of photos, may stand beside it
     # For a metric with its own error and floor: features, seed and what was measured before → the figure, or None.
     measure: Callable[[FeatureSets, int, Mapping[str, Measured]], Measured | None] | None = None
     # For a metric of a Section: the section's entry in evaluation.json, or None → the figure. May meet missing keys.

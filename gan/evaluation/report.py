@@ -18,7 +18,18 @@ from markupsafe import Markup
 from gan.evaluation import charts
 from gan.evaluation.artifacts import PERIODS
 from gan.evaluation.registry import Result, at, filled, total
-from gan.evaluation.results import ALL_METRICS, ARROWS, HEADLINES, by_network, compared, differences, figures, label, views
+from gan.evaluation.results import (
+    ALL_METRICS,
+    ARROWS,
+    HEADLINES,
+    by_network,
+    compared,
+    differences,
+    figures,
+    floored,
+    label,
+    views,
+)
 from gan.utils import images, svg_plots
 from gan.utils.formatting import columns, count, markdown, number, plain, share, wrapped
 
@@ -193,6 +204,7 @@ def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
         errors=ERRORS,
         charts=charts,
         arrows=ARROWS,
+        floored=floored,
         label=label,
         by_network=by_network,
         views=views,

@@ -80,6 +80,11 @@ def compared(results: Sequence[Result], keys: Sequence[str] | None = None) -> li
     return rows
 
 
+def floored(key: str) -> bool:
+    """Whether the floor of a metric is shown beside it."""
+    return key not in ALL_METRICS or ALL_METRICS[key].floored
+
+
 def views(result: Result) -> list[Result]:
     """A result as each of its feature networks gives it: as it is, and then what the further ones saw."""
     return [result, *(at(result, "also") or ())]
@@ -122,8 +127,8 @@ def _measured(result: Result, key: str, m: Mapping[str, Any]) -> Figure:
         label(result, key) + ARROWS[m["better"]],
         text=number(m["value"], m["error"]),
         n=m["n"],
-        real=number(m["floor"], m["floor_error"]),
-        real_n=m["floor_n"],
+        real=number(m["floor"], m["floor_error"]) if floored(key) else "",
+        real_n=m["floor_n"] if floored(key) else None,
         noise=number(m["ceiling_noise"]),
         against=m["against"],
         value=m["value"],

@@ -105,7 +105,7 @@ def _by_network(scores: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]
     """The figures over all classes side by side: the name of each, without a network's, and its measure by each network."""
     plain_names = {"kid_name": "KID", "fd_name": "FD"}
     return [
-        (_name(key, plain_names), [view["parts"]["all"].get(key) or _NO_MEASURE for view in _views(scores)])
+        (_name(key, plain_names), [_shown(view["parts"]["all"], key) for view in _views(scores)])
         for key in scores["parts"]["all"]
     ]
 
@@ -114,7 +114,13 @@ def _measured(scores: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     """The rows of an evaluation (scores.summary) that hold a figure: what it is called, and its measure of every part."""
     parts = scores["parts"].values()
     keys = list(dict.fromkeys(key for part in parts for key in part))
-    return [(_name(key, scores["settings"]), [part.get(key) or _NO_MEASURE for part in parts]) for key in keys]
+    return [(_name(key, scores["settings"]), [_shown(part, key) for part in parts]) for key in keys]
+
+
+def _shown(part: dict[str, Any], key: str) -> dict[str, Any]:
+    """A measure of a part. FD depends on n, so it has no floor of half the photos beside it; "FD, equal n" has."""
+    measure = part.get(key) or _NO_MEASURE
+    return {**measure, "floor": None, "floor_error": None} if key == "fd" else measure
 
 
 def _cell(text: str) -> str:
