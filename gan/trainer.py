@@ -86,6 +86,7 @@ class Trainer:
         augment = Augment(train.transpose, train.flip_horizontal, train.flip_vertical, train.rotate)
         self.stream = PhotoStream(photos, model.resolution, augment, train.seed, device)
         self.steps = self.images_seen = 0
+        self.from_trained = False  # whether the weights are those of a trained model at the start (transfer.py)
         self.generator_steps = 0  # fewer, where the critic was warmed up
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
         self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
@@ -259,8 +260,9 @@ class Trainer:
     @torch.no_grad()
     def _update_ema(self) -> None:
         """Move the average towards the generator, weights and batch-norm statistics alike (Karras et al. 2018, section 4)."""
-        # At the start the half-life is a twentieth of what was seen, or the first noise would stay for long.
-        half_life = min(self.config.ema_images, 0.05 * self.images_seen)
+        # At the start the half-life is a twentieth of what was seen, or the first noise would stay for long. The weights of a
+        # trained model are no noise, but what it drew should not stay for long either.
+        half_life = min(self.config.ema_images, (0.25 if self.from_trained else 0.05) * self.images_seen)
         keep = 0.5 ** (self.config.batch * self.config.critic_steps / half_life) if half_life else 0.0
         averages, values = self.ema.state_dict(), self.generator.state_dict()
         for name, value in values.items():
@@ -280,10 +282,19 @@ class Trainer:
         return self.ema
 
     @torch.no_grad()
-    def draw(self, seeds: Sequence[int], labels: Tensor, truncation: float | None = latents.DEFAULT_TRUNCATION) -> Tensor:
-        """Pictures N×3×S×S, around [−1, 1], on the CPU by the averaged generator, from seeds N and class indices N."""
+    def draw(
+        self,
+        seeds: Sequence[int],
+        labels: Tensor,
+        truncation: float | None = latents.DEFAULT_TRUNCATION,
+        side: int | None = None,
+    ) -> Tensor:
+        """Pictures N×3×S×S, around [−1, 1], on the CPU by the averaged generator, from seeds N and class indices N.
+
+        S is the model's resolution, or a smaller `side` that it has on its way.
+        """
         code, generator = one_hot(labels.to(self.device), self.model), self.averaged()
-        return generator.decode(*generator.latents(seeds, code, truncation)).float().cpu()
+        return generator.decode(*generator.latents(seeds, code, truncation), side).float().cpu()
 
     def finite(self) -> bool:
         """Whether every weight and every statistic of the networks, and of what trains them, is a number."""
@@ -308,6 +319,7 @@ class Trainer:
             "steps": self.steps,
             "generator_steps": self.generator_steps,
             "images_seen": self.images_seen,
+            "from_trained": self.from_trained,
             **{name: getattr(self, name).state_dict() for name in _PARTS},
             "schedule": [list(entry) for entry in self.schedule],
             "known_side": self.known_side,
@@ -332,6 +344,7 @@ class Trainer:
             for name in _PARTS:
                 getattr(self, name).load_state_dict(state[name])
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
+            self.from_trained = bool(state.get("from_trained", False))
             self.generator_steps = int(state.get("generator_steps", self.steps))
             self._calibrated_at, self.known_side = 0, int(state.get("known_side", 0))
             self.regularizers.load_state(state)

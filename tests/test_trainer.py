@@ -168,14 +168,15 @@ def test_the_critic_sees_augmented_photos_with_their_classes(photos):
 
 
 @pytest.mark.parametrize(
-    ("half_life", "seen", "kept"),
-    [(8, 10_000, 0.5), (4, 10_000, 0.25), (24, 10_000, 0.5 ** (1 / 3)),
-     (1000, 80, 0.25), (1000, 0, 0.0)],  # at the start it is a twentieth of what was seen
+    ("half_life", "seen", "from_trained", "kept"),
+    [(8, 10_000, False, 0.5), (4, 10_000, True, 0.25), (24, 10_000, False, 0.5 ** (1 / 3)),
+     (1000, 80, False, 0.25), (1000, 0, False, 0.0),  # at the start it is a twentieth of what was seen
+     (1000, 64, True, 0.5 ** 0.5), (1000, 0, True, 0.0)],  # or a quarter, of a trained model
 )  # fmt: skip
-def test_average_by_hand(photos, half_life, seen, kept):
+def test_average_by_hand(photos, half_life, seen, from_trained, kept):
     """One step is 2 × 4 images. Weights and statistics of the batch norms move alike, their counters are copied."""
     trainer = make(photos, ema_images=half_life)
-    trainer.images_seen = seen
+    trainer.images_seen, trainer.from_trained = seen, from_trained
     before = {name: value.clone() for name, value in trainer.ema.state_dict().items()}
     with torch.no_grad():
         for value in trainer.generator.state_dict().values():

@@ -277,8 +277,11 @@ class Run:
         kid = self.validator(self.trainer)
         self.files.log_kid(kid, self._kid_name())
         self.kid = kid
-        better = kid < self.best.get("kid", math.inf)
+        side = self.trainer.side
+        other = side != self.best.get("side", self.trainer.model.resolution)  # KIDs of two sides do not compare
+        better = other or kid < self.best.get("kid", math.inf)
         if better:
+            at = {"side": side} if self.trainer.schedule else {}
             by = {"held_out": self.validator.held_out} if hasattr(self.validator, "held_out") else {}
-            self.best = {"kid": kid, "images": self.trainer.images_seen, **by, **self._kid_name()}
+            self.best = {"kid": kid, "images": self.trainer.images_seen, **at, **by, **self._kid_name()}
         return better

@@ -27,6 +27,7 @@ def init_trainer_from(trainer: Trainer, other: Generator) -> int:
     if layers and (trainer.model.styled or trainer.model.fades):
         reached = trainer.model.resolution if trainer.model.fades else 4 << (layers // 2 - 1)
         trainer.schedule = [(side, end) for side, end in trainer.schedule if side >= reached]
+    trainer.from_trained = layers > 0
     trainer.generator.train()
     trainer.ema.load_state_dict(trainer.generator.state_dict())
     return layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gan.data.image_folder import Photos
 from gan.errors import UserError
@@ -11,7 +12,7 @@ from gan.evaluation import metrics
 from gan.evaluation.features import DEFAULT, FeatureNetwork, cached, features, find_network
 from gan.evaluation.reference import pictures, quotas
 from gan.trainer import Trainer
-from gan.utils.images import to_uint8
+from gan.utils.images import resized, to_uint8
 
 COUNT = 500  # generated pictures: enough to see a trend, drawn in seconds
 BATCH = 20
@@ -23,6 +24,9 @@ FIRST_SEED = 2**31
 class Validator:
     """The KID between pictures of the averaged generator and photos, always with the same noise and classes.
 
+    Both have the side that is trained at the moment: a scale that has not been trained yet would only blur the pictures. So
+    KIDs of different sides do not compare.
+
     The photos are those held out where there are LEAST_HELD_OUT or more of them, else those trained on. Attributes: `held_out`
     is the number of held-out photos used (0: those trained on); `real` are the features of the photos trained on.
     """
@@ -31,24 +35,26 @@ class Validator:
         """`photos` are those of the trainer, `held_out` others of that size. Features are computed, or read from a cache."""
         self.network = network
         self.real = cached(network, pictures(photos).pixels)  # of the photos trained on
-        self._photos, self._others = photos, None
-        if held_out is not None and len(held_out.labels) >= LEAST_HELD_OUT:
-            self._others = (cached(network, pictures(held_out).pixels), held_out)
-        self.use_held_out(self._others is not None)
+        enough = held_out is not None and len(held_out.labels) >= LEAST_HELD_OUT
+        self._photos, self._others = photos, held_out if enough else None
+        self.use_held_out(enough)
 
     def use_held_out(self, held_out: bool) -> None:
         """Compare with the photos held out, or with those trained on; with the latter where too few are held out."""
-        features_of, photos = self._others if held_out and self._others else (self.real, self._photos)
-        self.held_out = len(photos.labels) if photos is not self._photos else 0
-        self._to, self.labels = features_of, quotas(photos.labels, len(photos.classes), COUNT)
+        self._to = self._others if held_out and self._others else self._photos
+        self.held_out = len(self._to.labels) if self._to is not self._photos else 0
+        self.labels = quotas(self._to.labels, len(self._to.classes), COUNT)
+        self._real: dict[int, Tensor] = {}  # the photos' features, by the side
 
     def __call__(self, trainer: Trainer) -> float:
         """The KID of the trainer's model now. Changes neither the trainer nor any global state."""
         drawn = [
-            to_uint8(trainer.draw(range(first, first + BATCH), labels))
+            to_uint8(trainer.draw(range(first, first + BATCH), labels, side=trainer.side))
             for first, labels in zip(range(FIRST_SEED, FIRST_SEED + COUNT, BATCH), self.labels.split(BATCH))
         ]
-        return metrics.kid(self._to, features(self.network, np.concatenate(drawn)), 0)
+        if trainer.side not in self._real:
+            self._real = {trainer.side: cached(self.network, resized(pictures(self._to).pixels, trainer.side))}
+        return metrics.kid(self._real[trainer.side], features(self.network, np.concatenate(drawn)), 0)
 
 
 def make_validator(

@@ -119,11 +119,12 @@ def test_beginning_at_the_whole_side_leaves_the_coarse_beginning_out():
     """A coarse beginning would train the coarse scales away from fine ones that are trained already."""
     other, trainer = styled(128), tiny_trainer(128)
     assert trainer.side == 64
+    assert not trainer.from_trained
     init_trainer_from(trainer, other)
-    assert trainer.side == 128 and trainer.generator.scales[-1].rgb_weight.abs().sum() > 0
+    assert trainer.from_trained and trainer.side == 128 and trainer.generator.scales[-1].rgb_weight.abs().sum() > 0
     again = tiny_trainer(128)
     again.load_state(trainer.state())
-    assert again.side == 128, "a run that is taken up again, too"
+    assert again.side == 128 and again.from_trained, "a run that is taken up again, too"
     growing = tiny_trainer(128)
     init_trainer_from(growing, styled(64))
     assert growing.side == 64 and not growing.generator.scales[-1].rgb_weight.any(), "a new scale is learnt after the others"

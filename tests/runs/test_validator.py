@@ -107,10 +107,10 @@ def test_the_real_judge_finds_photos_nearer_than_an_untrained_generator(tmp_path
     class PhotoIndex:
         """Stands where the trainer does and hands out the photos themselves."""
 
-        model = trainer.model
+        model, side = trainer.model, 28
         left = list(photos.images.split(1))
 
-        def draw(self, seeds, labels):
+        def draw(self, seeds, labels, side):
             images = torch.cat([self.left.pop(0) for _ in labels])
             return torch.nn.functional.avg_pool2d(images.float(), OVERSAMPLE) / 127.5 - 1
 
@@ -147,9 +147,9 @@ class Hands:
     """Stands where the trainer does and hands out photos, one after another and again from the first."""
 
     def __init__(self, photos) -> None:
-        self.photos, self.given = photos, 0
+        self.photos, self.given, self.side = photos, 0, 28
 
-    def draw(self, seeds, labels):
+    def draw(self, seeds, labels, side):
         index = torch.arange(self.given, self.given + len(labels)) % len(self.photos.labels)
         self.given += len(labels)
         return torch.nn.functional.avg_pool2d(self.photos.images[index].float(), OVERSAMPLE) / 127.5 - 1
@@ -192,3 +192,33 @@ def test_a_run_says_by_which_photos_its_best_moment_was_chosen(share, by, tmp_pa
     assert front_door.main([*argv, "--images", "48"]) == 0
     printed = capsys.readouterr().out
     assert "by the KID-MobileNetV2 to the photos trained on" in printed, "one figure is compared with others of its kind"
+
+
+def growing(tmp_path, figures):
+    """A run of a small flagship, 64 pixels a side up to 32 images and then 128, judged by these figures every 16."""
+    photos = load_photos(make_photos(tmp_path / "photos", 8), OVERSAMPLE * 128)
+    recipe = {"width": 4, "batch": 8, "images": 64, "sides": ("64:32", "128"), "precision": "fp32"}
+    model, train = from_preset("flagship", photos.classes, resolution=128, **recipe)
+    return Run(tmp_path / "run", model, train, photos, CPU, validator=Scripted(*figures))
+
+
+def test_kids_of_two_sides_are_not_compared(tmp_path):
+    run = growing(tmp_path, (0.2, 0.9, 0.8, 1.0))
+    assert go(run)
+    assert run.best == {"kid": 0.8, "images": 48, "side": 128}, "the best of the new side, however low the coarse ones are"
+    assert same(weights(tmp_path), run.validator.shown[0.8])
+    again = growing(tmp_path, ())
+    assert again.resume() and again.best == run.best
+
+
+def test_a_scale_that_is_not_trained_yet_is_not_judged(tmp_path, monkeypatch):
+    monkeypatch.setattr("gan.runs.validator.COUNT", 40)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run = growing(tmp_path, ())
+    validator, sides, draw = make_validator(run.trainer.photos, CPU), [], run.trainer.draw
+    monkeypatch.setattr(run.trainer, "draw", lambda *given, side: sides.append(side) or draw(*given, side=side))
+    coarse = validator(run.trainer)
+    run.trainer.images_seen = 32
+    fine = validator(run.trainer)
+    assert sides == [64, 64, 128, 128]
+    assert coarse != fine and validator(run.trainer) == fine
