@@ -175,6 +175,13 @@ class ModelConfig:
         return self.fades or self.styled and " adain" not in self.generator[-1]
 
     @property
+    def trained_side(self) -> int:
+        """The side of its finest trained picture, in pixels: less than the resolution while a training is at a coarser one."""
+        sides = self.trained.get("sides") or []
+        last = str(sides[-1]).partition(":")[0] if isinstance(sides, list) and sides else ""
+        return int(last) if last.isdecimal() and 8 <= int(last) < self.resolution else self.resolution
+
+    @property
     def fades(self) -> bool:
         """Whether the generator fades its finer layers in, by `rgb` layers."""
         return any(text.startswith("rgb") for text in self.generator)

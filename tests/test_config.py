@@ -1,6 +1,7 @@
 """Presets against the paper's table, layer strings, and the strict JSON form."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,17 @@ def test_widths():
 def test_bad_layers_are_refused(text):
     with pytest.raises(UserError):
         parse_layer(text)
+
+
+@pytest.mark.parametrize(
+    ("sides", "side"),
+    [(["64:4800", "128"], 128), (["64:4800"], 64), (["64"], 64), ([], 256), (["256"], 256), (["512"], 256), ([1.5], 256),
+     (["0"], 256), ("64", 256), (None, 256)],
+)  # fmt: skip
+def test_a_model_knows_the_side_that_it_was_trained_at(sides, side):
+    model = from_preset("flagship", TWO, resolution=256)[0]
+    assert model.trained_side == 256
+    assert replace(model, trained={"sides": sides}).trained_side == side
 
 
 def test_json_round_trip():

@@ -84,7 +84,7 @@ def _common() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, metavar="N", help="of the first flower (default 0)")
     add("--truncation", type=float, metavar="X", help="default: the one with the best KID; compare: each model's own")
     add("--resolution", type=int, metavar="N",
-        help="side to compare at (default the model's; compare: the largest of the models')")  # fmt: skip
+        help="side to compare at (default the one the model was trained at; compare: the largest of these)")  # fmt: skip
     add("--out", type=Path, metavar="FOLDER",
         help="where the report goes (default evaluations/MODEL; compare: evaluations/compare)")  # fmt: skip
     return common
@@ -104,7 +104,7 @@ def _evaluate(args: argparse.Namespace, command: str) -> int:
     folder = _model_folder(model, f"--card writes into a model folder, and '{args.model}'") if args.card else None
     if folder:
         check_writable(folder, "leave out --card")
-    found = _judge(args, model, networks, settings, args.resolution or model.generator.config.resolution)
+    found = _judge(args, model, networks, settings, args.resolution or model.generator.config.trained_side)
     write_atomic(out / "evaluation.json", json_bytes(found.result))
     write_atomic(out / "evaluation.html", report.page(found.result, found.pictures).encode())
     print(report.table(found.result))
@@ -128,7 +128,7 @@ def _compare(args: argparse.Namespace, command: str) -> int:
     check_writable(out, "choose another --out")
     settings, networks = _settings(args, command, 1000), _networks(args)
     models = [loader.load(name) for name in args.models]
-    side = args.resolution or max(model.generator.config.resolution for model in models)
+    side = args.resolution or max(model.generator.config.trained_side for model in models)
     results: list[dict[str, Any]] = []
     pictures: dict[str, np.ndarray] = {}
     for model in models:

@@ -96,7 +96,7 @@ def _conditions(run: EvaluationRun) -> dict[str, Any]:
         "revision": model.revision,
         "preset": judged.config.preset,
         "classes": list(reference.classes),
-        "resolution": judged.config.resolution,
+        "resolution": judged.config.trained_side,
         "settings": {
             "n": settings.n,
             "seed": settings.seed,

@@ -46,7 +46,7 @@ def evaluate_model(
     | `network`, `device` | the feature network (features.find_network), or several of them, and where they compute |
     | `reference` | a folder of photos the model never saw; by default those that its training held out |
     | `classes` | the classes to judge; by default all |
-    | `resolution` | side of the compared pictures in pixels; by default the model's |
+    | `resolution` | side of the compared pictures in pixels; by default the one the model was trained at |
     | `manifest` | the manifest.csv that was given to the training, if any |
     | `thorough` | False leaves out the search for a truncation, the smoothness and the cost |
     | `command` | the command line, for the report |
@@ -62,7 +62,7 @@ def evaluate_model(
     folder, keep = open_photos(photos, manifest, show)
     read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731
     config = model.generator.config
-    found = load_reference(folder, config, resolution or config.resolution, reference, list(classes), read, keep)
+    found = load_reference(folder, config, resolution or config.trained_side, reference, list(classes), read, keep)
     return evaluate(model, found, networks[0], settings, also=networks[1:], thorough=thorough, progress=show)
 
 

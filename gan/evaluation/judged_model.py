@@ -84,13 +84,18 @@ class JudgedModel:
         flowers = self._flowers(labels.tolist(), seed, truncation)
         report, drawn = self.progress(stage), []
         for start in range(0, count, BATCH):
-            drawn.append(self.sampler.draw(flowers[start : start + BATCH]))
+            drawn.append(self._drawn(flowers[start : start + BATCH]))
             report(min(start + BATCH, count), count)
         return Pictures(np.concatenate(drawn), labels)
 
     def draw_in_turn(self, seed: int, count: int, truncation: float) -> np.ndarray:
         """Draw `count` flowers, uint8 N×S×S×3, the classes in turn."""
-        return self.sampler.draw(self._flowers([i % len(self.reference.classes) for i in range(count)], seed, truncation))
+        return self._drawn(self._flowers([i % len(self.reference.classes) for i in range(count)], seed, truncation))
+
+    def _drawn(self, flowers: list[Flower]) -> np.ndarray:
+        """The flowers at the side that the model was trained at, as scales without training only blur them."""
+        side = self.config.trained_side
+        return np.stack(list(self.sampler.each(flowers, side if side in self.sampler.sides else None)))
 
     def features(self, pictures: Pictures, stage: str) -> Tensor:
         """The network's features N×D of pictures, resized to `side`."""

@@ -114,7 +114,7 @@ def convolution_artifacts(run: EvaluationRun) -> dict[str, Any] | None:
     if judged.side < pixels.shape[1]:
         return None
     n = min(len(pixels), len(judged.trained))
-    pixels, photos = pixels[:n], resized(subset(judged.reference.trained_on.pixels, n), judged.config.resolution)
+    pixels, photos = pixels[:n], resized(subset(judged.reference.trained_on.pixels, n), pixels.shape[1])
     repeats, seed = measures.FLOOR_REPEATS, judged.settings.seed
     spread = metrics.halves(torch.arange(n), lambda a, b: artifacts.checkerboard(photos[a.numpy()]), repeats, seed)[1]
     frequency, real_power = artifacts.radial_spectrum(photos)

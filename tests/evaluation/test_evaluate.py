@@ -19,9 +19,11 @@ from gan.data.split import split
 from gan.errors import UserError
 from gan.evaluation.reference import load_reference
 from gan.evaluation.scores import headline
+from gan.generator import make_generator
 from gan.hub import checkpoint
 from gan.hub.model_card import model_card
 from gan.networks.latents import default_truncation
+from gan.presets import from_preset
 
 COUNT = 120  # flowers; -n
 
@@ -73,6 +75,21 @@ def refused(capsys, *words) -> str:
     assert len(errors) == 1 and "Traceback" not in "\n".join(lines)
     assert errors[0].rstrip().endswith(".")
     return errors[0]
+
+
+def test_a_model_is_judged_at_the_side_that_it_was_trained_at(tmp_path, photos, network):
+    """A finer scale that waits for its training would only blur the flowers."""
+    config = from_preset("flagship", ("dandelion", "marigold"), resolution=64, width=4)[0]
+    generator = make_generator(replace(config, trained={"holdout": 0.25, "seed": 0, "sides": ["32"]}))
+    generator.init_weights()
+    checkpoint.save_model(tmp_path / "growing", generator, generator.config)
+    flags = ("--truncation", "2")
+    found = run("evaluate", tmp_path / "growing", photos, *flags, network=network, out=tmp_path / "out")
+    assert found["resolution"] == found["settings"]["compared_at"] == 32
+    both = run("compare", tmp_path / "growing", tmp_path / "growing", photos, *flags, network=network, out=tmp_path / "both")
+    assert both[0]["settings"]["compared_at"] == 32
+    said = run("evaluate", tmp_path / "growing", photos, *flags, "--resolution", 64, network=network, out=tmp_path / "said")
+    assert said["settings"]["compared_at"] == 64
 
 
 def test_every_measure_is_there_overall_and_for_each_class(tmp_path, photos, network, capsys):
