@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan.evaluation.scores import headline
-from gan.hub import loader, sample_history
+from gan.hub import loader, model_card, sample_history
 from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
 from gan.sampling.flower import Flower, grid_flowers
 from gan.sampling.sampler import Sampler
+from gan.utils.formatting import number
 from gan.utils.images import grid
 
 
@@ -80,3 +84,32 @@ def test_the_flagship_carries_its_growth_and_opens_the_app():
     for _, path in seen:
         with Image.open(path) as frame:
             assert frame.size == (8 * 130 - 2,) * 2 and path.stat().st_size < 500_000
+
+
+def figures_in(page: str, after: str) -> dict[str, tuple[str, str]]:
+    """The first table behind the words `after`: name of a figure, without arrow and number → the model's, the photos'."""
+    lines = (Path(__file__).parents[2] / page).read_text(encoding="utf-8").split(after, 1)[1].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("| ---")) + 1
+    rows = list(takewhile(lambda line: line.startswith("|"), lines[start:]))
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    return {re.sub(r" (↓|↑|→ 0\.5|\(\d+\))$", "", row[0]): (row[-2], row[-1]) for row in cells}
+
+
+@pytest.mark.parametrize(
+    ("page", "after", "view", "least"),
+    [
+        ("README.md", "## The strip above", 0, 4),
+        ("docs/models.md", "Floor: two halves of the photos, or photos held out.", 0, 5),
+        ("docs/models.md", "KIDs of two networks cannot be compared", 1, 7),
+    ],
+)
+def test_the_pages_have_the_figures_of_the_flagships_card(page, after, view, least):
+    scores = loader.load("flagship").generator.config.scores
+    seen = [scores, *scores["also"]][view]
+    wanted = {
+        model_card._name(key, seen["settings"]): (number(m["value"], m["error"]), number(m["floor"], m["floor_error"]))
+        for key, m in seen["parts"]["all"].items()
+    }
+    found = {name: both for name, both in figures_in(page, after).items() if name in wanted}
+    assert len(found) >= least
+    assert found == {name: wanted[name] for name in found}
