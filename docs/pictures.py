@@ -41,7 +41,7 @@ TABS = {
     "mixing": ("mixing-rows=3.0*0.4*3.0*1.9*3.0*2.5&mixing-columns=3.0*0.6*3.0*1.7*3.0*2.3*3.0*1.1", "td img[src]"),
     "inside": ("inside-class=dandelion&inside-seed=2", ".spectrum-of-one svg"),
     "truncation": ("truncation-seed=4", ".curves svg"),
-    "growth": ("growth-seed=2&growth-moment=6", "img[src]"),
+    "growth": ("growth-seed=0&growth-moment=6", "img[src]"),
     "ladder": ("ladder-seed=3", "img[src]"),
     "copies": ("copies-class=dandelion&copies-seed=4", "svg"),
     "game": ("game-class=marigold&game-round=7", "img[src], canvas"),

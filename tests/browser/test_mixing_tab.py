@@ -15,13 +15,13 @@ def test_a_table_its_cells_its_link_and_a_flower_that_is_sent_here(newcomer, fla
     shown = page.eval_on_selector_all(CELLS, PICTURES)
     assert len(set(shown)) == 4
     page.get_by_role("button", name="Layout of").first.click()
-    assert "crossed with Dandelion 6" in page.get_by_role("dialog").inner_text()
+    assert "crossed with Calendula 6" in page.get_by_role("dialog").inner_text()
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Generate").click()
     page.locator("#generate-pictures figure[data-seed] button").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Mixing: row").click()
     changed = visitor.changed("mixing-rows", rows)
-    assert changed == "3.0*2.9*3.0*1.4" and visitor.query()["mixing-columns"] == columns
+    assert changed == "3.0*3.9*3.0*1.4" and visitor.query()["mixing-columns"] == columns
     assert page.eval_on_selector_all(CELLS, PICTURES)[2:] == shown[:2]  # the first row has become the second
     page.keyboard.press("r")
     visitor.changed("mixing-rows", changed)

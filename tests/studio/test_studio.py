@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -216,6 +217,15 @@ def test_the_language_of_a_request(headers, query, language):
 def test_the_page_is_built_with_all_tabs(studio):
     parts = build(studio).get_config_file()["components"]
     assert [part["props"]["id"] for part in parts if part["type"] == "tabitem"] == [kind.id for kind in TABS]
+
+
+@pytest.mark.parametrize("trained", [{}, {"begun_from": {}}, {"begun_from": {"name": "flagship"}}])
+def test_the_growth_tab_says_where_a_training_began_with_another_model(trained):
+    generator = tiny_generator()
+    generator.config = replace(generator.config, trained=trained)
+    page = build(Studio(loader.Model("tiny", "path", "0123", generator, None))).get_config_file()
+    said = any(t("growth_begun") in str(part["props"].get("value")) for part in page["components"] if part["type"] == "html")
+    assert said is bool(trained.get("begun_from"))
 
 
 def test_tabs_are_found_by_their_files_and_ordered_by_their_positions():

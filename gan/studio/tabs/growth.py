@@ -44,7 +44,9 @@ class GrowthTab(Tab):
         self.seed = slider("growth_flower", 0, COUNT - 1, 0, 1, "growth_flower_hint")
         choices = [(t("growth_one"), "one"), (t("growth_several"), "several")]
         self.count = gr.Radio(choices, value="one", label=t("growth_shown"), elem_classes="segments")
-        gr.HTML(f'<p class="aside">{t("growth_about")}</p>', apply_default_css=False)
+        begun = ["growth_begun"] if self.studio.config.trained.get("begun_from") else []
+        for key in ["growth_about", *begun]:
+            gr.HTML(f'<p class="aside">{t(key)}</p>', apply_default_css=False)
         return [self.seed, self.count]
 
     def connect(self) -> None:
