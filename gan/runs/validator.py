@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from gan.data.image_folder import Photos
+from gan.data.image_folder import OVERSAMPLE, Photos
 from gan.errors import UserError
 from gan.evaluation import metrics
 from gan.evaluation.features import DEFAULT, FeatureNetwork, cached, features, find_network
@@ -44,7 +43,8 @@ class Validator:
         self._to = self._others if held_out and self._others else self._photos
         self.held_out = len(self._to.labels) if self._to is not self._photos else 0
         self.labels = quotas(self._to.labels, len(self._to.classes), COUNT)
-        self._real: dict[int, Tensor] = {}  # the photos' features, by the side
+        # The features of these photos, by the side; those trained on are known at the model's own.
+        self._real = {} if self.held_out else {self._to.images.shape[-1] // OVERSAMPLE: self.real}
 
     def __call__(self, trainer: Trainer) -> float:
         """The KID of the trainer's model now. Changes neither the trainer nor any global state."""
