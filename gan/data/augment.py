@@ -104,12 +104,12 @@ def diffaugment(images: Tensor, rng: ShardedRandom) -> Tensor:
     shifts = (draws[:, 3:5] * (2 * reach + 1)).long().tolist()
     padded = F.pad(images, (reach, reach, reach, reach)).unbind(0)  # slices of one sample each have small gradients
     images = torch.stack([x[:, down : down + side, right : right + side] for x, (down, right) in zip(padded, shifts)])
-    return images * _holes(side, draws[:, 5:]).to(images.device)
+    return images * _holes(side, draws[:, 5:].to(images.device))
 
 
 def _holes(side: int, draws: Tensor) -> Tensor:
     """Masks N×1×S×S for `draws` N×3 in [0, 1): 0 in a square where the first number is below 1/2; its center are the others."""
-    at, half = torch.arange(side), side // 4
+    at, half = torch.arange(side, device=draws.device), side // 4
     centers = (draws[:, 1:] * side).long()
     inside = ((at - centers[:, :, None]) >= -half) & ((at - centers[:, :, None]) < half)
     hole = inside[:, 0, :, None] & inside[:, 1, None, :] & (draws[:, 0] < 0.5)[:, None, None]

@@ -17,6 +17,7 @@ class PhotoStream:
     def __init__(self, photos: Photos, resolution: int, augment: Augment, seed: int, device: torch.device) -> None:
         """`photos` are squares of side OVERSAMPLE × `resolution`; pictures are made on `device`."""
         self.photos, self.resolution, self.augment, self.seed, self.device = photos, resolution, augment, seed, device
+        self._images = _on_device(photos.images, device)
         self._sharp_at = 0, torch.zeros(0, dtype=torch.int64)  # a side, and which photos are sharp enough for it
 
     def sharp(self, side: int) -> Tensor:
@@ -37,9 +38,15 @@ class PhotoStream:
 
     def pictures(self, index: Tensor, side: int, draws: ShardedRandom | None = None) -> Tensor:
         """Photos by index → N×3×`side`×`side` in [−1, 1], augmented where `draws` are given."""
-        photos = self.photos.images[index].to(self.device)
+        photos = self._images[index].to(self.device)
         pictures = to_float(photos) if draws is None else self.augment(photos, draws)
         return avg_pool2d(pictures, OVERSAMPLE * self.resolution // side)
+
+
+def _on_device(images: Tensor, device: torch.device) -> Tensor:
+    """The photos in the memory of a GPU where a quarter of what is free holds them: copying a batch takes as long as a step."""
+    fits = device.type == "cuda" and images.nbytes < torch.cuda.mem_get_info(device)[0] // 4
+    return images.to(device) if fits else images
 
 
 def mix_seeds(seed: int, counter: int) -> int:
