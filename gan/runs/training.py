@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,6 +100,7 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
         if not options.dry_run:
             processes.broadcast_from_rank0(lambda: held.enter_context(lock.hold(out)))
         _resume_or_init(run, config.start_from, options)
+        _print_sides(run.trainer.schedule)
         if options.dry_run:
             print_estimate(run)
             return Outcome(run, True)
@@ -309,6 +311,13 @@ def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str
     print(f"out:    {out}")
     first = min(FIRST_GRIDS[0], train.images)
     print(f"see:    {out / dashboard.FILE}, from {first} images on; --preview serves it while the run goes on")
+
+
+def _print_sides(schedule: Sequence[tuple[int, int]]) -> None:
+    """Print which sides are trained and until when, where there is more than one."""
+    parts = [f"{side}×{side} until {end:,} images" for side, end in schedule[:-1]]
+    if parts:
+        print(f"sides:  {', '.join(parts)}, then {schedule[-1][0]}×{schedule[-1][0]}")
 
 
 def _print_end(run: Run, finished: bool) -> None:

@@ -21,16 +21,22 @@ def init_trainer_from(trainer: Trainer, other: Generator) -> int:
     """Copy the weights of `other` into the trainer, as far as they fit (init_from); returns how many convolutions fit.
 
     Sides of the schedule that these weights already draw are left out: training them again would change the coarse scales below
-    the finer ones.
+    the finer ones. The last side gets their images.
     """
     layers = init_from(trainer.generator, other)
     if layers and (trainer.model.styled or trainer.model.fades):
         reached = trainer.model.resolution if trainer.model.fades else 4 << (layers // 2 - 1)
-        trainer.schedule = [(side, end) for side, end in trainer.schedule if side >= reached]
+        trainer.schedule = _from_side(reached, trainer.schedule)
     trainer.from_trained = layers > 0
     trainer.generator.train()
     trainer.ema.load_state_dict(trainer.generator.state_dict())
     return layers
+
+
+def _from_side(reached: int, schedule: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """A schedule of sides, (side, images after which it ends) for each, without those below `reached`."""
+    skipped = max((end for side, end in schedule if side < reached), default=0)
+    return [(side, end if (side, end) == schedule[-1] else end - skipped) for side, end in schedule if side >= reached]
 
 
 def init_critic_from(trainer: Trainer, other: SavedCritic) -> bool:

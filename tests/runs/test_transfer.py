@@ -130,6 +130,22 @@ def test_beginning_at_the_whole_side_leaves_the_coarse_beginning_out():
     assert growing.side == 64 and not growing.generator.scales[-1].rgb_weight.any(), "a new scale is learnt after the others"
 
 
+def test_the_images_of_sides_that_are_left_out_go_to_the_last_side():
+    trainer = Trainer(*small_flagship(32), torch.device("cpu"))
+    assert trainer.schedule == [(8, 300), (16, 800), (32, 1000)]
+    init_trainer_from(trainer, make_generator(small_flagship(16)[0]))
+    assert trainer.schedule == [(16, 500), (32, 1000)]
+
+
+def small_flagship(resolution):
+    """A model of so many pixels a side that grows in three steps, its training and its photos."""
+    model, train = from_preset("flagship", ("x", "y", "z"), resolution=32, width=8, images=1000)
+    model = replace(model, resolution=resolution, generator=model.generator[: resolution.bit_length()])
+    images = torch.zeros(9, 3, 2 * resolution, 2 * resolution, dtype=torch.uint8)
+    photos = Photos(images, torch.arange(9) % 3, model.classes, (), "d")
+    return model, replace(train, sides=("8:30%", "16:50%", "32")), photos
+
+
 def test_norms_that_processes_share_do_not_keep_a_block_from_being_an_identity():
     class Shared(nn.BatchNorm2d):
         pass
