@@ -125,9 +125,10 @@ def photo_classes(config: ModelConfig, found: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(composed, named)) if named and isinstance(named, dict) else tuple(found)
 
 
-def pictures(photos: Photos) -> Pictures:
-    """Photos at OVERSAMPLE times the resolution, as a trainer holds them → averaged down to the resolution."""
-    pixels = avg_pool2d(photos.images.float(), OVERSAMPLE).round().to(torch.uint8)
+def pictures(photos: Photos, side: int | None = None) -> Pictures:
+    """Photos at OVERSAMPLE times the resolution, as a trainer holds them → averaged down to the resolution, or to `side`."""
+    factor = photos.images.shape[-1] // side if side else OVERSAMPLE
+    pixels = avg_pool2d(photos.images.float(), factor).round().to(torch.uint8)
     return Pictures(pixels.permute(0, 2, 3, 1).contiguous().numpy(), photos.labels)
 
 

@@ -11,7 +11,7 @@ from gan.evaluation import metrics
 from gan.evaluation.features import DEFAULT, FeatureNetwork, cached, features, find_network
 from gan.evaluation.reference import pictures, quotas
 from gan.trainer import Trainer
-from gan.utils.images import resized, to_uint8
+from gan.utils.images import to_uint8
 
 COUNT = 500  # generated pictures: enough to see a trend, drawn in seconds
 BATCH = 20
@@ -24,7 +24,8 @@ class Validator:
     """The KID between pictures of the averaged generator and photos, always with the same noise and classes.
 
     Both have the side that is trained at the moment: a scale that has not been trained yet would only blur the pictures. So
-    KIDs of different sides do not compare.
+    KIDs of different sides do not compare. Photos are made smaller as the training makes them: a sharper filter would favor
+    pictures that are sharper than what was trained on.
 
     The photos are those held out where there are LEAST_HELD_OUT or more of them, else those trained on. Attributes: `held_out`
     is the number of held-out photos used (0: those trained on); `real` are the features of the photos trained on.
@@ -53,7 +54,7 @@ class Validator:
             for first, labels in zip(range(FIRST_SEED, FIRST_SEED + COUNT, BATCH), self.labels.split(BATCH))
         ]
         if trainer.side not in self._real:
-            self._real = {trainer.side: cached(self.network, resized(pictures(self._to).pixels, trainer.side))}
+            self._real = {trainer.side: cached(self.network, pictures(self._to, trainer.side).pixels)}
         return metrics.kid(self._real[trainer.side], features(self.network, np.concatenate(drawn)), 0)
 
 

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from pictures import make_photos
@@ -12,8 +13,10 @@ from gan.data.image_folder import OVERSAMPLE, load_photos
 from gan.hub import checkpoint, sample_history
 from gan.networks import latents
 from gan.presets import from_preset
+from gan.runs import validator as validator_module
 from gan.runs.run import Run
 from gan.runs.validator import LEAST_HELD_OUT, Validator, make_validator
+from gan.utils.images import to_uint8
 
 CPU = torch.device("cpu")
 
@@ -222,3 +225,15 @@ def test_a_scale_that_is_not_trained_yet_is_not_judged(tmp_path, monkeypatch):
     fine = validator(run.trainer)
     assert sides == [64, 64, 128, 128]
     assert coarse != fine and validator(run.trainer) == fine
+
+
+def test_the_photos_of_a_coarse_side_are_as_the_training_shows_them(tmp_path, monkeypatch):
+    """Another filter would make the photos sharper, and the model that is trained longest would look worse than it is."""
+    monkeypatch.setattr("gan.runs.validator.COUNT", 40)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    seen, cached = [], validator_module.cached
+    monkeypatch.setattr(validator_module, "cached", lambda network, pixels: seen.append(pixels) or cached(network, pixels))
+    trainer = growing(tmp_path, ()).trainer
+    make_validator(trainer.photos, CPU)(trainer)
+    shown = trainer.stream.pictures(torch.arange(len(trainer.photos.labels)), 64)
+    assert np.abs(seen[-1].astype(int) - to_uint8(shown).astype(int)).max() <= 1
