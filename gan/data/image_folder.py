@@ -22,6 +22,7 @@ from PIL import Image
 from gan.data import layout
 from gan.data.decode import prepare, rejection_reason, shorter_side, unreadable_reason
 from gan.errors import UserError
+from gan.utils.memory import check_memory
 from gan.utils.names import composed, is_ignored, printable
 
 MIN_PHOTOS = 8
@@ -124,7 +125,9 @@ def load_photos(
     found, skipped = scan(folder, only)
     found = select(found) if select else found
     files = [(label, path) for label, paths in enumerate(found.values()) for path in paths]
-    _check_memory(len(files), size)
+    check_memory(
+        len(files) * 3 * size * size, f"{len(files)} photos at {size}×{size}", "use a smaller resolution or fewer photos"
+    )
     images = np.empty((len(files), 3, size, size), np.uint8)
     kept: list[tuple[int, Path, int]] = []
     with closing(_decode_all([path for _, path in files], images)) as decoded:  # Ctrl-C closes it at once
@@ -279,29 +282,6 @@ def relative(path: Path, root: str | os.PathLike[str]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------ the whole set
-
-
-def _check_memory(count: int, size: int) -> None:
-    """Raise UserError when `count` photos of `size` pixels a side take more than half of the available memory."""
-    need, available = count * 3 * size * size, _available_memory()
-    if available is not None and need > available // 2:
-        raise UserError(
-            f"{count} photos at {size}×{size} need {need / 2**30:.1f} GiB of memory, and half of what is available is "
-            f"{available / 2**31:.1f} GiB; use a smaller resolution or fewer photos."
-        )
-
-
-def _available_memory() -> int | None:
-    """Bytes of memory that can be used without swapping; None where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # MemAvailable counts the file cache, sysconf does not
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 def _check_counts(photos: Photos, found: dict[str, list[Path]], folder: str | os.PathLike[str], least: int) -> None:

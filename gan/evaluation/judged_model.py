@@ -22,6 +22,7 @@ from gan.sampling.flower import Flower
 from gan.sampling.sampler import Sampler
 from gan.utils import validation
 from gan.utils.images import resized
+from gan.utils.memory import check_memory
 from gan.utils.names import composed
 
 MAX_N = 50_000
@@ -57,9 +58,12 @@ class JudgedModel:
     ) -> None:
         """Compute the features of the photos, or read them from the cache.
 
-        Raises UserError when a class would get too few flowers, and as `network` does.
+        Raises UserError when a class would get too few flowers, when they would not fit into memory, and as `network` does.
         """
         check_flowers_of_each_class(reference, settings.n)
+        side = model.generator.config.resolution
+        # Twice: as they are drawn, and as they are put together.
+        check_memory(2 * settings.n * 3 * side * side, f"{settings.n} flowers at {side}×{side}", "judge fewer of them (-n)")
         self.config, self.model, self.reference = model.generator.config, model, reference
         self.network, self.settings, self._progress = network, settings, progress
         self.sampler = Sampler(model.generator)

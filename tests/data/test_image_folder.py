@@ -18,9 +18,10 @@ import torch
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from gan.data import decode, image_folder, manifest
+from gan.data import decode, manifest
 from gan.data.image_folder import MIN_PHOTOS, Skipped, find_photos, load_photos, sample_classes
 from gan.errors import UserError
+from gan.utils import memory
 
 SIZE = 16
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -616,11 +617,11 @@ def test_permission_errors_without_permissions(tmp_path, monkeypatch):
 
 def test_too_much_for_the_memory(tmp_path, monkeypatch):
     fill(tmp_path / "roses")
-    monkeypatch.setattr(image_folder, "_available_memory", lambda: 2 * MIN_PHOTOS * 3 * SIZE * SIZE)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2 * MIN_PHOTOS * 3 * SIZE * SIZE)
     load_photos(tmp_path, SIZE)
     with pytest.raises(UserError, match=f"{MIN_PHOTOS} photos at 17×17 .* use a smaller resolution"):
         load_photos(tmp_path, 17)
-    monkeypatch.setattr(image_folder, "_available_memory", lambda: None)
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
     load_photos(tmp_path, 17)
 
 

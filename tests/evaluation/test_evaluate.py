@@ -24,6 +24,7 @@ from gan.hub import checkpoint
 from gan.hub.model_card import model_card
 from gan.networks.latents import default_truncation
 from gan.presets import from_preset
+from gan.utils import memory
 
 COUNT = 120  # flowers; -n
 
@@ -342,6 +343,15 @@ def test_too_few_photos_are_refused(tmp_path, network, capsys):
     few = make_photos(tmp_path / "few", count=11)
     said = refused(capsys, "evaluate", model(tmp_path / "tiny", holdout=0.0), few, "--network", network)
     assert "only 11 photos of 'dandelion'" in said
+
+
+def test_more_flowers_than_fit_into_memory_are_refused(tmp_path, photos, network, capsys, monkeypatch):
+    """Before a flower is drawn; the photos are read by then, and what they take is not counted twice."""
+    folder = model(tmp_path / "tiny")
+    side = checkpoint.read_config(folder).resolution
+    monkeypatch.setattr(memory, "available_memory", lambda: 4 * 3 * side * side * 2000)
+    said = refused(capsys, "evaluate", folder, photos, "--network", network, "-n", "2001")
+    assert f"2001 flowers at {side}×{side} need" in said and "judge fewer of them (-n)" in said
 
 
 def test_too_few_photos_held_out_are_refused(tmp_path, photos, network, capsys):
