@@ -258,6 +258,6 @@ def test_no_name_breaks_a_table_of_a_card():
 def test_a_card_names_every_part_of_a_loss():
     config = read_config(spaces.CHECKPOINTS / "flagship")
     made = model_card.model_card(config, 1)
-    assert "| matching | kernel distance to the photos of the class, weight 4 |" in made
+    assert "| matching | kernel distance to the photos of the class, weight 20 |" in made
     assert "| spectrum | distance to the mean of the photos, weight 0.3 |" in made
     assert "| spectrum |" not in model_card.model_card(read_config(spaces.CHECKPOINTS / "cwgan-gp-128"), 1)
