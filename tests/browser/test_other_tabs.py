@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from visitor import DESKTOP, FIRST_LOOK, Visitor, contrast, looks
 
+from gan.hub import loader, sample_history
 from gan.studio.i18n import TEXT
 
 TRUNCATION, GROWTH, LADDER = (f"#{tab}-pictures img[src]" for tab in ("truncation", "growth", "ladder"))
@@ -58,7 +59,7 @@ def test_rows_of_truncation_their_curve_and_their_link(browser, flagship_url):
 def test_a_film_of_growth_stands_where_it_was_stopped(browser, flagship_url):
     visitor = opened(arrive(browser, flagship_url, "?tab=growth&growth-seed=2"), "growth")
     page = visitor.page
-    assert page.locator(f"{GROWTH}").count() == 12
+    assert page.locator(GROWTH).count() == len(sample_history.frames(loader.CHECKPOINTS / "flagship"))
     page.get_by_role("slider", name="Position in the film").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
