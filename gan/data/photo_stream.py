@@ -44,7 +44,7 @@ class PhotoStream:
 
 
 def _on_device(images: Tensor, device: torch.device) -> Tensor:
-    """The photos in the memory of a GPU where a quarter of what is free holds them: copying a batch takes as long as a step."""
+    """The photos in the memory of a GPU where a quarter of what is free holds them, so that no batch is copied to it."""
     fits = device.type == "cuda" and images.nbytes < torch.cuda.mem_get_info(device)[0] // 4
     return images.to(device) if fits else images
 

@@ -346,7 +346,6 @@ def test_too_few_photos_are_refused(tmp_path, network, capsys):
 
 
 def test_more_flowers_than_fit_into_memory_are_refused(tmp_path, photos, network, capsys, monkeypatch):
-    """Before a flower is drawn; the photos are read by then, and what they take is not counted twice."""
     folder = model(tmp_path / "tiny")
     side = checkpoint.read_config(folder).resolution
     monkeypatch.setattr(memory, "available_memory", lambda: 4 * 3 * side * side * 2000)
