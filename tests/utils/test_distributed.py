@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import together
 import torch
-from conftest import ROOT, free_port
+from conftest import ROOT
 from pictures import make_photos
+from torch.distributed import TCPStore
 
 from gan.errors import UserError
 from gan.utils.distributed import ALONE, ProcessGroup, ShardedRandom
@@ -67,7 +68,10 @@ class Started:
             time.sleep(0.05)
 
     def wait(self) -> int:
-        return self.process.wait(SECONDS)
+        try:
+            return self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"still running after {SECONDS} s; it said: {self.said}")
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ def start(tmp_path):
     yield begin
     for one in started:
         if one.process.poll() is None:
-            one.process.terminate()
+            one.process.kill()  # SIGTERM can wait behind torchrun's own waiting for the others
             one.process.wait(SECONDS)
 
 
@@ -233,15 +237,18 @@ def test_a_signal_to_any_of_them_stops_all_and_saves(photos, start, tmp_path):
 
 def test_two_computers_each_with_photos_of_its_own(photos, start, tmp_path):
     """Only the first needs the run folder; photos that differ are refused."""
+    # The test serves as the meeting point: one of the two could find its port taken, or leave before the other is done.
+    served = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
     def meet(second_photos: Path, out: Path) -> tuple[Started, Started]:
-        place = ("--nnodes", 2, "--nproc-per-node", 1, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}")
+        place = ("--nnodes", 2, "--nproc-per-node", 1, "--rdzv-backend", "c10d", "--rdzv-conf", "is_host=0")
+        place += ("--rdzv-endpoint", f"127.0.0.1:{served.port}", "--rdzv-id", out.name)
         both = []
         for number, seen in enumerate((photos, second_photos)):
             command = (ROOT / "train.py", seen, *FLAGS, "--out", out if not number else "elsewhere", "--images", 16)
             home = tmp_path / f"host{number}"
             home.mkdir(exist_ok=True)
-            # torchrun gives the numbers; who serves as meeting point gets the first
+            # torchrun numbers them in an order of its own
             both.append(start(*command, log=f"{out.name}{number}", cwd=home, options=(*place, "--node-rank", number)))
         return both[0], both[1]
 
