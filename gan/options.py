@@ -90,6 +90,11 @@ class TrainConfig:
     critic_steps: int = option(5, "critic steps for each generator step", "learning", low=1, high=100)
     # A new critic would first damage a generator that was trained before.
     critic_warm_up: int = option(0, "images at the start that only the critic learns from", "learning", low=0, high=10**9)
+    # What a model learned in large batches would be worn away by the small ones that a finer scale leaves memory and time for.
+    freeze_below: int = option(
+        0, "the generator's scales of fewer pixels a side keep the weights they begin with (wants --from)", "learning",
+        low=0, high=MAX_RESOLUTION, metavar="SIDE", shown="none",
+    )  # fmt: skip
     objective: str = option("wgan-gp", "which losses", "learning", choices=tuple(OBJECTIVES))
     # λ of Gulrajani et al. 2017, equation 3; for "relativistic" and "bce-r1" γ of Mescheder et al. 2018, equation 9.
     penalty_weight: float = option(10.0, "weight of the gradient penalty", "learning", low=0, high=1e4)
@@ -136,7 +141,11 @@ class TrainConfig:
                 f"--objective is {self.objective}, and the critic ends with {self.critic[-1]}; acgan goes with a critic that "
                 "ends with X, as acgan-64 has, and with no other."
             )
-        parse_sides(self.sides, self.images)
+        if self.freeze_below and not self.start_from:
+            raise UserError("--freeze-below keeps the weights of a trained model; name the model with --from.")
+        first = next(iter(parse_sides(self.sides, self.images)), (self.freeze_below,))[0]
+        if first < self.freeze_below:
+            raise UserError(f"--sides begins with {first}, where --freeze-below {self.freeze_below} leaves nothing to train.")
         return self
 
     def to_json(self) -> dict[str, Any]:

@@ -74,6 +74,8 @@ class Trainer:
         self.schedule = parse_sides(train.sides, train.images)  # as planned at the beginning, however long the run goes on
         if self.schedule:
             generator.begin_coarse(self.schedule[0][0])
+        if train.freeze_below:
+            generator.freeze_below(train.freeze_below)
         channels_last(generator, device)
         self.generator = generator
         self.matching: Matching | None = None

@@ -328,6 +328,45 @@ def styled(photos, **training):
     return Trainer(model, TrainConfig(**recipe).validate(), photos, CPU)
 
 
+def test_frozen_scales_keep_their_weights_and_the_picture_of_their_side_bit_for_bit(larger):
+    frozen = {"sides": ("32",), "freeze_below": 32, "start_from": "another"}
+    trainer = styled(larger, **frozen)
+    begun = {part: copy.deepcopy(getattr(trainer, part).state_dict()) for part in ("generator", "ema")}
+    labels = torch.tensor([0, 1])
+    drawn = {side: trainer.draw([5, 6], labels, side=side) for side in (16, 32)}
+    for _ in range(3):
+        trainer.step()
+    last = f"scales.{len(trainer.generator.scales) - 1}."
+    for part, before in begun.items():
+        after = getattr(trainer, part).state_dict()
+        changed = {name for name in before if not torch.equal(before[name], after[name])} - {"mean_style"}
+        assert changed == {name for name in before if name.startswith(last)}, part
+    assert torch.equal(trainer.draw([5, 6], labels, side=16), drawn[16])
+    assert not torch.equal(trainer.draw([5, 6], labels, side=32), drawn[32])
+
+    second = styled(larger, **frozen)
+    second.load_state(copy.deepcopy(trainer.state()))
+    assert second.step() == trainer.step() and same(second.state(), trainer.state())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"freeze_below": 32, "sides": ("32",)}, "name the model with --from"),
+        ({"freeze_below": 32, "start_from": "another"}, "begins with 16, where --freeze-below 32 leaves nothing to train"),
+        ({"freeze_below": 24, "sides": ("32",), "start_from": "another"}, "is 24; use one of 8, 16, 32"),
+    ],
+)
+def test_what_cannot_be_frozen_is_refused(larger, wrong, says):
+    with pytest.raises(UserError, match=says):
+        styled(larger, **wrong)
+
+
+def test_a_model_without_scales_cannot_be_frozen(photos):
+    with pytest.raises(UserError, match="cwgan-gp-28 has none"):
+        make(photos, freeze_below=8, start_from="another")
+
+
 @pytest.mark.parametrize(
     ("before", "training"), [(2, {}), (4, {}), (5, {}), (3, {"precision": "bf16"}), (1, {"critic_steps": 3})]
 )

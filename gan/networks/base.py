@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.config import ModelConfig
+from gan.errors import UserError
 from gan.networks import latents
 from gan.utils.distributed import ShardedRandom
 
@@ -41,6 +42,12 @@ class Generator(nn.Module):
     def begin_coarse(self, side: int) -> None:
         """Take what is finer than `side` pixels out of the picture until it has learned to add to it."""
         raise NotImplementedError
+
+    def freeze_below(self, side: int) -> None:
+        """Train only the layers that add to the picture from `side` pixels on. Raises UserError where there are none."""
+        raise UserError(
+            f"--freeze-below wants a generator that adds up scales, as flagship has; {self.config.preset} has none."
+        )
 
     def latents(self, seeds: Sequence[int], code: Tensor, truncation: float | None) -> tuple[Tensor, Tensor]:
         """Seeds N and class codes N×K → the two arguments of `decode`: what each seed gives, and what each class gives.

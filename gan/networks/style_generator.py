@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu, pad
 
 from gan.config import Layer, ModelConfig, parse_layer
+from gan.errors import UserError
 from gan.networks import latents
 from gan.networks.adain import AdaptiveConv
 from gan.networks.base import Generator, Maps
@@ -155,6 +156,18 @@ class StyleGenerator(Generator):
         for scale in self.scales[_scales(side) :]:
             if not scale.adain:  # there the last scale alone draws the picture
                 nn.init.zeros_(scale.rgb_weight)
+
+    def freeze_below(self, side: int) -> None:
+        """Train only the scales from `side` pixels on, and neither the mapping nor the embedding. Raises UserError."""
+        if len(self.sides) == 1:  # the last scale draws the whole picture
+            super().freeze_below(side)
+        if side not in self.sides[1:]:
+            raise UserError(
+                f"--freeze-below is {side}; use one of {', '.join(map(str, self.sides[1:]))}, the sides of its scales."
+            )
+        self.requires_grad_(False)
+        for scale in self.scales[_scales(side) - 1 :]:
+            scale.requires_grad_(True)
 
     def forward(self, z: Tensor, code: Tensor, side: int | None = None, draws: ShardedRandom | None = None) -> Tensor:
         """Noise N×z_dim or N×L×z_dim and class codes N×K → pictures N×3×S×S, as `synthesize` gives them for their styles."""
