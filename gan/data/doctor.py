@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from gan.data.manifest import KEPT
 from gan.data.split import GROUPS
 from gan.presets import EVERY
 from gan.utils.names import printable
+from gan.utils.progress import Progress
 
 MAX_BITS = 100  # near-duplicates differ in at most so many of 512 bits
 MAX_COLOR_DISTANCE = 48.0  # and by so much in the mean of their colors, 0 to 255; a copy that is 30 % brighter has 45
@@ -42,8 +43,6 @@ CELL = 96  # pixels a side of a picture on the contact sheets
 MAX_CELLS = 10_000  # pictures on all contact sheets together, which take 280 MB
 MAX_CELLS_PER_CLASS = 400
 _BATCH = 32
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from gan.data.zip_archive import MAX_FILES, MAX_TOTAL
 from gan.errors import UserError
 from gan.utils import hub_client
 from gan.utils.names import composed, is_ignored
+from gan.utils.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -31,8 +32,6 @@ DOWNLOAD_SECONDS = 3600.0  # limit for one file
 
 _TRAINING = re.compile(r"(^|/)(partial-)?train([-._/]|\d)")
 _BATCH_ROWS = 16  # rows that are in memory at once
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from gan.data.decode import prepare, rejection_reason, shorter_side, unreadable_
 from gan.errors import UserError
 from gan.utils.memory import check_memory
 from gan.utils.names import composed, is_ignored, printable
+from gan.utils.progress import Progress
 
 MIN_PHOTOS = 8
 # Photos are kept at twice the side of the pictures, and halved after the augmentations: a bilinear rotation blurs, and halving
@@ -111,7 +112,7 @@ def load_photos(
     *,
     only: Sequence[str] = (),
     select: Callable[[dict[str, list[Path]]], dict[str, list[Path]]] | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
     least: int = MIN_PHOTOS,
 ) -> Photos:
     """Decode the photos of `folder`, cropped to the central square and resized to `size` pixels a side.

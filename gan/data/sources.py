@@ -20,14 +20,13 @@ from gan.data import zip_archive
 from gan.errors import UserError
 from gan.utils import hub_client, lock
 from gan.utils.files import cache_folder, write_atomic
+from gan.utils.progress import Progress
 
 DONE = "prepared.json"  # beside the photos: their number, so that a copy with deleted files is made anew
 
 KEPT_DAYS = 60  # after its last use a copy stays so long; it is removed when the next one is made
 
 _ZIP_VERSION, _HUB_VERSION = 2, 1  # versions of the unpacking, part of KEY: a new number ignores old copies
-
-Progress = Callable[[int, int], object]
 
 
 def photo_folder(name: str, progress: Progress | None = None) -> Path:

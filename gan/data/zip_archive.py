@@ -8,7 +8,6 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from gan.data import zip_names
@@ -16,6 +15,7 @@ from gan.data.decode import MAX_BYTES, rejection_reason
 from gan.errors import UserError
 from gan.utils.files import RESERVED, WINDOWS
 from gan.utils.names import is_ignored, printable
+from gan.utils.progress import Progress
 
 MAX_FILES = 100_000
 MAX_TOTAL = 16 << 30  # bytes of all unpacked files together
@@ -24,7 +24,7 @@ MAX_DIRECTORY = 32 << 20  # bytes of the archive's list of files, which zipfile 
 _UNPACK_YOURSELF = "unpack it yourself, and name the folder"
 
 
-def unpack(path: Path, into: Path, progress: Callable[[int, int], object] | None = None) -> Path:
+def unpack(path: Path, into: Path, progress: Progress | None = None) -> Path:
     """Unpack the zip file `path` into the empty folder `into`; returns the folder below it that has the classes.
 
     Hidden files are left out. `progress` is called with (files done, files in all). Raises OSError when the disk is full, and

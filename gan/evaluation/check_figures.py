@@ -9,11 +9,12 @@ from typing import Any
 
 from gan.errors import UserError
 from gan.evaluation.features import FeatureNetwork
-from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Progress, Settings
+from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Settings
 from gan.evaluation.reference import Reference
 from gan.evaluation.results import ALL_METRICS, label
 from gan.hub.loader import Model
 from gan.utils.formatting import columns, known, number, plain, share_error
+from gan.utils.progress import StageProgress
 from gan.utils.validation import name_list
 
 ERRORS = 3.0  # combined standard errors that two figures may lie apart
@@ -83,7 +84,7 @@ def chosen(models: Sequence[Model], networks: Sequence[str] | None) -> list[tupl
 
 
 def check(
-    model: Model, view: Mapping[str, Any], reference: Reference, network: FeatureNetwork, n: int, progress: Progress
+    model: Model, view: Mapping[str, Any], reference: Reference, network: FeatureNetwork, n: int, progress: StageProgress
 ) -> list[Check]:
     """The figures over all classes of one of `views`, taken again with `n` flowers of the same seeds and truncation.
 

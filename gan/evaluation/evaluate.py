@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from gan.evaluation.features import FeatureNetwork
-from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Progress, Settings
+from gan.evaluation.judged_model import EvaluationRun, JudgedModel, Settings
 from gan.evaluation.reference import Reference
 from gan.evaluation.sections import SECTIONS, closest_pairs
 from gan.evaluation.truncation_curve import best_truncation, truncation_curve
 from gan.hub.loader import Model
 from gan.networks.latents import default_truncation
+from gan.utils.progress import StageProgress
 
 __all__ = ["Evaluation", "Settings", "display_name", "evaluate"]
 
@@ -44,7 +45,7 @@ def evaluate(
     *,
     also: Sequence[FeatureNetwork] = (),
     thorough: bool = True,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Evaluation:
     """Judge `model` at the resolution of `reference`'s photos.
 
@@ -78,9 +79,9 @@ def display_name(model: Model) -> str:
     return model.folder.resolve().name if model.source == "path" and model.folder else Path(model.name).name
 
 
-def _seen_by(network: FeatureNetwork, run: EvaluationRun, progress: Progress) -> dict[str, Any]:
+def _seen_by(network: FeatureNetwork, run: EvaluationRun, progress: StageProgress) -> dict[str, Any]:
     """The conditions and the metrics of the flowers of `run`, seen by another network."""
-    told: Progress = lambda stage, done, total: progress(f"{stage}, {network.label}", done, total)  # noqa: E731
+    told: StageProgress = lambda stage, done, total: progress(f"{stage}, {network.label}", done, total)  # noqa: E731
     judged = JudgedModel(run.judged.model, run.judged.reference, network, run.judged.settings, told)
     other = EvaluationRun(judged, run.truncation, run.pictures)
     return {**_conditions(other), "parts": other.parts()}

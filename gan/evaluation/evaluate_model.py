@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from gan.evaluation.reference import load_reference
 from gan.hub import loader
 from gan.utils import terminal
 from gan.utils.device import pick_device
+from gan.utils.progress import Progress, StageProgress
 
 
 def evaluate_model(
@@ -60,15 +61,13 @@ def evaluate_model(
     networks = [find_judging_network(one, device) if isinstance(one, str) else one for one in asked]
     show = terminal.progress(display_name(model))
     folder, keep = open_photos(photos, manifest, show)
-    read: Callable[[int, int], object] = lambda done, total: show("photos", done, total)  # noqa: E731
+    read: Progress = lambda done, total: show("photos", done, total)  # noqa: E731
     config = model.generator.config
     found = load_reference(folder, config, resolution or config.trained_side, reference, list(classes), read, keep)
     return evaluate(model, found, networks[0], settings, also=networks[1:], thorough=thorough, progress=show)
 
 
-def open_photos(
-    photos: str | os.PathLike[str], manifest: Path | None, show: Callable[[str, int, int], object]
-) -> tuple[Path, Any]:
+def open_photos(photos: str | os.PathLike[str], manifest: Path | None, show: StageProgress) -> tuple[Path, Any]:
     """The folder that `photos` names, and a function that selects the files that `manifest` keeps. Raises UserError."""
     folder = photo_folder(os.fspath(photos), lambda done, total: show("preparing photos", done, total))
     return folder, manifest_filter(manifest, folder) if manifest else None

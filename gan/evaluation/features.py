@@ -23,6 +23,7 @@ from gan.errors import UserError
 from gan.networks import dinov2
 from gan.networks.backbones import HEAD, WHEELS, check_digest, find_backbone
 from gan.utils.files import cache_folder, write_atomic
+from gan.utils.progress import Progress
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
 CACHE_BYTES = 1 << 30  # of all features on disk; those of a thousand photos take 5 MB
@@ -90,9 +91,7 @@ def find_network(name: str = DEFAULT, device: torch.device = _CPU) -> FeatureNet
     return _inception(device) if name == "inception" else _scripted(name, device)
 
 
-def features(
-    network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Callable[[int, int], object] | None = None
-) -> Tensor:
+def features(network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Progress | None = None) -> Tensor:
     """Features, float32 N×D on the CPU, of `pictures`, uint8 N×H×W×3. The bits of a row depend on its own picture only.
 
     `progress` is called with (pictures done, pictures in all). Raises UserError as `network` does.
@@ -106,9 +105,7 @@ def features(
     return torch.cat(rows)
 
 
-def cached(
-    network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Callable[[int, int], object] | None = None
-) -> Tensor:
+def cached(network: FeatureNetwork, pictures: np.ndarray | Tensor, progress: Progress | None = None) -> Tensor:
     """`features` with a cache on disk, for photos, and for flowers that may be judged again.
 
     A cache entry is one .npy file in $XDG_CACHE_HOME (or ~/.cache) /this-flower-does-not-exist. Its name is a SHA-256 of the

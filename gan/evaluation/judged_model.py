@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ from gan.errors import UserError
 from gan.evaluation import memorization
 from gan.evaluation.features import FeatureNetwork, cached, features
 from gan.evaluation.measures import FeatureSets, measure
-from gan.evaluation.reference import MIN_PHOTOS, Pictures, Reference, quotas
+from gan.evaluation.reference import MIN_OF_A_CLASS, Pictures, Reference, quotas
 from gan.hub.loader import Model
 from gan.networks.latents import MAX_SEED, check_seed, check_truncation
 from gan.sampling.flower import Flower
@@ -24,12 +23,11 @@ from gan.utils import validation
 from gan.utils.images import resized
 from gan.utils.memory import check_memory
 from gan.utils.names import composed
+from gan.utils.progress import Progress, StageProgress
 
 MAX_N = 50_000
 BATCH = 100  # flowers drawn between two calls of `progress`
 NOISE = 200  # pictures of random pixels, at most
-
-Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, and how much there is
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class JudgedModel:
     """A model, the photos it is judged against, and the photos' features."""
 
     def __init__(
-        self, model: Model, reference: Reference, network: FeatureNetwork, settings: Settings, progress: Progress
+        self, model: Model, reference: Reference, network: FeatureNetwork, settings: Settings, progress: StageProgress
     ) -> None:
         """Compute the features of the photos, or read them from the cache.
 
@@ -78,7 +76,7 @@ class JudgedModel:
         names = [composed(name) for name in self.config.classes]
         self._model_labels = [names.index(name) for name in map(composed, reference.classes)]
 
-    def progress(self, stage: str) -> Callable[[int, int], object]:
+    def progress(self, stage: str) -> Progress:
         """A function of (done, total) that reports this stage."""
         return lambda done, total: self._progress(stage, done, total)
 
@@ -162,11 +160,11 @@ class EvaluationRun:
 
 
 def check_flowers_of_each_class(reference: Reference, count: int) -> None:
-    """Raise UserError when a class would get fewer than MIN_PHOTOS of `count` flowers."""
+    """Raise UserError when a class would get fewer than MIN_OF_A_CLASS of `count` flowers."""
     labels = quotas(reference.trained_on.labels, len(reference.classes), count)
     for name, flowers in zip(reference.classes, torch.bincount(labels, minlength=len(reference.classes)).tolist()):
-        if flowers < MIN_PHOTOS:
+        if flowers < MIN_OF_A_CLASS:
             raise UserError(
-                f"the class '{name}' would get {flowers} of {count} flowers, by its share of the photos, and {MIN_PHOTOS} are "
-                "needed; draw more with -n."
+                f"the class '{name}' would get {flowers} of {count} flowers, by its share of the photos, and {MIN_OF_A_CLASS} "
+                "are needed; draw more with -n."
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from gan.generator import Generator, one_hot
 from gan.networks import latents
 from gan.sampling.interpolation import spherical
 from gan.utils import validation
+from gan.utils.progress import Progress
 
 EPSILON = 1e-4  # the paper's; float32 is exact to 0.02 % of the mean there, and longer steps give smaller lengths
 TRIM = 0.01  # share of the pairs left out at either end, as in StyleGAN's code
@@ -27,7 +27,7 @@ def path_length(
     seed: int = 0,
     truncation: float | None = latents.DEFAULT_TRUNCATION,
     epsilon: float = EPSILON,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[float, float]:
     """Perceptual path length and its standard error (Karras et al. 2019, StyleGAN, section 4.1); lower is smoother.
 

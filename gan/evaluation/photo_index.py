@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from gan.evaluation.reference import Pictures, Reference
 from gan.hub.checkpoint import MAX_PHOTO_INDEX_BYTES, PHOTO_INDEX, read_weights
 from gan.utils import validation
 from gan.utils.files import write_atomic
+from gan.utils.progress import StageProgress
 
 FORMAT = "photos-1"
 NETWORKS = ("efficientnet-lite0", "mobilenetv2")  # those whose weights anyone can install
@@ -102,7 +103,7 @@ def index_photos(
     reference: Reference,
     config: ModelConfig,
     network: FeatureNetwork,
-    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
+    progress: StageProgress = lambda what, done, total: None,
 ) -> PhotoIndex:
     """The index of `reference`'s photos, which are at the resolution of `config`. Raises OSError for a file that is gone."""
     kept, held = reference.trained_on, reference.held_out or _none(reference.trained_on)
@@ -197,7 +198,7 @@ def _none(like: Pictures) -> Pictures:
     return Pictures(like.pixels[:0], like.labels[:0])
 
 
-def _counted(photos: Pictures, progress: Callable[[str, int, int], object], what: str) -> Iterable[np.ndarray]:
+def _counted(photos: Pictures, progress: StageProgress, what: str) -> Iterable[np.ndarray]:
     for number, picture in enumerate(photos.pixels):
         yield picture
         progress(what, number + 1, len(photos.pixels))

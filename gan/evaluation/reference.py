@@ -13,17 +13,17 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from gan.config import ModelConfig
-from gan.data.image_folder import MIN_PHOTOS as MIN_TO_LOAD
-from gan.data.image_folder import OVERSAMPLE, Photos, find_photos, load_photos
+from gan.data.image_folder import MIN_PHOTOS, OVERSAMPLE, Photos, find_photos, load_photos
 from gan.data.split import Files, split
 from gan.errors import UserError
 from gan.networks.latents import MAX_SEED
 from gan.presets import EVERY
 from gan.utils import validation
 from gan.utils.names import composed
+from gan.utils.progress import Progress
 from gan.utils.validation import name_list
 
-MIN_PHOTOS = 12  # of a class, on either side: a half of them still has fifth neighbors
+MIN_OF_A_CLASS = 12  # of a class, on either side: a half of them still has fifth neighbors
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def load_reference(
     resolution: int,
     held_out: Path | None = None,
     only: Sequence[str] = (),
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
     keep: Callable[[Files], Files] | None = None,
 ) -> Reference:
     """Read the photos of `config`'s classes from `folder`, cropped and resized as in its training, without augmentations.
@@ -72,8 +72,9 @@ def load_reference(
     that the manifest of the training kept (data/manifest.py). The classes of a plain model are the sub-folders it was trained
     on. `progress` is called with (photos read, photos in all).
 
-    Raises UserError when a class is missing or has fewer than MIN_PHOTOS photos, when `only` names a class that the model does
-    not know, when `held_out` holds photos that were trained on, and for a holdout or a seed in `config.trained` out of range.
+    Raises UserError when a class is missing or has fewer than MIN_OF_A_CLASS photos, when `only` names a class that the model
+    does not know, when `held_out` holds photos that were trained on, and for a holdout or a seed in `config.trained` that
+    is out of range.
     """
     config = replace(config, classes=tuple(map(composed, config.classes)))
     meant = photo_classes(config, config.classes)
@@ -154,7 +155,7 @@ class _Reader:
     seed: int  # of the training
     side: int  # pixels
     keep: Callable[[Files], Files] | None
-    progress: Callable[[int, int], object] | None
+    progress: Progress | None
 
     def part(self, folder: Path, part: int) -> Photos:
         """The photos trained on (0) or held out (1)."""
@@ -174,7 +175,7 @@ class _Reader:
         """All photos of another folder."""
         return self._load(folder, None)
 
-    def _load(self, folder: Path, select: Callable[[Files], Files] | None, least: int = MIN_TO_LOAD) -> Photos:
+    def _load(self, folder: Path, select: Callable[[Files], Files] | None, least: int = MIN_PHOTOS) -> Photos:
         there = find_photos(folder, meant=self.meant)
         only = self.classes if len(there) > 1 or set(self.classes) <= there.keys() else ()
         return load_photos(folder, self.side, only=only, select=select, progress=self.progress, least=least)
@@ -234,10 +235,10 @@ def _check_photos(trained_on: Photos, others: Photos | None, folder: Path, held_
         )
     for photos, place, side in ((trained_on, folder, "trained on"), (others, held_out or folder, "held out")):
         for name, count in photos.counts().items() if photos else ():
-            if count < MIN_PHOTOS:
+            if count < MIN_OF_A_CLASS:
                 raise UserError(
                     f"there are only {count} photos of '{name}' in '{place}' among those {side}; add photos until there are "
-                    f"{MIN_PHOTOS} or more of them, or hold out another share."
+                    f"{MIN_OF_A_CLASS} or more of them, or hold out another share."
                 )
 
 

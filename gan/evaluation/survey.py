@@ -31,6 +31,7 @@ from gan.sampling.sampler import Sampler
 from gan.utils import images
 from gan.utils.files import json_bytes, write_atomic
 from gan.utils.formatting import columns, known, number, share_error
+from gan.utils.progress import StageProgress
 
 FORMAT, PAGE, KEY = "survey-1", "survey.html", "key.json"
 PAIRS, MAX_PAIRS = 40, 200
@@ -70,7 +71,7 @@ def make(
     seed: int = 0,
     truncation: float | None = None,
     keep: Callable[[Files], Files] | None = None,
-    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
+    progress: StageProgress = lambda what, done, total: None,
 ) -> list[Picture]:
     """Write the survey and its key into the folder `out`: `pairs` flowers and as many photos, the classes in turn.
 

@@ -16,6 +16,7 @@ from gan.data.split import Files, split
 from gan.errors import UserError
 from gan.options import RunOptions, TrainConfig
 from gan.runs.validator import LEAST_HELD_OUT
+from gan.utils.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class TrainingPhotos:
         return lambda found: split(keep(found) if keep else found, self.folder, train.holdout, train.seed)[part]
 
 
-def _progress(what: str) -> Callable[[int, int], object] | None:
+def _progress(what: str) -> Progress | None:
     """A function that prints progress on a terminal; None where stderr is not a terminal."""
     if not sys.stderr.isatty():
         return None

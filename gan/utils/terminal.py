@@ -8,12 +8,13 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from gan.utils.files import WINDOWS
+from gan.utils.progress import StageProgress
 
 
 class _NeverFailing:
@@ -99,7 +100,7 @@ def complain(text: str) -> None:
     print((line() if sys.stderr.isatty() else "") + text, file=sys.stderr)
 
 
-def progress(name: str) -> Callable[[str, int, int], object]:
+def progress(name: str) -> StageProgress:
     """A function `show(stage, done, total)`: one updated line on a terminal, elsewhere a line for each new stage."""
     last_stage, last_time = "", 0.0
 

@@ -407,7 +407,7 @@ def test_an_evaluation_finds_what_the_training_held_out_of_a_manifest(photos: Pa
     words = [str(photos), *TINY, "--holdout", "0.5", "--manifest", str(path), "--out", str(tmp_path / "run")]
     assert train.main(words) == 0
     config = read_config(tmp_path / "run")
-    monkeypatch.setattr(reference, "MIN_PHOTOS", 2)
+    monkeypatch.setattr(reference, "MIN_OF_A_CLASS", 2)
     found = reference.load_reference(photos, config, 28, keep=manifest_filter(path, photos))
     assert not found.notes and len(found.trained_on.labels) == 8 and len(found.held_out.labels) == 8
     assert "--manifest" in " ".join(reference.load_reference(photos, config, 28).notes)
