@@ -90,7 +90,7 @@ class TrainConfig:
     critic_steps: int = option(5, "critic steps for each generator step", "learning", low=1, high=100)
     # A new critic would first damage a generator that was trained before.
     critic_warm_up: int = option(0, "images at the start that only the critic learns from", "learning", low=0, high=10**9)
-    # What a model learned in large batches would be worn away by the small ones that a finer scale leaves memory and time for.
+    # A finer scale can so be added to a trained model without changing what that draws.
     freeze_below: int = option(
         0, "the generator's scales of fewer pixels a side keep the weights they begin with (wants --from)", "learning",
         low=0, high=MAX_RESOLUTION, metavar="SIDE", shown="none",
@@ -143,9 +143,11 @@ class TrainConfig:
             )
         if self.freeze_below and not self.start_from:
             raise UserError("--freeze-below keeps the weights of a trained model; name the model with --from.")
-        first = next(iter(parse_sides(self.sides, self.images)), (self.freeze_below,))[0]
-        if first < self.freeze_below:
-            raise UserError(f"--sides begins with {first}, where --freeze-below {self.freeze_below} leaves nothing to train.")
+        schedule = parse_sides(self.sides, self.images)
+        if schedule and schedule[0][0] < self.freeze_below:
+            raise UserError(
+                f"--sides begins with {schedule[0][0]}, where --freeze-below {self.freeze_below} leaves nothing to train."
+            )
         return self
 
     def to_json(self) -> dict[str, Any]:

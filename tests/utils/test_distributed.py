@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ class Started:
             assert self.process.poll() is None and time.monotonic() < end, self.said
             time.sleep(0.05)
 
+    def end(self) -> None:
+        """End it with all that it started, also where SIGTERM waits behind torchrun's own waiting for the others."""
+        workers = self.workers().values()
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            self.process.kill()
+            self.process.wait(SECONDS)
+
     def wait(self) -> int:
         try:
             return self.process.wait(SECONDS)
@@ -85,8 +99,7 @@ def start(tmp_path):
     yield begin
     for one in started:
         if one.process.poll() is None:
-            one.process.kill()  # SIGTERM can wait behind torchrun's own waiting for the others
-            one.process.wait(SECONDS)
+            one.end()
 
 
 # ------------------------------------------------------------------------------------------------- the same as one process
