@@ -136,7 +136,10 @@ def looks(page, sizes: dict[str, dict[str, int]] | None = None) -> Iterator[str]
 
 
 def open_tab(page, name: str) -> None:
-    """Press a tab, wherever the bar has it: a small page folds tabs away, a resized one a moment later."""
+    """Press a tab, wherever the bar has it: a small page folds tabs away, a resized one a moment later.
+
+    A press while tabs are being folded may reach none of them. The address says which one is open.
+    """
     label = page.evaluate("name => window.FLOWERS.text[document.documentElement.lang][`tab_${name}`]", name)
     tab = page.locator(f"#tabs [role=tab][data-tab-id={name}]:visible")
     menu = page.locator(".overflow-menu > button:visible")
@@ -147,7 +150,9 @@ def open_tab(page, name: str) -> None:
             if not tab.count():
                 menu.click(timeout=2000)
             (tab if tab.count() else folded).click(timeout=2000)
+            page.wait_for_function("name => new URLSearchParams(location.search).get('tab') === name", arg=name, timeout=5000)
             return
+    raise AssertionError(f"the tab {name} does not open")
 
 
 def gallery(visitor):

@@ -18,11 +18,12 @@ NAMES = [tab.id for tab in TABS]
 READY = """async (name) => {
   const says = (key) => new URLSearchParams(location.search).get(key);
   const rests = () => says("tab") === name && says("model") && !document.querySelector(`#${name}-pictures .pending`);
-  for (let times = 0, tries = 0; times < 5 && tries < 400; tries++) {
+  let times = 0;
+  for (let tries = 0; times < 5 && tries < 400; tries++) {
     times = rests() ? times + 1 : 0;
     await new Promise((done) => setTimeout(done, 100));
   }
-  return rests();
+  return times === 5;
 }"""
 
 
