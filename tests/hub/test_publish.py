@@ -261,3 +261,11 @@ def test_a_card_names_every_part_of_a_loss():
     assert "| matching | kernel distance to the photos of the class, weight 20 |" in made
     assert "| spectrum | distance to the mean of the photos, weight 0.3 |" in made
     assert "| spectrum |" not in model_card.model_card(read_config(spaces.CHECKPOINTS / "cwgan-gp-128"), 1)
+
+
+def test_a_card_says_which_scales_were_trained():
+    config = read_config(spaces.CHECKPOINTS / "flagship")
+    row = "| trained scales | 64×64 and larger; the others keep the weights they began with |"
+    for side, says in ((64, True), (0, False)):
+        made = model_card.model_card(replace(config, trained={**config.trained, "freeze_below": side}), 1)
+        assert (row in made.splitlines()) is says
