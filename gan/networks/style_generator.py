@@ -283,17 +283,20 @@ class Modulated(nn.Module):
             scale = self.affine(style)
             demodulation = GAIN * (scale.square() @ energy.T + 1e-8).rsqrt()
         x = x.to(kernels.dtype) * scale.to(kernels.dtype)[:, :, None, None]
-        # The scaling comes first: it then touches a quarter of the pixels.
+        x = self._convolve(x, kernels, enlarge)  # the scaling came first: it then touches a quarter of the pixels
+        x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
+        return leaky_relu(self.noise(x, noise) if self.noise else x, SLOPE, inplace=True)
+
+    def _convolve(self, x: Tensor, kernels: Tensor, enlarge: bool) -> Tensor:
+        """Maps N×C×H×W, enlarged where that is wanted, and convolved; `kernels` are the weight in the type of the maps."""
         if enlarge and self.smooth:
             with torch.autocast(x.device.type, enabled=False):  # which would pad in float32, and back
                 x = pad(x, (1, 1, 1, 1), mode="replicate")  # a border of zeros would be drawn as a rim
-            x = low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2, padding=1))
-        elif enlarge and self._inference_kernels is None:
-            x = conv_transpose2d(x, repeating_kernels(self.weight).to(kernels.dtype), stride=2, padding=1)
-        else:  # drawing keeps this form: sums in another order would change the bytes of every flower
-            x = conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
-        x = torch.addcmul(self.bias.to(x.dtype)[None, :, None, None], x, demodulation.to(x.dtype)[:, :, None, None])
-        return leaky_relu(self.noise(x, noise) if self.noise else x, SLOPE, inplace=True)
+            return low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2, padding=1))
+        if enlarge and self._inference_kernels is None:
+            return conv_transpose2d(x, repeating_kernels(self.weight).to(kernels.dtype), stride=2, padding=1)
+        # Drawing keeps this form: sums in another order would change the bytes of every flower.
+        return conv2d(interpolate(x, scale_factor=2, mode="nearest") if enlarge else x, kernels, padding=1)
 
 
 def repeating_kernels(weight: Tensor) -> Tensor:
