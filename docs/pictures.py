@@ -73,7 +73,7 @@ def flagship() -> None:
     """Sixty-four flowers of the flagship."""
     generator = loader.load("flagship").generator
     pictures = Sampler(generator).draw(grid_flowers(None, 0, default_truncation(generator.config.scores), 64))
-    (ROOT / "docs" / "flagship.png").write_bytes(images.png(images.grid(list(pictures), 8)))
+    Image.fromarray(images.grid(list(pictures), 8)).save(ROOT / "docs" / "flagship.webp", quality=90, method=6)
 
 
 def strip() -> None:
@@ -122,7 +122,7 @@ def stand_ins(place: Path) -> None:
     for number, picture in enumerate(Sampler(generator).draw(grid_flowers(None, 100, 1.5, 24))):
         name = generator.config.classes[(100 + number) % len(generator.config.classes)]
         (place / name).mkdir(exist_ok=True)
-        (place / name / f"{number}.png").write_bytes(images.png(images.enlarge(picture, SIDE)))
+        (place / name / f"{number}.png").write_bytes(images.png(picture))
 
 
 def yours(page, address: str, place: Path) -> None:

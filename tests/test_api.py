@@ -143,7 +143,7 @@ print(gan.__file__, model.folder, gan.Sampler(model.generator).draw([gan.Flower(
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     package, folder, shape = done.stdout.splitlines()
-    assert Path(package).is_relative_to(installed) and Path(folder).is_relative_to(installed) and shape == "(1, 128, 128, 3)"
+    assert Path(package).is_relative_to(installed) and Path(folder).is_relative_to(installed) and shape == "(1, 256, 256, 3)"
 
 
 @pytest.mark.parametrize(("command", "says"), [("gan", "evaluate"), ("gan-train", "--critic-steps")])

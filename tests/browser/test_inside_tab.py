@@ -13,7 +13,7 @@ def test_a_flower_scale_by_scale_its_link_and_one_that_is_sent_here(newcomer, fl
     page.wait_for_selector(f"{STEPS} img")
     sides = "all => all.map(one => one.naturalWidth)"
     drawn = page.locator(f"{STEPS} figure:first-child img")
-    assert drawn.evaluate_all(sides)[1:] == [4, 8, 16, 32, 64, 128]
+    assert drawn.evaluate_all(sides)[1:] == [4, 8, 16, 32, 64, 128, 256]
     widths = drawn.evaluate_all("all => all.map(one => [Math.round(one.clientWidth), getComputedStyle(one).imageRendering])")
     assert len({width for width, _ in widths}) == 1 and {way for _, way in widths} == {"pixelated"}
     assert page.locator(".spectrum-of-one svg.plot").count() == 1
