@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -70,15 +71,13 @@ WAYS: dict[str, tuple[tuple[type, str, Callable[..., Tensor]], ...]] = {
 
 def steps(trainer: Trainer, state: dict[str, Any], way: str) -> tuple[float, list[float]]:
     """Processor seconds of the steps from a state in one of the WAYS, and their losses."""
-    patches = [patch.object(*one) for one in WAYS[way]]
     trainer.load_state(copy.deepcopy(state))
-    for one in patches:
-        one.start()
-    begun = time.process_time()
-    stats = [trainer.step() for _ in range(STEPS)]
-    seconds = time.process_time() - begun
-    for one in patches:
-        one.stop()
+    with ExitStack() as changed:
+        for one in WAYS[way]:
+            changed.enter_context(patch.object(*one))
+        begun = time.process_time()
+        stats = [trainer.step() for _ in range(STEPS)]
+        seconds = time.process_time() - begun
     return seconds, [loss for one in stats for loss in (one.critic_loss, one.generator_loss)]
 
 
