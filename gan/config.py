@@ -17,7 +17,7 @@ or, for a generator with styles (style_generator.py),
     M>256                   a layer of the mapping network, 256 wide; all mapping layers come first
     K>128                   constant start: 4×4 learned maps of 128 channels; without it the start is drawn from the style
     S>128                   a scale: twice the side of the one before (the first is 4×4), 128 channels
-    S>128 smooth            the same, low-pass filtered after it is enlarged
+    S>128 smooth            the same, low-pass filtered after it is enlarged;  S>128 smoother: with a steeper filter
     S>128 adain             the style scales normalized maps, and only the last scale draws a picture (adain.py)
     S>128 noise             a random number is added to every pixel of the maps
 
@@ -54,11 +54,12 @@ _PROJECTED = re.compile(r"projected ([a-z0-9-]+)>(\d+)")
 _LAYER = re.compile(r"([A-Za-z-]+?)(?:(\d+),(\d+),(\d+))?(?:>(\d+))?((?: [a-z]+)*)")
 _SCALING, _AFTER, _NORM = ("scaling", "sn", "eq"), ("after", "pn"), ("norm", "bn", "ln", "cbn")
 _ACTIVATION = ("activation", "relu", "lrelu", "tanh")
+LOW_PASSES = ("smooth", "smoother")  # style_generator.py has their taps
 # Kind of layer → what may stand behind it, in this order: a field of Layer, and its words.
 _KINDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "C": (_SCALING, _NORM, _ACTIVATION, _AFTER), "T": (_SCALING, _NORM, _ACTIVATION, _AFTER),
     "R": (("resample", "up", "down"), _SCALING, ("norm", "bn", "cbn")), "A": (_SCALING,), "P": (_SCALING,), "X": (_SCALING,),
-    "S": (("smooth", "smooth"), ("adain", "adain"), ("noise", "noise")), "M": (), "K": (), "E": (),
+    "S": (("low_pass", *LOW_PASSES), ("adain", "adain"), ("noise", "noise")), "M": (), "K": (), "E": (),
     "rgb": (_SCALING, ("activation", "relu", "lrelu")), "up": (), "up-corners": (), "down": (), "mbstd": (),
 }  # fmt: skip
 _KERNEL, _CHANNELS = ("C", "T"), ("C", "T", "R", "S", "M", "K", "E")  # the kinds that have them; "rgb" may have channels
@@ -78,7 +79,7 @@ class Layer:
     activation: str = ""  # "", "relu", "lrelu" or "tanh"
     after: str = ""  # "" or "pn"
     resample: str = ""  # of "R": "", "up" or "down"
-    smooth: bool = False  # of "S": low-pass filtered after it is enlarged
+    low_pass: str = ""  # of "S": "" or one of LOW_PASSES, the filter after it is enlarged
     adain: bool = False  # of "S"
     noise: bool = False  # of "S"
 

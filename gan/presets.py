@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gan.config import ModelConfig, parse_projected
+from gan.config import ModelConfig, parse_layer, parse_projected
 from gan.errors import UserError
 from gan.options import NORMS, OBJECTIVES, TrainConfig, parse_sides
 
@@ -166,7 +166,7 @@ PRESETS: dict[str, Preset] = {
     "flagship": Preset(
         "styles, a projected critic and matched sets", 128,
         # Up to 16 pixels, maps are enlarged by repeating pixels: this learns faster, and its grid is too coarse to be seen.
-        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h smooth", "S>h smooth", "S>32 smooth", "S>16 smooth"),
+        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h smooth", "S>h smooth", "S>32 smooth", "S>16 smoother"),
         ("projected efficientnet-lite0>h",), z_dim=128,
         training={
             "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 160_000, "lr": 4e-4, "critic_lr": 1e-3,
@@ -315,12 +315,12 @@ def _sides_up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _keep_smoothing(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple[str, ...]:
-    """`layers`, each scale with or without `smooth` as in the model `begun`, where that has the same scale in the same place.
+    """`layers`, each scale with the low-pass of the model `begun`, or without one, where that has the same scale in the place.
 
     Weights that were trained with one way of enlarging do not work with the other.
     """
     old = begun.generator if begun else ()
-    same = [a.removesuffix(" smooth") == b.removesuffix(" smooth") for a, b in zip(old, layers)]
+    same = [replace(parse_layer(a), low_pass="") == replace(parse_layer(b), low_pass="") for a, b in zip(old, layers)]
     return tuple(old[number] if number < len(same) and same[number] else layer for number, layer in enumerate(layers))
 
 

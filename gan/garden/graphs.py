@@ -12,6 +12,7 @@ them, and a runtime computes such nodes once, when it loads the graph.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from gan.garden.traced import traced_painting
 from gan.generator import Generator
 from gan.hub.onnx_export import check_installed
 from gan.networks.layers import SLOPE
-from gan.networks.style_generator import GAIN, Modulated, Scale, StyleGenerator
+from gan.networks.style_generator import GAIN, TAPS, Modulated, Scale, StyleGenerator
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
@@ -200,7 +201,7 @@ def _scale(graph: _Graph, scale: Scale, x: str, picture: str, style: str, enlarg
 def _modulated(graph: _Graph, layer: Modulated, x: str, style: str, enlarge: bool) -> str:
     """`Modulated.forward`."""
     channels, before = layer.weight.shape[:2]
-    turned = enlarge and layer.smooth  # a transposed convolution: ONNX has the channels that come first in front there
+    turned = enlarge and bool(layer.low_pass)  # a transposed convolution: ONNX has the channels that come first in front there
     kernel = graph.weight(layer.weight.flip(2, 3).transpose(0, 1) if turned else layer.weight)
     energy = graph.sum(graph.node("Mul", kernel, kernel), 2, 3)  # C'×C, or C×C'
     scale = graph.linear(style, layer.affine)  # 1×C
@@ -209,8 +210,9 @@ def _modulated(graph: _Graph, layer: Modulated, x: str, style: str, enlarge: boo
     shrink = graph.node("Div", graph.constant(GAIN), graph.node("Sqrt", graph.node("Add", power, graph.constant(1e-8))))
     x = graph.node("Mul", x, graph.shape(scale, 1, before, 1, 1))
     if turned:
-        x = graph.node("Pad", x, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
-        x = _low_pass(graph, graph.node("ConvTranspose", x, kernel, strides=[2, 2], pads=[1, 1, 1, 1]))
+        taps = TAPS[layer.low_pass]
+        x = graph.node("Pad", x, graph.constant([0, 0, *[len(taps) // 4] * 2] * 2, np.int64), mode="edge")
+        x = _filtered(graph, graph.node("ConvTranspose", x, kernel, strides=[2, 2], pads=[1, 1, 1, 1]), taps)
     else:
         x = graph.node("Conv", graph.repeated(x) if enlarge else x, kernel, pads=[1, 1, 1, 1])
     x = graph.node("Mul", x, graph.shape(shrink, 1, channels, 1, 1))
@@ -218,11 +220,12 @@ def _modulated(graph: _Graph, layer: Modulated, x: str, style: str, enlarge: boo
     return graph.node("LeakyRelu", x, alpha=SLOPE)
 
 
-def _low_pass(graph: _Graph, x: str) -> str:
-    """`style_generator.low_pass` of maps 1×C×H×W: each channel by itself, as a batch of C pictures."""
-    taps = np.array([1, 3, 3, 1], np.float32) / 4
+def _filtered(graph: _Graph, x: str, taps: Sequence[float]) -> str:
+    """`style_generator.filtered` of maps 1×C×H×W: each channel by itself, as a batch of C pictures."""
+    kernel = np.array(taps, np.float32)
     x = graph.node("Transpose", x, perm=[1, 0, 2, 3])
-    x = graph.node("Conv", x, graph.constant(np.outer(taps, taps)[None, None]))
+    x = graph.node("Conv", x, graph.constant(kernel.reshape(1, 1, -1, 1)))
+    x = graph.node("Conv", x, graph.constant(kernel.reshape(1, 1, 1, -1)))
     return graph.node("Transpose", x, perm=[1, 0, 2, 3])
 
 

@@ -26,6 +26,11 @@ from gan.networks.pixel_noise import PixelNoise
 from gan.utils.distributed import ShardedRandom
 
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
+_STEEP = (-0.0016, -0.0228, -0.0374, 0.0710, 0.3570, 0.6338)
+# Low-pass filters of enlarged maps; their sums are 2, as every second row and column is empty. The number of taps is one of
+# 4, 8, 12, …. "smoother" is a sinc with its cutoff at 0.17 cycles a pixel under a Kaiser window of 5. At 0.25 cycles, the
+# highest frequency of the smaller maps, it passes 0.1 of the amplitude, and "smooth" 0.35: that is mirrored into a grid.
+TAPS = {"smooth": (0.25, 0.75, 0.75, 0.25), "smoother": (*_STEEP, *reversed(_STEEP))}
 
 
 class StyleGenerator(Generator):
@@ -210,7 +215,7 @@ class Scale(nn.Module):
             self.first, self.second = (AdaptiveConv(c, channels, style, side, layer.noise) for c in (before, channels))
         else:
             noise = side if layer.noise else None
-            self.first = Modulated(before, channels, style, layer.smooth, noise)
+            self.first = Modulated(before, channels, style, layer.low_pass, noise)
             self.second = Modulated(channels, channels, style, noise=noise)
         self.rgb = None if layer.adain else nn.Linear(style, channels)  # the modulation of the three 1×1 kernels below
         if last or not layer.adain:
@@ -252,13 +257,13 @@ class Scale(nn.Module):
 class Modulated(nn.Module):
     """A 3×3 convolution with modulation and demodulation by a style (Karras et al. 2020, section 2.2), then leaky ReLU."""
 
-    def __init__(self, before: int, channels: int, style: int, smooth: bool = False, noise: int | None = None) -> None:
-        """`smooth`: maps are enlarged with a low-pass filter; otherwise by repeating pixels, which leaves a grid.
+    def __init__(self, before: int, channels: int, style: int, low_pass: str = "", noise: int | None = None) -> None:
+        """`low_pass`: maps are enlarged with this filter of TAPS; with "" by repeating pixels, which leaves a grid.
 
         `noise`: the side of the maps that come out, where a number is added to each of their pixels; None without noise.
         """
         super().__init__()
-        self.smooth = smooth
+        self.low_pass = low_pass
         self.noise = PixelNoise(channels, noise) if noise else None
         self._inference_kernels: tuple[Tensor, Tensor] | None = None
         self.affine = nn.Linear(style, before)
@@ -289,10 +294,11 @@ class Modulated(nn.Module):
 
     def _convolve(self, x: Tensor, kernels: Tensor, enlarge: bool) -> Tensor:
         """Maps N×C×H×W, enlarged where that is wanted, and convolved; `kernels` are the weight in the type of the maps."""
-        if enlarge and self.smooth:
+        if enlarge and self.low_pass:
+            taps = TAPS[self.low_pass]
             with torch.autocast(x.device.type, enabled=False):  # which would pad in float32, and back
-                x = pad(x, (1, 1, 1, 1), mode="replicate")  # a border of zeros would be drawn as a rim
-            return low_pass(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2, padding=1))
+                x = pad(x, (len(taps) // 4,) * 4, mode="replicate")  # a border of zeros would be drawn as a rim
+            return filtered(conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), stride=2, padding=1), taps)
         if enlarge and self._inference_kernels is None:
             return conv_transpose2d(x, repeating_kernels(self.weight).to(kernels.dtype), stride=2, padding=1)
         # Drawing keeps this form: sums in another order would change the bytes of every flower.
@@ -310,16 +316,16 @@ def repeating_kernels(weight: Tensor) -> Tensor:
     return (weight.flatten(2) @ spread).unflatten(2, (4, 4)).transpose(0, 1)
 
 
-def low_pass(x: Tensor) -> Tensor:
-    """Filters maps N×C×H×W by [1 3 3 1]/4 along both axes → N×C×(H−3)×(W−3).
+def filtered(x: Tensor, taps: Sequence[float]) -> Tensor:
+    """Maps N×C×H×W, filtered by K taps along both axes → N×C×(H−K+1)×(W−K+1).
 
-    A transposed convolution of stride 2 with this filter behind it equals bilinear enlarging with a convolution behind that
+    A transposed convolution of stride 2 with a filter behind it equals enlarging by that filter with a convolution behind it
     (filters commute), at a quarter of the products (StyleGAN2 enlarges in this order too).
     """
-    channels = x.shape[1]
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
-    x = conv2d(x, taps.view(1, 1, 4, 1).expand(channels, 1, 4, 1), groups=channels)
-    return conv2d(x, taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), groups=channels)
+    channels, count = x.shape[1], len(taps)
+    kernel = torch.tensor(taps, dtype=x.dtype, device=x.device)
+    x = conv2d(x, kernel.view(1, 1, count, 1).expand(channels, 1, count, 1), groups=channels)
+    return conv2d(x, kernel.view(1, 1, 1, count).expand(channels, 1, 1, count), groups=channels)
 
 
 def _kind(x: Tensor) -> torch.dtype:

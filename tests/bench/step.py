@@ -54,7 +54,7 @@ def enlarged_first(self: Modulated, x: Tensor, kernels: Tensor, enlarge: bool) -
     """Maps are enlarged, and convolved at their full size."""
     if not enlarge:
         return conv2d(x, kernels, padding=1)
-    if not self.smooth:
+    if self.low_pass != "smooth":
         return conv2d(interpolate(x, scale_factor=2, mode="nearest"), kernels, padding=1)
     with torch.autocast(x.device.type, enabled=False):
         x = interpolate(pad(x, (1, 1, 1, 1), mode="replicate"), scale_factor=2, mode="bilinear", align_corners=False)

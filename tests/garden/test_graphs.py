@@ -17,7 +17,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 LAYERS = {
     "styles": ("M>16", "S>8", "S>8", "S>4"),
-    "smooth": ("M>16", "M>16", "S>8", "S>8 smooth", "S>4 smooth"),
+    "smooth": ("M>16", "M>16", "S>8", "S>8 smooth", "S>4 smoother"),
     "norms": ("T4,1,0>8 ln relu", "up-corners", "C3,1,1>8 bn lrelu", "T4,2,1>3 tanh"),
     "plain": ("C4,1,3>8 bn lrelu", "up", "C3,1,1>8 ln relu", "T4,2,1>3"),
 }

@@ -13,7 +13,7 @@ from gan.errors import UserError
 from gan.generator import one_hot
 from gan.hub.checkpoint import load_model, save_model
 from gan.networks import latents
-from gan.networks.style_generator import Modulated, StyleGenerator
+from gan.networks.style_generator import TAPS, Modulated, StyleGenerator, filtered
 
 THREE = ("dandelion", "marigold", "seedhead")
 LAYERS = ("M>12", "M>16", "S>16", "S>12", "S>8")  # 4, 8 and 16 pixels
@@ -222,13 +222,36 @@ def test_beginning_coarse_draws_the_coarse_picture_enlarged_until_the_finer_scal
 
 
 def test_a_smooth_scale_equals_bilinear_enlarging_with_repeated_edges_everywhere():
-    smooth, plain = Modulated(5, 3, DIM, smooth=True).double(), Modulated(5, 3, DIM).double()
+    smooth, plain = Modulated(5, 3, DIM, "smooth").double(), Modulated(5, 3, DIM).double()
     smooth.init_weights()
     plain.load_state_dict(smooth.state_dict())
     maps, style = torch.randn(2, 5, 8, 8, dtype=torch.float64), torch.randn(2, DIM, dtype=torch.float64)
     # Six pixels more on each side, cut off behind the convolution, keep its zeros away from the picture.
     wide = interpolate(pad(maps, (3, 3, 3, 3), mode="replicate"), scale_factor=2, mode="bilinear", align_corners=False)
     assert distance(smooth(maps, style, True), plain(wide, style, False)[:, :, 6:-6, 6:-6]) < 1e-12
+
+
+def test_a_smoother_scale_equals_enlarging_by_its_filter_with_repeated_edges_everywhere():
+    smoother, plain = Modulated(5, 3, DIM, "smoother").double(), Modulated(5, 3, DIM).double()
+    smoother.init_weights()
+    plain.load_state_dict(smoother.state_dict())
+    maps, style = torch.randn(2, 5, 8, 8, dtype=torch.float64), torch.randn(2, DIM, dtype=torch.float64)
+    wide = torch.zeros(2, 5, 48, 48, dtype=torch.float64)
+    wide[:, :, ::2, ::2] = pad(maps, (8, 8, 8, 8), mode="replicate")
+    wide = filtered(pad(wide, (6, 5, 6, 5)), TAPS["smoother"])  # pixel (0, 0) of the maps lies between the first four
+    expected = plain(wide, style, False)[:, :, 16:-16, 16:-16]
+    assert distance(smoother(maps, style, True), expected) < 1e-12
+
+
+@pytest.mark.parametrize(("name", "least"), [("smooth", 9.0), ("smoother", 19.0)])
+def test_low_passes_keep_even_maps_even_and_weaken_what_becomes_a_grid(name, least):
+    def loss(frequency: float) -> float:
+        wave = torch.exp(-2j * math.pi * frequency * torch.arange(len(TAPS[name])))
+        return -20 * math.log10((torch.tensor(TAPS[name]) * wave).sum().abs().item() / 2 + 1e-12)
+
+    assert abs(loss(0)) < 1e-5 and loss(0.5) > 100, "the two phases of an even map are equal"
+    assert least < loss(0.25) < least + 1 and loss(0.4) > 30
+    assert filtered(torch.ones(1, 1, 12, 12), TAPS[name]).unique().tolist() == pytest.approx([4.0], abs=1e-4)
 
 
 def test_styles_of_two_flowers_mix(generator):
