@@ -135,7 +135,7 @@ def _quality(network: str, floor: Mapping[str, Any], contenders: Mapping[str, An
             "", f"All figures after {shared:g} h:", "", "| contender | FD | precision | recall | near copies |",
             "| --- | ---: | ---: | ---: | ---: |", *rows,
             f"| *photos beside photos, {floor['n']} each* | {number(floor['fd'])} | {floor['precision']:.2f} | "
-            f"{floor['recall']:.2f} | 1%, by definition |",
+            f"{floor['recall']:.2f} | 1.0%, by definition |",
         ]  # fmt: skip
     return [*lines, ""]
 
@@ -149,9 +149,9 @@ def _costs(contenders: Mapping[str, Any]) -> list[str]:
         last = one["moments"][-1]
         rate = last["photos"] / last["cpu"]
         lines.append(
-            f"| {LABELS[name]} | {rate:.2f} | {60 * last['updates'] / last['cpu']:.2g} | {rate * one['gflop_a_photo']:.0f} | "
-            f"{last['memory'] / 2**20:,.0f} | {_drawn(last):.2g} | {one['gflop_a_picture']:.2g} | "
-            f"{one['bytes'] / 1e6:.1f} |"
+            f"| {LABELS[name]} | {number(rate)} | {number(60 * last['updates'] / last['cpu'])} | "
+            f"{rate * one['gflop_a_photo']:.0f} | {last['memory'] / 2**20:,.0f} | {number(_drawn(last))} | "
+            f"{number(one['gflop_a_picture'])} | {one['bytes'] / 1e6:.1f} |"
         )
     return [
         *lines, "",
