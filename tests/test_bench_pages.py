@@ -132,7 +132,8 @@ def test_the_page_of_the_numbers_of_photos_and_its_rule_of_thumb():
     found = {"classes": ["roses", "tulips"], "held_out": 90, "flowers": 100, "hardware": "a core", "torch": "2",
              "points": [point(100, 0.11, 0.01), point(25, 0.4, 0.3), point(200, 0.1, 0.01)]}  # fmt: skip
     page = how_many_photos.page(found)
-    assert "With 100 photos of each class, the KID is within a quarter" in page and "From 100 photos" in page
+    assert "From 100 photos of each class on, the KID stays within a quarter" in page and "goes from 0.400 to 0.100" in page
+    assert "From 100 photos of each class on, at most 5 %" in page
     assert "| Judge | 25 | 40,000 | 0.400 ± 0.010 |" in page and len(page.encode()) < 8192
     ElementTree.fromstring(how_many_photos.plot(found))
 

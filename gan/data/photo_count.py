@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan.utils.formatting import number
-
 CURVE = Path(__file__).with_suffix(".json")
 
 
@@ -52,9 +50,9 @@ def estimate(kept: Mapping[str, int], curve: Mapping[str, Any] | None) -> list[s
     beyond = f", fewer than the {fewest} that were measured" if mean < fewest else ""
     beyond = f", more than the {most} that were measured" if mean > most else beyond
     side = curve["resolution"]
-    label, floor = curve["label"], number(curve["floor"])
+    label, floor = curve["label"], max(0.0, curve["floor"])  # an estimate of 0 may be less
     return [
-        f"to expect of {mean:,.0f} photos a class{beyond}: KID-{label} about {number(found['kid'])} (photos beside photos "
-        f"{floor}), recall {number(found['recall'])}, {found['copies']:.0%} of the flowers near copies",
+        f"to expect of {mean:,.0f} photos a class{beyond}: KID-{label} about {found['kid']:.2f} (photos beside photos "
+        f"{floor:.2f}), recall {found['recall']:.2f}, {found['copies']:.0%} of the flowers near copies",
         f"  a guess: two classes of flowers at {side}×{side} were measured (docs/how-many-photos.md), and other photos differ",
     ]

@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ CLASSES = ("dandelion", "marigold")
 COUNTS = (25, 50, 100, 200)  # photos of each class; then all
 SIDE, HOLDOUT, FLOWERS, SHOWN = 64, 0.2, 1000, 16
 NETWORKS = ("mobilenetv2", "dinov2")
+WIDTH = 160  # characters in a line of the page
 DOCTORS = "mobilenetv2"  # the network of the doctor's curve
 
 
@@ -171,10 +173,13 @@ def page(results: dict[str, Any]) -> str:
     seeds = len({point["seed"] for point in results["points"]})
     lines = [
         "# How many photos are enough?", "",
-        f"Measured with the flagship at {SIDE}×{SIDE} on photos of two classes ({a}, {b}), with the number of images that "
-        f"`--preset auto` chooses. The same {results['held_out']} photos were held out from all. {results['flowers']:,} "
-        f"flowers at truncation {DEFAULT_TRUNCATION:g} are compared with them. On {results['hardware']}, PyTorch "
-        f"{results['torch']}; {'one seed' if seeds == 1 else f'{seeds} seeds, the mean'}.", "",
+        *wrap(
+            f"Measured with the flagship at {SIDE}×{SIDE} on photos of two classes ({a}, {b}), with the number of images that "
+            f"`--preset auto` chooses. The same {results['held_out']} photos were held out from all. "
+            f"{results['flowers']:,} flowers are compared with them, at truncation {DEFAULT_TRUNCATION:g}, which costs recall. "
+            f"*Images*: those that the best weights of the training had seen. On {results['hardware']}, PyTorch "
+            f"{results['torch']}; {'one seed' if seeds == 1 else f'{seeds} seeds, the mean'}.", WIDTH,
+        ), "",
         "```sh", *(f"python tests/bench/how_many_photos.py PHOTOS{flag}" for flag in ("", " --page")), "```", "",
         "![recall, near copies and KID against the number of photos](how-many-photos.svg)", "",
         "| judge | photos of each class | images | KID to photos held out | precision | recall | near copies |",
@@ -196,21 +201,31 @@ def page(results: dict[str, Any]) -> str:
 
 def rule(points: list[dict[str, float]]) -> list[str]:
     """The rule of thumb, from the curve."""
-    best = min(points, key=lambda point: point["kid"])
-    within = next(point for point in points if point["kid"] <= 1.25 * best["kid"])
-    honest = next((point for point in points if point["copies"] <= 0.05), None)
+    fewest, most, best = points[0], points[-1], min(points, key=lambda point: point["kid"])
+    near, honest = (_from_there_on(points, key, limit) for key, limit in (("kid", 1.25 * best["kid"]), ("copies", 0.05)))
     copied = (
-        f"From {honest['photos']} photos of each class on, at most 5 % of the flowers are near copies."
+        f"From {honest} photos of each class on, at most 5 % of the flowers are near copies."
         if honest
-        else "With every number that was measured, more than 5 % of the flowers are near copies."
+        else "With the most photos that were measured, more than 5 % of the flowers are near copies."
     )
-    return [
-        f"- With {within['photos']} photos of each class, the KID is within a quarter of the best that was measured "
-        f"({best['kid']:.3f}, with {best['photos']}).",
-        f"- {copied}",
-        "- `python -m gan doctor PHOTOS` reads this curve for the number of your photos. That is a guess: flowers with one "
-        "head in the middle were measured, at one size, with one preset. Photos that differ more need more of them.",
-    ]
+    sentences = (
+        f"From {fewest['photos']} to {most['photos']} photos of each class, KID goes from {fewest['kid']:.3f} to "
+        f"{most['kid']:.3f} and recall from {fewest['recall']:.2f} to {most['recall']:.2f}. Where a number in between does not "
+        "fit the order, it shows how much is chance in one training.",
+        f"From {near} photos of each class on, the KID stays within a quarter of the best that was measured "
+        f"({best['kid']:.3f}, with {best['photos']})." if near else "The KID is best with fewer photos than the most.",
+        copied,
+        "`python -m gan doctor PHOTOS` reads this curve for the number of your photos. That is a guess: flowers with one head "
+        "in the middle were measured, at one size, with one preset. Photos that differ more need more of them.",
+    )  # fmt: skip
+    return [line for text in sentences for line in wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")]
+
+
+def _from_there_on(points: list[dict[str, float]], key: str, limit: float) -> int | None:
+    """The least number of photos from which on a figure stays within a limit; None where it ends beyond it."""
+    beyond = [number for number, point in enumerate(points) if point[key] > limit]
+    first = beyond[-1] + 1 if beyond else 0
+    return int(points[first]["photos"]) if first < len(points) else None
 
 
 def write(results: dict[str, Any], out: Path, docs: Path) -> None:
