@@ -161,7 +161,7 @@ def plot(results: dict[str, Any]) -> str:
     for name, label in networks.items():  # of two networks, KIDs have scales of their own
         points = [(point["photos"], point["kid"]) for point in curves[name]]
         one = svg_plots.Series(label, "model", points, [point["kid_error"] for point in curves[name]], dots=True)
-        y = svg_plots.span([kid for _, kid in points], f"KID-{label}")
+        y = svg_plots.span([point["kid"] + point["kid_error"] for point in curves[name]], f"KID-{label}")
         plots.append(svg_plots.lines(f"KID-{label} against photos", x, y, [one]))
     return svg_plots.figure(plots)
 
