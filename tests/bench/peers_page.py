@@ -73,7 +73,8 @@ def plot(results: Results) -> str:
         if series:
             ends = [x for one in series for x, _ in one.points]
             x = svg_plots.Axis("hours of one core", min(ends) / 1.3, max(ends) * 1.3, "log", names=hours)
-            y = svg_plots.span([value for one in series for _, value in one.points], f"KID-{floor['label']}")
+            highest = [value + error for one in series for (_, value), error in zip(one.points, one.errors)]
+            y = svg_plots.span(highest, f"KID-{floor['label']}")
             plots.append(svg_plots.lines(f"KID by {floor['label']} against hours of training", x, y, series))
     return svg_plots.figure(plots)
 
