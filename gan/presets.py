@@ -315,7 +315,7 @@ def _sides_up_to(side: int, sides: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _keep_smoothing(layers: tuple[str, ...], begun: ModelConfig | None) -> tuple[str, ...]:
-    """`layers`, each scale with the low-pass of the model `begun`, or without one, where that has the same scale in the place.
+    """`layers`, each scale filtered, or not, as the same scale in the same place of the model `begun`, where that has it.
 
     Weights that were trained with one way of enlarging do not work with the other.
     """

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate, leaky_relu, pad
 
-from gan.config import ModelConfig, parse_layer
+from gan.config import LOW_PASSES, ModelConfig, parse_layer
 from gan.errors import UserError
 from gan.generator import one_hot
 from gan.hub.checkpoint import load_model, save_model
@@ -245,6 +245,8 @@ def test_a_smoother_scale_equals_enlarging_by_its_filter_with_repeated_edges_eve
 
 @pytest.mark.parametrize(("name", "least"), [("smooth", 9.0), ("smoother", 19.0)])
 def test_low_passes_keep_even_maps_even_and_weaken_what_becomes_a_grid(name, least):
+    assert tuple(TAPS) == LOW_PASSES, "a model's description knows the filters that the generator has"
+
     def loss(frequency: float) -> float:
         wave = torch.exp(-2j * math.pi * frequency * torch.arange(len(TAPS[name])))
         return -20 * math.log10((torch.tensor(TAPS[name]) * wave).sum().abs().item() / 2 + 1e-12)
