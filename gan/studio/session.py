@@ -30,7 +30,7 @@ from gan.utils import images
 from gan.utils.files import replace
 from gan.utils.names import file_stem
 
-GRID_SIDE = 128  # pixels of a picture in a grid, where a larger model has such a one on its way
+GRID_SIDE = 128  # pixels of a picture in a grid, where a larger model has finished such a one on its way
 
 
 class Studio:
@@ -48,13 +48,22 @@ class Studio:
         self.classes = self.config.classes
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
-        self.coarse_side = GRID_SIDE if GRID_SIDE in self.sampler.sides and GRID_SIDE < self.config.resolution else None
+        self.coarse_side = GRID_SIDE if self._is_finished(GRID_SIDE) else None
         self.search = DirectionSearch(self.sampler)
         self.store = PictureStore(self._draw)
         self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=4)(self._frames)
         self.walk = lru_cache(maxsize=2)(self._walk)
+
+    def _is_finished(self, side: int) -> bool:
+        """Whether the model's picture of `side` pixels on the way to a larger one can be shown.
+
+        It can where the larger scales were trained alone (`--freeze-below`). Where all were, it is the larger picture's ground,
+        which nothing judged: its contrasts are too strong.
+        """
+        frozen_below = self.config.trained.get("freeze_below", 0)
+        return side in self.sampler.sides and side < frozen_below <= self.config.resolution
 
     def status(self, language: str = "en") -> str:
         """The line of the footer: which weights are loaded, and their scores."""
@@ -73,8 +82,8 @@ class Studio:
     def each_item(self, flowers: Sequence[Flower], *, small: bool = False) -> Iterator[dict[str, Any]]:
         """The same one by one, each as soon as it is drawn.
 
-        `small` is for pictures that are shown small: where the model has a coarser picture of GRID_SIDE pixels, that is drawn,
-        and the item says so (`coarse`).
+        `small` is for pictures that are shown small: where the model has a finished one of GRID_SIDE pixels, that is drawn, and
+        the item says so (`coarse`).
         """
         coarse = small and self.coarse_side is not None
         for flower, png in zip(flowers, (self.coarse_store if coarse else self.store).each(flowers)):

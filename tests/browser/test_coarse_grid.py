@@ -1,15 +1,17 @@
-"""A model with larger pictures than a grid shows: the grid takes the coarser one on the way, the large view the whole one."""
+"""A model with larger pictures than a grid shows: the grid takes a finished one on the way, the large view the whole one."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 
 import pytest
 from conftest import serving_here, styled_generator
 from PIL import Image
 from visitor import FIGURES, content
 
+from gan.hub import loader
 from gan.hub.checkpoint import save_model
 from gan.studio import session
 
@@ -17,10 +19,18 @@ from gan.studio import session
 @pytest.fixture
 def url(tmp_path, monkeypatch):
     generator = styled_generator()
-    save_model(tmp_path / "styled", generator, generator.config)
+    save_model(tmp_path / "styled", generator, replace(generator.config, trained={"freeze_below": 16}))
     monkeypatch.setattr(session, "GRID_SIDE", 8)
     with serving_here(tmp_path / "styled") as url:
         yield url
+
+
+@pytest.mark.parametrize(("below", "small"), [(0, None), (8, None), (16, 8)])
+def test_a_picture_on_the_way_is_shown_where_the_larger_scales_were_trained_alone(monkeypatch, below, small):
+    monkeypatch.setattr(session, "GRID_SIDE", 8)
+    generator = styled_generator()
+    generator.config = replace(generator.config, trained={"freeze_below": below})
+    assert session.Studio(loader.Model("styled", "path", "0123", generator, None)).coarse_side == small
 
 
 def side(file: bytes) -> int:
