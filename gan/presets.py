@@ -166,7 +166,7 @@ PRESETS: dict[str, Preset] = {
     "flagship": Preset(
         "styles, a projected critic and matched sets", 128,
         # Up to 16 pixels, maps are enlarged by repeating pixels: this learns faster, and its grid is too coarse to be seen.
-        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h smooth", "S>h smooth", "S>32 smooth", "S>16 smoother"),
+        ("M>4h", "M>4h", "S>4h", "S>4h", "S>3h", "S>2h smooth", "S>h smooth", "S>32 smoother", "S>16 smoother"),
         ("projected efficientnet-lite0>h",), z_dim=128,
         training={
             "objective": "relativistic", "critic_steps": 1, "batch": 32, "images": 160_000, "lr": 4e-4, "critic_lr": 1e-3,
