@@ -95,19 +95,24 @@ def diffaugment(images: Tensor, rng: ShardedRandom) -> Tensor:
     """
     side = images.shape[3]
     draws = rng.uniform(len(images), 8)
-    brightness, saturation, contrast = (draws[:, i, None, None, None].to(images.device) for i in range(3))
-    grey = images.mean(1, keepdim=True)
-    images = grey + (images - grey) * (2 * saturation)
-    mean = images.mean((1, 2, 3), keepdim=True)
-    images = mean + (images - mean) * (contrast + 0.5) + (brightness - 0.5)
+    images = recolored(images, draws.to(images.device))
     reach = side // 8
     shifts = (draws[:, 3:5] * (2 * reach + 1)).long().tolist()
     padded = F.pad(images, (reach, reach, reach, reach)).unbind(0)  # slices of one sample each have small gradients
     images = torch.stack([x[:, down : down + side, right : right + side] for x, (down, right) in zip(padded, shifts)])
-    return images * _holes(side, draws[:, 5:].to(images.device))
+    return images * holes(side, draws[:, 5:].to(images.device))
 
 
-def _holes(side: int, draws: Tensor) -> Tensor:
+def recolored(images: Tensor, draws: Tensor) -> Tensor:
+    """Pictures N×3×S×S with other brightness, saturation and contrast, by the first three columns of `draws` in [0, 1)."""
+    brightness, saturation, contrast = (draws[:, i, None, None, None] for i in range(3))
+    grey = images.mean(1, keepdim=True)
+    images = grey + (images - grey) * (2 * saturation)
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * (contrast + 0.5) + (brightness - 0.5)
+
+
+def holes(side: int, draws: Tensor) -> Tensor:
     """Masks N×1×S×S for `draws` N×3 in [0, 1): 0 in a square where the first number is below 1/2; its center are the others."""
     at, half = torch.arange(side, device=draws.device), side // 4
     centers = (draws[:, 1:] * side).long()

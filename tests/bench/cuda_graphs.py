@@ -23,7 +23,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gan import matching, trainer  # noqa: E402
-from gan.data.augment import _holes  # noqa: E402
+from gan.data.augment import holes, recolored  # noqa: E402
 from gan.losses import kernel_distance  # noqa: E402
 from gan.networks import style_generator  # noqa: E402
 from gan.networks.projected_critic import ProjectedCritic  # noqa: E402
@@ -53,17 +53,13 @@ def diffaugment(images: Tensor, rng: Any) -> Tensor:
     """augment.diffaugment with `gather` in the place of slices, whose places Python would have to know."""
     n, _, side, _ = images.shape
     draws = rng.uniform(n, 8).to(images.device)
-    brightness, saturation, contrast = (draws[:, i, None, None, None] for i in range(3))
-    grey = images.mean(1, keepdim=True)
-    images = grey + (images - grey) * (2 * saturation)
-    mean = images.mean((1, 2, 3), keepdim=True)
-    images = mean + (images - mean) * (contrast + 0.5) + (brightness - 0.5)
+    images = recolored(images, draws)
     reach = side // 8
     shifts = (draws[:, 3:5] * (2 * reach + 1)).long()
     line, padded = torch.arange(side, device=images.device), F.pad(images, (reach,) * 4)
     rows = (line + shifts[:, :1])[:, None, :, None].expand(-1, 3, -1, padded.shape[3])
     columns = (line + shifts[:, 1:])[:, None, None, :].expand(-1, 3, side, -1)
-    return padded.gather(2, rows).gather(3, columns) * _holes(side, draws[:, 5:])
+    return padded.gather(2, rows).gather(3, columns) * holes(side, draws[:, 5:])
 
 
 _constants: dict[Any, Tensor] = {}
