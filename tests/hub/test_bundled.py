@@ -17,7 +17,7 @@ from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.presets import PRESETS
 from gan.sampling.flower import Flower, grid_flowers
 from gan.sampling.sampler import Sampler
-from gan.utils.formatting import number
+from gan.utils.formatting import number, share
 from gan.utils.images import grid
 
 
@@ -114,3 +114,15 @@ def test_the_pages_have_the_figures_of_the_flagships_card(page, after, view, lea
     found = {name: both for name, both in figures_in(page, after).items() if name in wanted}
     assert len(found) >= least
     assert found == {name: wanted[name] for name in found}
+
+
+@pytest.mark.parametrize(
+    ("page", "after"),
+    [("README.md", "## The strip above"), ("docs/models.md", "Floor: two halves of the photos, or photos held out.")],
+)
+def test_the_pages_have_the_copies_and_twins_of_the_flagships_card(page, after):
+    scores, found = loader.load("flagship").generator.config.scores, figures_in(page, after)
+    copies, twins = scores["copies"], scores["twins"]
+    assert found["near copies"][0] == share(copies["below_1st_percentile"], scores["settings"]["n"], copies["error"])
+    if "near twins" in found:
+        assert found["near twins"][0] == share(twins["duplicates"], twins["n"], twins["error"])
