@@ -62,8 +62,8 @@ class Studio:
         It can where the larger scales were trained alone (`--freeze-below`). Where all were, it is the larger picture's ground,
         which nothing judged: its contrasts are too strong.
         """
-        frozen_below = self.config.trained.get("freeze_below", 0)
-        return side in self.sampler.sides and side < frozen_below <= self.config.resolution
+        sides, frozen_below = self.sampler.sides, self.config.trained.get("freeze_below")  # of a file that may say anything
+        return side in sides and frozen_below in sides and side < frozen_below
 
     def status(self, language: str = "en") -> str:
         """The line of the footer: which weights are loaded, and their scores."""

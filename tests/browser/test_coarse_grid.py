@@ -25,7 +25,7 @@ def url(tmp_path, monkeypatch):
         yield url
 
 
-@pytest.mark.parametrize(("below", "small"), [(0, None), (8, None), (16, 8)])
+@pytest.mark.parametrize(("below", "small"), [(0, None), (8, None), (16, 8), ("16", None), (None, None)])
 def test_a_picture_on_the_way_is_shown_where_the_larger_scales_were_trained_alone(monkeypatch, below, small):
     monkeypatch.setattr(session, "GRID_SIDE", 8)
     generator = styled_generator()
