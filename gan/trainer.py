@@ -259,17 +259,21 @@ class Trainer:
         noise = draws.uniform(*score.shape).to(self.device) if self.config.noisy_labels else None
         return losses.labels(score, real, self.config.label_smoothing, noise)
 
-    @torch.no_grad()
-    def _update_ema(self) -> None:
-        """Move the average towards the generator, weights and batch-norm statistics alike (Karras et al. 2018, section 4)."""
+    def _average_share(self) -> float:
+        """How far the weight average moves towards the generator in a step: 0 to 1."""
         # At the start the half-life is a twentieth of what was seen, or the first noise would stay for long. The weights of a
         # trained model are no noise, but what it drew should not stay for long either.
         half_life = min(self.config.ema_images, (0.25 if self.from_trained else 0.05) * self.images_seen)
-        keep = 0.5 ** (self.config.batch * self.config.critic_steps / half_life) if half_life else 0.0
+        return 1 - (0.5 ** (self.config.batch * self.config.critic_steps / half_life) if half_life else 0.0)
+
+    @torch.no_grad()
+    def _update_ema(self) -> None:
+        """Move the average towards the generator, weights and batch-norm statistics alike (Karras et al. 2018, section 4)."""
+        share = self._average_share()
         averages, values = self.ema.state_dict(), self.generator.state_dict()
         for name, value in values.items():
             if value.is_floating_point():
-                averages[name].lerp_(value, 1 - keep)
+                averages[name].lerp_(value, share)
             else:
                 averages[name].copy_(value)
 

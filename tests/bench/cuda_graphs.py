@@ -136,8 +136,7 @@ class GraphTrainer(trainer.Trainer):
             self._prepare()
         self.index.copy_(self.stream.indices(self.images_seen, self.config.batch, self.side))
         self.images_seen += self.config.batch
-        half_life = min(self.config.ema_images, (0.25 if self.from_trained else 0.05) * self.images_seen)
-        self.share.fill_(1 - (0.5 ** (self.config.batch / half_life) if half_life else 0.0))
+        self.share.fill_(self._average_share())
         losses = self._replay(self.steps % self.config.penalty_every == 0)
         self.generator_steps, self.steps = self.generator_steps + 1, self.steps + 1
         if not self.read or self.steps % READ_EVERY < 2:
