@@ -103,6 +103,6 @@ def test_a_run_that_begins_as_a_model_enlarges_as_that_does():
     old = ("M>256", "M>256", "S>256", "S>256", "S>192", "S>128", "S>64")
     begun = ModelConfig("flagship", 64, ("a",), old, 128).validate()
     model, _ = from_preset("flagship", ("a", "b"), resolution=128, begun=begun)
-    assert model.generator == (*old, "S>32 smooth")
+    assert model.generator == (*old, "S>32 smoother")
     other, _ = from_preset("flagship", ("a", "b"), resolution=64, width=32, begun=begun)
     assert other.generator[-2:] == ("S>64 smooth", "S>32 smooth"), "of another width nothing is taken"
