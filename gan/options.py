@@ -85,6 +85,10 @@ class TrainConfig:
     lr: float = option(2e-4, "learning rate", "learning", low=1e-8, high=1)
     # Different rates are the two time scales of Heusel et al. 2017.
     critic_lr: float = option(0.0, "the critic's learning rate", "learning", low=0, high=1, shown="the generator's")
+    lr_decay: float = option(
+        0.0, "share of the images, at the end, in which both learning rates fall to zero in a straight line", "learning",
+        low=0, high=1,
+    )  # fmt: skip
     beta1: float = option(0.5, "Adam's first beta", "learning", low=0, high=0.9999)
     beta2: float = option(0.999, "Adam's second beta", "learning", low=0, high=0.999999)
     critic_steps: int = option(5, "critic steps for each generator step", "learning", low=1, high=100)
@@ -294,8 +298,8 @@ def schedule_of(state: dict[str, Any]) -> list[tuple[int, int]]:
     return parse_sides(tuple(settings["sides"]), settings["images"])
 
 
-# How long a run goes on, and what is written about it, may change between its parts; nothing else may.
-_FREE = ("images", "trained", "scores")
+# How long a run goes on, how it ends, and what is written about it, may change between its parts; nothing else may.
+_FREE = ("images", "lr_decay", "trained", "scores")
 
 
 def refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:

@@ -97,6 +97,7 @@ class Trainer:
     def step(self) -> StepStats:
         """`critic_steps` updates of the critic, one of the generator, one of the average. Advances the counts."""
         draws = self.processes.rng(mix_seeds(self.config.seed, self.steps))
+        self._set_rates()
         warm = self.images_seen >= self.config.critic_warm_up
         for turn in range(1, self.config.critic_steps + 1):
             self._calibrate()
@@ -145,6 +146,18 @@ class Trainer:
         begin = max((end for side, end in self.schedule if side < self.side), default=0)
         end = next((end for side, end in self.schedule if side == self.side), 0)
         return min(1.0, 2 * (self.images_seen - begin) / (end - begin)) if begin else 1.0
+
+    @property
+    def rate(self) -> float:
+        """The share of their learning rates that both networks have now: 1, and less in the last `lr_decay` of the images."""
+        left, decay = 1 - self.images_seen / self.config.images, self.config.lr_decay
+        return min(1.0, max(0.0, left / decay)) if decay else 1.0
+
+    def _set_rates(self) -> None:
+        """Give both optimizers the learning rates of this step. `initial_lr`, PyTorch's word, is the rate without decay."""
+        for optimizer in (self.generator_optimizer, self.critic_optimizer):
+            for group in optimizer.param_groups:  # one, and a snapshot of before has no initial_lr
+                group["lr"] = self.rate * group.setdefault("initial_lr", group["lr"])
 
     def _faded(self, real: Tensor) -> Tensor:
         """Photos N×3×S×S with as much of their finest detail as pictures that fade in have (Karras et al. 2018, section 2)."""
@@ -310,11 +323,12 @@ class Trainer:
         return all(bool(torch.isfinite(value).all()) for value in values)
 
     def halve_rates(self) -> tuple[float, float]:
-        """Halve both learning rates, which `state` then has; returns the generator's and the critic's."""
+        """Halve both learning rates, which `state` then has; returns the generator's and the critic's, without decay."""
         groups = [optimizer.param_groups[0] for optimizer in (self.generator_optimizer, self.critic_optimizer)]
         for group in groups:
-            group["lr"] /= 2
-        return groups[0]["lr"], groups[1]["lr"]
+            group["initial_lr"] = group.get("initial_lr", group["lr"]) / 2
+        self._set_rates()
+        return groups[0]["initial_lr"], groups[1]["initial_lr"]
 
     def state(self) -> dict[str, Any]:
         """All that resuming needs: tensors, numbers, strings, lists and dicts only."""

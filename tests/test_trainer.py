@@ -106,9 +106,10 @@ def test_a_run_from_before_a_setting_existed_goes_on_under_its_default(photos):
         make(photos, critic_warm_up=8).load_state(state)
 
 
-def test_more_images_are_not_another_configuration(photos):
+def test_more_images_and_another_end_are_not_another_configuration(photos):
     state = make(photos, images=10).state()
     make(photos, images=20).load_state(state)
+    make(photos, images=20, lr_decay=0.5).load_state(state)
 
 
 def test_other_photos_are_refused(photos):
@@ -293,6 +294,56 @@ def test_halved_rates_are_those_of_the_steps_and_of_the_state(photos):
     again = make(photos, lr=4e-4, critic_lr=1e-3)
     again.load_state(trainer.state())
     assert again.halve_rates() == (5e-5, 1.25e-4)
+
+
+def rates(trainer):
+    """The learning rates of the last step: generator, critic."""
+    return [optimizer.param_groups[0]["lr"] for optimizer in (trainer.generator_optimizer, trainer.critic_optimizer)]
+
+
+def test_rates_fall_to_zero_in_a_straight_line_in_the_last_share_of_the_images(photos):
+    trainer = make(photos, lr=4e-4, critic_lr=1e-3, images=80, lr_decay=0.5)
+    found = []
+    while trainer.images_seen < 80:  # eight images a step
+        trainer.step()
+        found.append([rate / full for rate, full in zip(rates(trainer), (4e-4, 1e-3), strict=True)])
+    wanted = [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2]
+    assert found == [pytest.approx([share, share]) for share in wanted]
+
+
+def test_without_decay_the_rates_stay_to_the_end_and_beyond(photos):
+    trainer = make(photos, lr=4e-4, images=16)
+    for _ in range(3):
+        trainer.step()
+        assert rates(trainer) == [4e-4, 4e-4]
+
+
+def test_rates_that_fall_are_resumed_bit_for_bit_also_when_halved(photos):
+    whole = make(photos, images=48, lr_decay=1.0)
+    for _ in range(2):
+        whole.step()
+    whole.halve_rates()
+    halved = copy.deepcopy(whole.state())
+    for _ in range(3):
+        whole.step()
+    second = make(photos, images=48, lr_decay=1.0)
+    second.load_state(halved)
+    for _ in range(3):
+        second.step()
+    assert same(whole.state(), second.state()) and rates(second) == [pytest.approx(1e-4 * 2 / 6)] * 2
+
+
+def test_a_snapshot_from_before_the_decay_goes_on_with_its_rates(photos):
+    trainer = make(photos, lr=4e-4)
+    trainer.step()
+    state = copy.deepcopy(trainer.state())
+    for part in ("generator_optimizer", "critic_optimizer"):
+        state[part]["param_groups"][0].pop("initial_lr")
+        state[part]["param_groups"][0]["lr"] = 1e-4  # halved twice
+    again = make(photos, lr=4e-4)
+    again.load_state(state)
+    again.step()
+    assert rates(again) == [1e-4, 1e-4]
 
 
 def test_learns_the_colours_of_its_photos(photos):
@@ -499,7 +550,8 @@ def test_each_network_works_against_the_other(larger, objective):
         trainer.step()
     between = scores()
     assert between[0] - between[1] > before[0] - before[1] + 0.5
-    trainer.generator_optimizer.param_groups[0]["lr"], trainer.critic_optimizer.param_groups[0]["lr"] = 1e-2, 0.0
+    for optimizer, rate in ((trainer.generator_optimizer, 1e-2), (trainer.critic_optimizer, 0.0)):
+        optimizer.param_groups[0]["initial_lr"] = rate
     for _ in range(5):
         trainer.step()
     assert scores()[1] > between[1] + 0.5 and scores()[0] == between[0]
