@@ -15,7 +15,7 @@ from conftest import tiny_generator
 from PIL import Image
 
 from gan.errors import UserError
-from gan.hub import loader
+from gan.hub import loader, sample_history
 from gan.sampling.flower import Flower
 from gan.studio import ladder_stages, theme
 from gan.studio.address import Address
@@ -219,13 +219,24 @@ def test_the_page_is_built_with_all_tabs(studio):
     assert [part["props"]["id"] for part in parts if part["type"] == "tabitem"] == [kind.id for kind in TABS]
 
 
-@pytest.mark.parametrize("trained", [{}, {"begun_from": {}}, {"begun_from": {"name": "flagship"}}])
-def test_the_growth_tab_says_where_a_training_began_with_another_model(trained):
+@pytest.mark.parametrize(
+    ("trained", "moments", "said"),
+    [
+        ({}, (), False), ({"begun_from": {}}, (), False), ({"begun_from": {"name": "flagship"}}, (), True),
+        ({"begun_from": {"name": "flagship"}, "images": 500}, (0, 500), True),
+        ({"begun_from": {"name": "flagship"}, "images": 500}, (0, 2000, 2500), False),
+        ({"begun_from": {"name": "flagship"}, "images": "many"}, (0, 500), True),
+    ],
+)  # fmt: skip
+def test_the_growth_tab_says_where_its_first_picture_is_what_another_model_drew(trained, moments, said, tmp_path):
     generator = tiny_generator()
     generator.config = replace(generator.config, trained=trained)
-    page = build(Studio(loader.Model("tiny", "path", "0123", generator, None))).get_config_file()
-    said = any(t("growth_begun") in str(part["props"].get("value")) for part in page["components"] if part["type"] == "html")
-    assert said is bool(trained.get("begun_from"))
+    (tmp_path / sample_history.FOLDER).mkdir()
+    for images in moments:
+        (tmp_path / sample_history.FOLDER / f"{images:09d}.webp").touch()
+    page = build(Studio(loader.Model("tiny", "path", "0123", generator, tmp_path))).get_config_file()
+    parts = [str(part["props"].get("value")) for part in page["components"] if part["type"] == "html"]
+    assert any(t("growth_begun") in part for part in parts) is said
 
 
 def test_tabs_are_found_by_their_files_and_ordered_by_their_positions():

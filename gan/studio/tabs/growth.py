@@ -44,10 +44,16 @@ class GrowthTab(Tab):
         self.seed = slider("growth_flower", 0, COUNT - 1, 0, 1, "growth_flower_hint")
         choices = [(t("growth_one"), "one"), (t("growth_several"), "several")]
         self.count = gr.Radio(choices, value="one", label=t("growth_shown"), elem_classes="segments")
-        begun = ["growth_begun"] if self.studio.config.trained.get("begun_from") else []
-        for key in ["growth_about", *begun]:
+        for key in ["growth_about", *(["growth_begun"] if self._begins_with_a_model() else [])]:
             gr.HTML(f'<p class="aside">{t(key)}</p>', apply_default_css=False)
         return [self.seed, self.count]
+
+    def _begins_with_a_model(self) -> bool:
+        """Whether the first moment is what another model drew. The pictures may also show the training of that model first."""
+        trained, folder = self.studio.config.trained, self.studio.model.folder
+        moments, images = sample_history.frames(folder) if folder else [], trained.get("images")
+        more = bool(moments) and isinstance(images, int) and moments[-1][0] > images
+        return bool(trained.get("begun_from")) and not more
 
     def connect(self) -> None:
         """Redraw on every change."""
