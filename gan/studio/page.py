@@ -111,7 +111,7 @@ class _Router:
         return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]
 
     def draw_whole(self, message: Any) -> dict[str, Any]:
-        """The whole picture of a flower that the page has as a coarse one. Raises UserError."""
+        """The PNG file of a flower of which the page has a preview. Raises UserError."""
         about = message.get("flower") if isinstance(message, dict) else None
         return {"item": self.studio.items([described(self.studio.classes, about)])[0]}
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from gan.utils import images
 from gan.utils.files import replace
 from gan.utils.names import file_stem
 
-GRID_SIDE = 128  # pixels of a picture in a grid, where a larger model has finished such a one on its way
+MOST_PNG_SIDE = 128  # pixels a side; larger pictures have previews: PNG would take longer to encode, send and decode
+
+Encoder = Callable[[np.ndarray, dict[str, Any]], bytes]  # a picture and its metadata → a file
 
 
 class Studio:
@@ -48,22 +50,12 @@ class Studio:
         self.classes = self.config.classes
         self.truncation = latents.default_truncation(self.config.scores)
         self.name = model.title
-        self.coarse_side = GRID_SIDE if self._is_finished(GRID_SIDE) else None
         self.search = DirectionSearch(self.sampler)
         self.store = PictureStore(self._draw)
-        self.coarse_store = PictureStore(partial(self._draw, side=self.coarse_side))
+        self.previews = PictureStore(partial(self._draw, encode=images.jpeg))
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=4)(self._frames)
         self.walk = lru_cache(maxsize=2)(self._walk)
-
-    def _is_finished(self, side: int) -> bool:
-        """Whether the model's picture of `side` pixels on the way to a larger one can be shown.
-
-        It can where the larger scales were trained alone (`--freeze-below`). Where all were, it is the larger picture's ground,
-        which nothing judged: its contrasts are too strong.
-        """
-        sides, frozen_below = self.sampler.sides, self.config.trained.get("freeze_below")  # of a file that may say anything
-        return side in sides and frozen_below in sides and side < frozen_below
 
     def status(self, language: str = "en") -> str:
         """The line of the footer: which weights are loaded, and their scores."""
@@ -75,19 +67,22 @@ class Studio:
 
     # ---------------------------------------------------------------------------------------------------------- flowers
 
-    def items(self, flowers: Sequence[Flower]) -> list[dict[str, Any]]:
+    def items(self, flowers: Sequence[Flower], *, small: bool = False) -> list[dict[str, Any]]:
         """Draw `flowers` for the page's script: for each, `src` (a data URL), `name` (of its file) and `flower.describe`."""
-        return list(self.each_item(flowers))
+        return list(self.each_item(flowers, small=small))
 
     def each_item(self, flowers: Sequence[Flower], *, small: bool = False) -> Iterator[dict[str, Any]]:
         """The same one by one, each as soon as it is drawn.
 
-        `small` is for pictures that are shown small: where the model has a finished one of GRID_SIDE pixels, that is drawn, and
-        the item says so (`coarse`).
+        `small` is for pictures that are shown small: those of more than MOST_PNG_SIDE pixels are JPEG files then, and the item
+        says so (`preview`).
         """
-        coarse = small and self.coarse_side is not None
-        for flower, png in zip(flowers, (self.coarse_store if coarse else self.store).each(flowers)):
-            yield {"src": data_url(png), **self.item(flower), **({"coarse": True} if coarse else {})}
+        if small and self.config.resolution > MOST_PNG_SIDE:
+            for flower, file in zip(flowers, self.previews.each(flowers)):
+                yield {"src": data_url(file, "image/jpeg"), **self.item(flower), "preview": True}
+            return
+        for flower, file in zip(flowers, self.store.each(flowers)):
+            yield {"src": data_url(file), **self.item(flower)}
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """The same for one flower, without its picture."""
@@ -107,10 +102,10 @@ class Studio:
             raise UserError(f"'{self.config.preset}' has too many classes for directions; leave the moves at 0.")
         return self.search.finish()
 
-    def _draw(self, flowers: Sequence[Flower], side: int | None = None) -> Iterator[bytes]:
-        """The PNG files of flowers, each as soon as it is drawn; with a `side`, of the coarser picture."""
-        for flower, picture in zip(flowers, self.sampler.each(flowers, side), strict=True):
-            yield images.png(picture, self.about(flower))
+    def _draw(self, flowers: Sequence[Flower], encode: Encoder = images.png) -> Iterator[bytes]:
+        """The files of flowers, each as soon as it is drawn."""
+        for flower, picture in zip(flowers, self.sampler.each(flowers), strict=True):
+            yield encode(picture, self.about(flower))
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:
         """The metadata of a PNG file: model, revision and, if given, the flower."""

@@ -1,7 +1,7 @@
 """A crowd: `python tests/bench/load.py [--visitors 64] [--seconds 60] [--seeds N]`, against an app of its own on loopback.
 
 Every visitor opens links of all tabs, one after the other, as a browser does it (the framework's queue), and looks at each for
-a while. Of every picture that comes the text chunk of the PNG file says which flower it is: it has to be the one asked for.
+a while. Of every picture that comes the file itself says which flower it is: it has to be the one asked for.
 Printed: links opened, errors, strangers' pictures, the median and the 95th percentile of the wait, the server's memory at the
 start, halfway and at the end. Exit code 1 if anything was wrong.
 """
@@ -149,8 +149,8 @@ def _check(shown: list[Any], key: str | None, seed: int, found: Found) -> None:
 
 
 def _sources(value: Any) -> Iterator[str]:
-    """Every PNG file within a value."""
-    if isinstance(value, str) and value.startswith("data:image/png"):
+    """Every PNG or JPEG file within a value."""
+    if isinstance(value, str) and value.startswith(("data:image/png", "data:image/jpeg")):
         yield value
     elif isinstance(value, dict):
         for part in value.values():

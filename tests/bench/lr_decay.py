@@ -131,11 +131,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     photos, held_out = load_photos(args.photos, side), load_photos(args.held_out, side)
     known, real = pictures(photos).pixels, pictures(held_out).pixels
     labels = quotas(photos.labels, len(photos.classes), FLOWERS)
-    for arm, falling in ARMS.items():
+    for arm in args.arms:
         if arm in results["judged"]:
             continue
         print(f"rates {arm}", flush=True)
-        found = averages(continued(state, photos, args.images, falling), args.half_lives)
+        found = averages(continued(state, photos, args.images, ARMS[arm]), args.half_lives)
         results["judged"][arm] = {}
         for half_life, generator in found.items():
             name = f"{arm.replace(' ', '-')}-{half_life}"
@@ -153,6 +153,7 @@ def main() -> int:
     parser.add_argument("held_out", type=Path, help="photos of the same classes that it never saw")
     parser.add_argument("--images", type=int, default=12_000, help="added to the run (default %(default)s)")
     parser.add_argument("--half-lives", type=int, nargs="+", default=[10_000, 2000], metavar="IMAGES", help="of the averages")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS], help="(default both)")
     parser.add_argument("--out", type=Path, default=Path("runs") / "lr-decay", help="(default %(default)s)")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

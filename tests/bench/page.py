@@ -26,7 +26,7 @@ from threading import Event, Thread
 
 ROOT = Path(__file__).resolve().parents[2]
 BARE = "import gradio, torch, time, sys; print('ready', flush=True); sys.stdin.read()"
-STARTS, CLICKS, OTHERS, PAUSE = 5, 60, 32, 4.0
+STARTS, OTHERS, PAUSE = 5, 32, 4.0
 CLICK = """async () => {
   const before = document.querySelector('#generate-pictures img').src, started = performance.now();
   document.querySelector('#new-flowers').click();
@@ -44,7 +44,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="flagship")
-    model = parser.parse_args().model
+    parser.add_argument("--clicks", type=int, default=60, help="alone, and beside the others (default %(default)s)")
+    args = parser.parse_args()
+    model = args.model
     bare, whole, over = [], [], []
     for _ in range(STARTS):
         started = time.perf_counter()
@@ -66,13 +68,13 @@ def main() -> None:
     print(f"memory above the imports after one picture: {_m(over):.0f} MiB")
     process, address = _serve(model)
     try:
-        _say("alone", _clicks(address))
+        _say("alone", _clicks(address, args.clicks))
         stop = Event()
         others = [Thread(target=_visit, args=(address, stop, number), daemon=True) for number in range(OTHERS)]
         for other in others:
             other.start()
         time.sleep(5)
-        _say(f"with {OTHERS} others", _clicks(address))
+        _say(f"with {OTHERS} others", _clicks(address, args.clicks))
         stop.set()
         for other in others:
             other.join(30)
@@ -130,7 +132,7 @@ def _visit(address: str, stop: Event, number: int) -> None:
         stop.wait(PAUSE)
 
 
-def _clicks(address: str) -> list[list[float]]:
+def _clicks(address: str, count: int) -> list[list[float]]:
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -141,7 +143,7 @@ def _clicks(address: str) -> list[list[float]]:
         page.goto(address + "/?grid=4")
         page.wait_for_selector("#generate-pictures img[src]")
         page.wait_for_timeout(2000)
-        times = [page.evaluate(CLICK) for _ in range(CLICKS + 3)][3:]
+        times = [page.evaluate(CLICK) for _ in range(count + 3)][3:]
         browser.close()
     return times
 

@@ -28,6 +28,17 @@ def test_a_png_is_lossless_and_knows_its_settings():
     assert images.read_settings(images.png(picture)) is None
 
 
+def test_a_jpeg_is_near_and_knows_its_settings():
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    picture = np.stack(np.broadcast_arrays(ramp, ramp[:, None], ramp[::-1]), -1)  # smooth, in all colors
+    settings = {"class": "чорнобривці <b>", "seed": 2**32 - 1, "truncation": None}
+    file = images.jpeg(picture, settings)
+    assert file == images.jpeg(picture, settings) and images.read_settings(file) == settings
+    with Image.open(io.BytesIO(file)) as image:
+        assert image.format == "JPEG"
+        assert np.abs(np.asarray(image).astype(int) - picture).max() < 16
+
+
 def test_a_zip_holds_its_files_and_no_date():
     files = [("a-1.png", b"one"), ("b-2.png", b"two")]
     archive = images.zipped(files)

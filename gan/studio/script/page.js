@@ -95,13 +95,14 @@ window.flowers = (() => {
     const button = (key, action) => make("button", { type: "button", class: "quiet", onclick: action }, say(key));
     const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
-    const picture = large(item), link = make("a", { class: "go", href: item.src, download: item.name }, say("download_one"));
+    const picture = large(item), link = make("a", { class: "go", download: item.name }, say("download_one"));
     arrived_whole = (whole) => {
-      Object.assign(item, whole, { coarse: false });
+      Object.assign(item, whole, { preview: false });
       picture.replaceWith(large(item));
       link.href = item.src;
     };
-    if (item.coarse) ask_whole(item);
+    if (item.preview) ask_whole(item);
+    else link.href = item.src;
     sheet.replaceChildren(
       picture,
       make("div", { class: "facts" },
@@ -113,7 +114,7 @@ window.flowers = (() => {
     sheet.showModal();
   }
 
-  // A grid may have a coarser picture than the flower has: the sheet asks for the whole one, and shows it when it comes.
+  // A grid may have a JPEG file of the flower: the sheet asks for the PNG file, and shows it when it comes.
   let ask_whole = () => {}, arrived_whole = () => {}, wanted;
 
   function whole(props, watch, submit) {

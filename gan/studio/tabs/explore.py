@@ -158,7 +158,7 @@ class ExploreTab(Tab):
             return {"waiting": True, "items": items, "address": address}
         places = list(wanted.neighbors())
         unique = list(dict.fromkeys(places))
-        drawn = self.studio.items([wanted.with_sliders(place).flower(classes, found) for place in unique])
+        drawn = self.studio.items([wanted.with_sliders(place).flower(classes, found) for place in unique], small=True)
         items = [{**drawn[unique.index(place)], "at": place} for place in places]
         return {
             "items": items,

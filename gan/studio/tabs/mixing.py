@@ -124,7 +124,7 @@ class MixingTab(Tab):
         """The flowers of the `rows`, `columns` and `cells` as items; or `trouble`, for a model without styles."""
         if not self.has_styles:
             return {"trouble": say("mixing_none", request_language()), "address": {}}
-        items = self.studio.items([*wanted.rows, *wanted.columns, *wanted.cells()])
+        items = self.studio.items([*wanted.rows, *wanted.columns, *wanted.cells()], small=True)
         rows, columns = len(wanted.rows), len(wanted.columns)
         return {
             "rows": items[:rows],

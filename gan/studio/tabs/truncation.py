@@ -78,7 +78,7 @@ class TruncationTab(Tab):
     def draw(self, wanted: Truncation) -> dict[str, Any]:
         """The `rows` of flowers, and the `plots`."""
         rows = wanted.rows()
-        items = self.studio.items([flower for level in rows for flower in wanted.row(level)])
+        items = self.studio.items([flower for level in rows for flower in wanted.row(level)], small=True)
         current = wanted.flower.truncation
         return {
             "rows": [

@@ -1,0 +1,47 @@
+"""A model with large pictures: its grid shows JPEG files, the large view and what is saved are PNG files."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from conftest import serving_here, styled_generator
+from PIL import Image
+from visitor import FIGURES, content
+
+from gan.hub.checkpoint import save_model
+from gan.studio import session
+
+
+@pytest.fixture
+def url(tmp_path, monkeypatch):
+    generator = styled_generator()
+    save_model(tmp_path / "styled", generator, generator.config)
+    monkeypatch.setattr(session, "MOST_PNG_SIDE", 8)
+    with serving_here(tmp_path / "styled") as url:
+        yield url
+
+
+def kind(file: bytes) -> str:
+    with Image.open(io.BytesIO(file)) as image:
+        assert image.size == (16, 16)
+        return image.format
+
+
+def test_a_grid_has_previews_and_what_is_shown_large_or_saved_is_lossless(url, newcomer):
+    visitor = newcomer(url).open("?seed=5&grid=3")
+    page = visitor.page
+    assert {kind(content(src)) for src in visitor.pictures()} == {"JPEG"}
+    page.locator(f"{FIGURES} button").nth(4).click()
+    page.wait_for_selector(".sheet a.go[href^='data:image/png']")
+    name, file = visitor.download(lambda: page.locator(".sheet a.go").click())
+    assert kind(file) == "PNG" and "-9-" in name
+    page.keyboard.press("Escape")
+    _, archive = visitor.download(lambda: page.get_by_role("button", name="Download all").click())
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        assert [kind(files.read(one)) for one in files.namelist()] == ["PNG"] * 9 and files.read(name) == file
+    page.get_by_role("radio", name="2", exact=True).first.check(force=True)
+    visitor.until("grid", "2")
+    assert {kind(content(src)) for src in visitor.pictures()} == {"PNG"}  # few are shown large
+    visitor.context.close()  # before the server goes
