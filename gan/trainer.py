@@ -353,7 +353,10 @@ class Trainer:
         Raises UserError when the state is damaged, or belongs to a run with other settings or photos; it names the difference.
         """
         refuse_difference(state.get("model", {}), self.model.to_json())
-        refuse_difference(settings_of(state), self.config.to_json())
+        saved = settings_of(state)
+        refuse_difference(saved, self.config.to_json())
+        if saved["lr_decay"] != self.config.lr_decay and state.get("images_seen", 0) >= self.config.images:
+            raise UserError(f"the run has seen its {self.config.images:,} images; give more --images for other rates at its end.")
         self.schedule = schedule_of(state)
         if state.get("photos") != self.photos.digest:
             raise UserError(

@@ -120,6 +120,7 @@ class RunFolder:
             **{name: value for name, value in config.to_json().items() if name != "images"},
             "images": trainer.images_seen,
             "sides": trainer.sides_trained(),
+            **({"rate": round(trainer.rate, 3)} if config.lr_decay else {}),
             "steps": trainer.generator_steps,
             "hours": round(seconds / 3600, 3),
             "hardware": describe(trainer.device, trainer.processes.size),

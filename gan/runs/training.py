@@ -305,7 +305,7 @@ def _print_photos(photos: Photos, resolution: int) -> None:
 def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str) -> None:
     """Print what will be trained, how, on which device, and where."""
     print(f"model:  {model.preset}, {model.resolution}×{model.resolution}, classes: {', '.join(model.classes)}")
-    falling = f" (falls to 0 in the last {train.lr_decay:.0%} of the images)" if train.lr_decay else ""
+    falling = f" (falls to 0 in the last {100 * train.lr_decay:g} % of the images)" if train.lr_decay else ""
     print(f"train:  {train.objective}, {train.images:,} images, batch {train.batch}, {train.critic_steps} critic steps, "
           f"learning rate {train.lr:g}{falling}, {train.precision}, seed {train.seed}")  # fmt: skip
     print(f"on:     {hardware}")

@@ -111,9 +111,10 @@ class _Router:
         return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]
 
     def draw_whole(self, message: Any) -> dict[str, Any]:
-        """The PNG file of a flower of which the page has a preview. Raises UserError."""
-        about = message.get("flower") if isinstance(message, dict) else None
-        return {"item": self.studio.items([described(self.studio.classes, about)])[0]}
+        """The PNG file of a flower of which the page has a preview; `asked` is the page's number of it. Raises UserError."""
+        wanted = message if isinstance(message, dict) else {}
+        flower = described(self.studio.classes, wanted.get("flower"))
+        return {"item": self.studio.items([flower])[0], "asked": wanted.get("asked")}
 
     def _address(self, query: Any) -> Address:
         return Address(query, lambda: secrets.randbelow(2**32), self.studio.truncation)

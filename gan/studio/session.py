@@ -108,7 +108,7 @@ class Studio:
             yield encode(picture, self.about(flower))
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:
-        """The metadata of a PNG file: model, revision and, if given, the flower."""
+        """The metadata of a file: model, revision and, if given, the flower."""
         return sample_files.about(self.model, flower)
 
     def stem(self, flower: Flower) -> str:

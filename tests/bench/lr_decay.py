@@ -4,7 +4,7 @@
 
 A finished run of the flagship goes on for so many images, once at the rates it had and once with `--lr-decay`, which lets them
 fall to zero in these images: from the same snapshot, with the same photos, noise and order. Of each, averages with several
-half-lives are kept side by side, and judged by every network that is there with 1,000 flowers at the default truncation.
+half-lives are kept side by side, and judged by MobileNetV2 and DINOv2 with 1,000 flowers at the default truncation.
 PHOTOS are those of the run (nothing held out by it), HELD_OUT photos that it never saw: the folders of `how_many_photos.py`
 are such. An arm that was measured is not measured again.
 
@@ -122,15 +122,21 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     state = checkpoint.load_snapshot(args.run, print)
     if state is None:
         sys.exit(f"error: {args.run} holds no snapshot; name the folder of a run of train.py.")
-    about = {"run": args.run.name, "begun_at": int(state["images_seen"]), "images": args.images, "flowers": FLOWERS}
+    begun = int(state["images_seen"])
+    about = {
+        "run": args.run.name, "begun_at": begun, "images": args.images, "half_lives": args.half_lives, "flowers": FLOWERS,
+        "photos": [str(args.photos), str(args.held_out)],
+    }  # fmt: skip
     path = args.out / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {**about, "judged": {}}
-    if {key: results[key] for key in about} != about:
-        sys.exit(f"error: {args.out} holds results of another run or number of images; choose another --out.")
+    if {key: results.get(key) for key in about} != about:
+        sys.exit(f"error: {args.out} holds results of another run, number of images, half-lives or photos; choose another --out.")
     side = OVERSAMPLE * state["model"]["resolution"]
     photos, held_out = load_photos(args.photos, side), load_photos(args.held_out, side)
     known, real = pictures(photos).pixels, pictures(held_out).pixels
     labels = quotas(photos.labels, len(photos.classes), FLOWERS)
+    for name in NETWORKS:
+        find_network(name)  # now, if it is missing, and not after the training
     for arm in args.arms:
         if arm in results["judged"]:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from threading import Event
 
 import pytest
 from conftest import serving_here, styled_generator
@@ -12,6 +13,7 @@ from visitor import FIGURES, content
 
 from gan.hub.checkpoint import save_model
 from gan.studio import session
+from gan.utils.images import read_settings
 
 
 @pytest.fixture
@@ -45,3 +47,41 @@ def test_a_grid_has_previews_and_what_is_shown_large_or_saved_is_lossless(url, n
     visitor.until("grid", "2")
     assert {kind(content(src)) for src in visitor.pictures()} == {"PNG"}  # few are shown large
     visitor.context.close()  # before the server goes
+
+
+SAVED = ".sheet a.go"  # the link that saves the flower of the sheet
+
+
+def test_a_crossed_flower_of_another_tab_is_saved_lossless(url, newcomer):
+    visitor = newcomer(url).open("?tab=mixing", tab=None)
+    visitor.page.locator("#mixing-pictures td button").first.click()
+    visitor.page.wait_for_selector(f"{SAVED}[href^='data:image/png']:not([aria-disabled])")
+    _, file = visitor.download(lambda: visitor.page.locator(SAVED).click())
+    assert kind(file) == "PNG" and "extras" in read_settings(file)
+    visitor.context.close()
+
+
+def test_a_picture_that_comes_late_does_not_take_the_place_of_another_flower(url, newcomer, monkeypatch):
+    slow, drawn, draw = Event(), Event(), session.Studio.items
+
+    def late(self, flowers, **how):
+        slow.wait(60)
+        drawn.set()
+        return draw(self, flowers, **how)
+
+    monkeypatch.setattr(session.Studio, "items", late)
+    visitor = newcomer(url).open("?seed=5&grid=3")
+    page = visitor.page
+    page.locator(f"{FIGURES} button").nth(4).click()
+    assert page.locator(SAVED).get_attribute("aria-disabled") == "true" and not page.locator(SAVED).get_attribute("href")
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="2", exact=True).first.check(force=True)
+    visitor.until("grid", "2")
+    page.locator(f"{FIGURES} button").nth(1).click()
+    page.wait_for_selector(f"{SAVED}[href]")
+    before = page.locator(SAVED).get_attribute("href")
+    slow.set()
+    assert drawn.wait(60)
+    page.wait_for_timeout(1500)  # for what must not come
+    assert page.locator(SAVED).get_attribute("href") == before and "-6-" in page.locator(SAVED).get_attribute("download")
+    visitor.context.close()

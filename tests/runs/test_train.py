@@ -367,13 +367,17 @@ def test_a_finished_run_goes_on_with_rates_that_fall_to_its_new_end(photos, tmp_
     assert train.main([*argv, "--images", "24"]) == 0
     assert train.main([*argv, "--images", "48", "--lr-decay", "0.5"]) == 0
     said = capsys.readouterr().out
-    assert "learning rate 0.0002 (falls to 0 in the last 50% of the images)" in said and "resumed at 24 images" in said
+    assert "learning rate 0.0002 (falls to 0 in the last 50 % of the images)" in said and "resumed at 24 images" in said
     state = checkpoint.load_snapshot(tmp_path / "out")
     for part in ("generator_optimizer", "critic_optimizer"):
         (group,) = state[part]["param_groups"]
         assert group["initial_lr"] == 2e-4 and group["lr"] == pytest.approx(2e-4 / 3), "three steps of eight images"
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "| learning rates at the end | fall to zero in the last 0.5 of the images |" in card
+    words = "planned to fall to zero in the last 50 % of the images; 0 % of them when this model was kept"
+    assert f"| learning rates at the end | {words} |" in card
+    assert train.main([*argv, "--images", "48", "--lr-decay", "0.25"]) == 2
+    assert "the run has seen its 48 images; give more --images for other rates at its end." in capsys.readouterr().err
+    assert (tmp_path / "out" / "README.md").read_text() == card
 
 
 def test_resuming_under_another_configuration_names_the_difference(photos, tmp_path, capsys):

@@ -95,14 +95,21 @@ window.flowers = (() => {
     const button = (key, action) => make("button", { type: "button", class: "quiet", onclick: action }, say(key));
     const sends = places.map(([to, end, key]) => button(key, () => { sheet.close(); send(to, item, end); }));
     sheet.setAttribute("aria-label", label(item));
-    const picture = large(item), link = make("a", { class: "go", download: item.name }, say("download_one"));
+    const picture = large(item), link = make("a", { class: "go", role: "link", download: item.name }, say("download_one"));
+    const offer = () => {
+      link.href = item.src;
+      link.removeAttribute("aria-disabled");
+    };
     arrived_whole = (whole) => {
       Object.assign(item, whole, { preview: false });
       picture.replaceWith(large(item));
-      link.href = item.src;
+      offer();
     };
-    if (item.preview) ask_whole(item);
-    else link.href = item.src;
+    asked += 1; // what was asked for another flower comes too late
+    if (item.preview) {
+      link.setAttribute("aria-disabled", "true");
+      ask_whole(item);
+    } else offer();
     sheet.replaceChildren(
       picture,
       make("div", { class: "facts" },
@@ -115,13 +122,13 @@ window.flowers = (() => {
   }
 
   // A grid may have a JPEG file of the flower: the sheet asks for the PNG file, and shows it when it comes.
-  let ask_whole = () => {}, arrived_whole = () => {}, wanted;
+  let ask_whole = () => {}, arrived_whole = () => {}, asked = 0;
 
   function whole(props, watch, submit) {
-    ask_whole = (item) => { wanted = bare(item); props.value = { flower: wanted }; submit(); };
+    ask_whole = (item) => { props.value = { flower: bare(item), asked }; submit(); };
     watch("value", () => {
-      const item = props.value?.item;
-      if (item && JSON.stringify(bare(item)) === JSON.stringify(wanted)) arrived_whole(item);
+      const { item, asked: number } = props.value ?? {};
+      if (item && number === asked) arrived_whole(item);
     });
   }
 

@@ -15,7 +15,7 @@ from gan.studio.controls import class_selector, seed_slider, truncation_controls
 from gan.studio.i18n import t
 from gan.studio.tabs.base import Tab, connect_download
 
-LARGE = 2  # flowers a side, up to which they are shown too large for a preview
+LARGE = 2  # flowers a side; a grid of no more shows them too large for previews
 SHOW_EVERY = 0.4  # seconds between two views of a grid that is being drawn; each costs a browser a tenth of a second
 
 

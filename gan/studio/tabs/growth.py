@@ -51,8 +51,8 @@ class GrowthTab(Tab):
     def _begins_with_a_model(self) -> bool:
         """Whether the first moment is what another model drew. The pictures may also show the training of that model first."""
         trained, folder = self.studio.config.trained, self.studio.model.folder
-        moments, images = sample_history.frames(folder) if folder else [], trained.get("images")
-        more = bool(moments) and isinstance(images, int) and moments[-1][0] > images
+        moments, seen = sample_history.frames(folder) if folder else [], trained.get("images")
+        more = bool(moments) and isinstance(seen, int) and moments[-1][0] > seen
         return bool(trained.get("begun_from")) and not more
 
     def connect(self) -> None:
