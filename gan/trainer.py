@@ -356,7 +356,9 @@ class Trainer:
         saved = settings_of(state)
         refuse_difference(saved, self.config.to_json())
         if saved["lr_decay"] != self.config.lr_decay and state.get("images_seen", 0) >= self.config.images:
-            raise UserError(f"the run has seen its {self.config.images:,} images; give more --images for other rates at its end.")
+            raise UserError(
+                f"the run has seen its {self.config.images:,} images; give more --images for other rates at its end."
+            )
         self.schedule = schedule_of(state)
         if state.get("photos") != self.photos.digest:
             raise UserError(

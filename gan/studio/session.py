@@ -30,7 +30,7 @@ from gan.utils import images
 from gan.utils.files import replace
 from gan.utils.names import file_stem
 
-MOST_PNG_SIDE = 128  # pixels a side; larger pictures have previews: PNG would take longer to encode, send and decode
+GRID_SIDE = 128  # pixels a side that are enough in a grid; larger pictures have previews for it
 
 Encoder = Callable[[np.ndarray, dict[str, Any]], bytes]  # a picture and its metadata → a file
 
@@ -52,10 +52,22 @@ class Studio:
         self.name = model.title
         self.search = DirectionSearch(self.sampler)
         self.store = PictureStore(self._draw)
-        self.previews = PictureStore(partial(self._draw, encode=images.jpeg))
+        self.coarse_side = GRID_SIDE if self._is_finished(GRID_SIDE) else None
+        # A whole picture as PNG would take longer to encode, send and decode.
+        encode = images.png if self.coarse_side else images.jpeg
+        self.previews = PictureStore(partial(self._draw, side=self.coarse_side, encode=encode))
         # A film is drawn once, then encoded as up to three kinds of files.
         self.frames = lru_cache(maxsize=4)(self._frames)
         self.walk = lru_cache(maxsize=2)(self._walk)
+
+    def _is_finished(self, side: int) -> bool:
+        """Whether the model's picture of `side` pixels on the way to a larger one can be shown.
+
+        It can where the larger scales were trained alone (`--freeze-below`). Where all were, it is the larger picture's ground,
+        which nothing judged: its contrasts are too strong.
+        """
+        sides, frozen_below = self.sampler.sides, self.config.trained.get("freeze_below")  # of a file that may say anything
+        return side in sides and frozen_below in sides and side < frozen_below
 
     def status(self, language: str = "en") -> str:
         """The line of the footer: which weights are loaded, and their scores."""
@@ -74,15 +86,13 @@ class Studio:
     def each_item(self, flowers: Sequence[Flower], *, small: bool = False) -> Iterator[dict[str, Any]]:
         """The same one by one, each as soon as it is drawn.
 
-        `small` is for pictures that are shown small: those of more than MOST_PNG_SIDE pixels are JPEG files then, and the item
-        says so (`preview`).
+        `small` is for pictures that are shown small. Those of more than GRID_SIDE pixels are previews then, and the item says
+        so (`preview`): the finished picture of GRID_SIDE pixels that the model has on its way, or else the whole one as JPEG.
         """
-        if small and self.config.resolution > MOST_PNG_SIDE:
-            for flower, file in zip(flowers, self.previews.each(flowers)):
-                yield {"src": data_url(file, "image/jpeg"), **self.item(flower), "preview": True}
-            return
-        for flower, file in zip(flowers, self.store.each(flowers)):
-            yield {"src": data_url(file), **self.item(flower)}
+        preview = small and self.config.resolution > GRID_SIDE
+        kind = "image/png" if self.coarse_side or not preview else "image/jpeg"
+        for flower, file in zip(flowers, (self.previews if preview else self.store).each(flowers)):
+            yield {"src": data_url(file, kind), **self.item(flower), **({"preview": True} if preview else {})}
 
     def item(self, flower: Flower) -> dict[str, Any]:
         """The same for one flower, without its picture."""
@@ -102,9 +112,9 @@ class Studio:
             raise UserError(f"'{self.config.preset}' has too many classes for directions; leave the moves at 0.")
         return self.search.finish()
 
-    def _draw(self, flowers: Sequence[Flower], encode: Encoder = images.png) -> Iterator[bytes]:
-        """The files of flowers, each as soon as it is drawn."""
-        for flower, picture in zip(flowers, self.sampler.each(flowers), strict=True):
+    def _draw(self, flowers: Sequence[Flower], side: int | None = None, encode: Encoder = images.png) -> Iterator[bytes]:
+        """The files of flowers, each as soon as it is drawn; with a `side`, of the coarser picture."""
+        for flower, picture in zip(flowers, self.sampler.each(flowers, side), strict=True):
             yield encode(picture, self.about(flower))
 
     def about(self, flower: Flower | None = None) -> dict[str, Any]:

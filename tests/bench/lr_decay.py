@@ -130,7 +130,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     path = args.out / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {**about, "judged": {}}
     if {key: results.get(key) for key in about} != about:
-        sys.exit(f"error: {args.out} holds results of another run, number of images, half-lives or photos; choose another --out.")
+        sys.exit(
+            f"error: {args.out} holds results of another run, number of images, half-lives or photos; choose another --out."
+        )
     side = OVERSAMPLE * state["model"]["resolution"]
     photos, held_out = load_photos(args.photos, side), load_photos(args.held_out, side)
     known, real = pictures(photos).pixels, pictures(held_out).pixels

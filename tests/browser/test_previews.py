@@ -1,9 +1,10 @@
-"""A model with large pictures: its grid shows JPEG files, the large view and what is saved are PNG files."""
+"""A model with large pictures: its grid shows previews, the large view and what is saved are whole PNG files."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -11,7 +12,9 @@ from conftest import serving_here, styled_generator
 from PIL import Image
 from visitor import FIGURES, content
 
+from gan.hub import loader
 from gan.hub.checkpoint import save_model
+from gan.sampling.flower import Flower
 from gan.studio import session
 from gan.utils.images import read_settings
 
@@ -20,9 +23,25 @@ from gan.utils.images import read_settings
 def url(tmp_path, monkeypatch):
     generator = styled_generator()
     save_model(tmp_path / "styled", generator, generator.config)
-    monkeypatch.setattr(session, "MOST_PNG_SIDE", 8)
+    monkeypatch.setattr(session, "GRID_SIDE", 8)
     with serving_here(tmp_path / "styled") as url:
         yield url
+
+
+@pytest.mark.parametrize(("below", "small"), [(0, None), (8, None), (16, 8), ("16", None), (None, None)])
+def test_a_picture_on_the_way_is_shown_where_the_larger_scales_were_trained_alone(monkeypatch, below, small):
+    monkeypatch.setattr(session, "GRID_SIDE", 8)
+    generator = styled_generator()
+    generator.config = replace(generator.config, trained={"freeze_below": below})
+    studio = session.Studio(loader.Model("styled", "path", "0123", generator, None))
+    assert studio.coarse_side == small
+    (item,) = studio.items([Flower(0, 3, 1.5)], small=True)
+    with Image.open(io.BytesIO(content(item["src"]))) as image:
+        assert (image.format, image.width) == (("PNG", 8) if small else ("JPEG", 16)) and item["preview"]
+    assert read_settings(content(item["src"]))["seed"] == 3
+    assert "preview" not in studio.items([Flower(0, 3, 1.5)])[0]
+    monkeypatch.setattr(session, "GRID_SIDE", 16)
+    assert "preview" not in studio.items([Flower(0, 3, 1.5)], small=True)[0], "not larger than in a grid"
 
 
 def kind(file: bytes) -> str:
