@@ -121,7 +121,7 @@ window.flowers = (() => {
     sheet.showModal();
   }
 
-  // A grid may have a JPEG file of the flower: the sheet asks for the PNG file, and shows it when it comes.
+  // A grid may have a preview of the flower: the sheet asks for the whole PNG file, and shows it when it comes.
   let ask_whole = () => {}, arrived_whole = () => {}, asked = 0;
 
   function whole(props, watch, submit) {
