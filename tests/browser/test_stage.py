@@ -28,6 +28,7 @@ def test_sixteen_flowers_and_the_controls_fit_the_window(newcomer, flagship_url,
         .evaluate("one => one.getAnimations().length || getComputedStyle(one).opacity > 0")
     )
     page.locator(f"{FIGURES} button").nth(3).click()
+    page.wait_for_selector(".sheet .go:not([aria-disabled])")  # the whole picture has taken the preview's place
     picture = page.locator(".sheet .large canvas")
     assert picture.evaluate("one => one.width") > 128 and picture.bounding_box()["width"] > 3 * 128
 

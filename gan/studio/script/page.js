@@ -100,8 +100,9 @@ window.flowers = (() => {
       link.href = item.src;
       link.removeAttribute("aria-disabled");
     };
-    arrived_whole = (whole) => {
+    arrived_whole = async (whole) => {
       Object.assign(item, whole, { preview: false });
+      await decoded(item.src); // the preview stays until then
       picture.replaceWith(large(item));
       offer();
     };
@@ -130,6 +131,10 @@ window.flowers = (() => {
       const { item, asked: number } = props.value ?? {};
       if (item && number === asked) arrived_whole(item);
     });
+  }
+
+  function decoded(src) {
+    return Object.assign(new Image(), { src }).decode().catch(() => {});
   }
 
   const bare = ({ class: name, seed, truncation, extras = "" }) => ({ class: name, seed, truncation, extras });
