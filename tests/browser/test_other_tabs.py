@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from visitor import DESKTOP, FIRST_LOOK, Visitor, contrast, looks
+from visitor import DESKTOP, FIRST_LOOK, FRAMES, Visitor, contrast, looks, open_tab
 
 from gan.hub import loader, sample_history
 from gan.studio.i18n import TEXT
@@ -54,6 +54,20 @@ def test_rows_of_truncation_their_curve_and_their_link(browser, flagship_url):
     again.changed("truncation-seed", "4")
     leave(visitor)
     leave(again)
+
+
+def test_a_tab_can_be_left_while_its_link_is_drawn(browser, flagship_url):
+    visitor = arrive(browser, flagship_url, "?tab=ladder&ladder-seed=11")
+    page = visitor.page
+    page.locator("#tabs [role=tab][aria-selected=true]", has_text="Ladder").wait_for()
+    open_tab(page, "interpolate")
+    page.wait_for_selector(FRAMES)
+    visitor.until("ladder-seed", "11")
+    visitor.until("tab", "interpolate")
+    open_tab(page, "ladder")
+    visitor.until("tab", "ladder")
+    assert page.locator(LADDER).first.is_visible()
+    leave(visitor)
 
 
 def test_a_film_of_growth_stands_where_it_was_stopped(browser, flagship_url):

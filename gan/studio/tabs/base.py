@@ -89,6 +89,12 @@ class Tab:
         value = self.draw(wanted)
         return {**value, "address": {"tab": self.id, **value["address"]}}
 
+    def stage_values(self, wanted: Any) -> Iterator[dict[str, Any]]:
+        """Values of the stage while it is drawn, at last the whole one, and then none."""
+        yield from self.draw_steps(wanted)
+        yield self.stage_value(wanted)
+        yield gr.skip()  # when a generator ends, Gradio sends again what it gave last: all pictures, if this were not there
+
     def redraw_on(self, events: Sequence[Any]) -> None:
         """Redraw after any of `events`. Of those that arrive while the tab is being drawn, only the last counts."""
         gr.on(events, self.redraw, self.controls, self.stage, trigger_mode="always_last", **self.event_options, **DRAW_QUEUE)
@@ -121,9 +127,7 @@ class Tab:
             if None in values:  # a field is None while the visitor retypes it; that is not an error
                 yield gr.skip()
                 return
-            wanted = self.from_controls(*values)
-            yield from self.draw_steps(wanted)
-            yield self.stage_value(wanted)
+            yield from self.stage_values(self.from_controls(*values))
 
     def _connect_opening(self) -> None:
         """When the tab is opened, write it into the address, and draw its pictures if it has none."""
