@@ -19,6 +19,7 @@ sys.path.append(str(ROOT / "tests" / "bench"))
 
 import how_many_photos  # noqa: E402
 import peers  # noqa: E402
+import peers_judge  # noqa: E402
 import peers_page  # noqa: E402
 
 
@@ -68,6 +69,24 @@ def test_a_page_in_docs_is_what_its_results_give(name, made):
     if not kept.exists():
         pytest.skip("not measured yet")
     assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made(json.loads(kept.read_text()))
+
+
+def test_copies_and_twins_are_found_among_the_pictures_that_have_them():
+    dice = torch.Generator().manual_seed(0)
+    known, held_out, fresh = (torch.randn(80, 16, generator=dice) for _ in range(3))
+    variants = torch.stack([known, known + 100], 1).flatten(0, 1)
+    assert peers_judge.copies(known[:20] + 1e-3, held_out, variants) == 1
+    assert peers_judge.copies(torch.cat([known[:20] + 101e-3 + 100, fresh[:60]]), held_out, variants) == pytest.approx(
+        0.25, abs=0.1
+    )
+    assert peers_judge.copies(fresh, held_out, variants) < 0.1 and peers_judge.twins(fresh, known) < 0.1
+    assert peers_judge.twins(torch.cat([fresh[:40], fresh[:40] + 1e-3]), known) == 1
+
+
+def test_each_mirror_image_follows_its_picture():
+    pixels = np.arange(2 * 3 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3, 3)
+    both = peers_judge.mirrored(pixels)
+    assert np.array_equal(both[::2], pixels) and np.array_equal(both[1::2], pixels[:, :, ::-1])
 
 
 class Walk:

@@ -25,14 +25,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
-import numpy as np  # noqa: E402
 import peers_judge  # noqa: E402
 import torch  # noqa: E402
 
 from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos  # noqa: E402
 from gan.data.photo_count import CURVE  # noqa: E402
 from gan.data.split import split  # noqa: E402
-from gan.evaluation import memorization, metrics  # noqa: E402
+from gan.evaluation import metrics  # noqa: E402
 from gan.evaluation.features import cached, features, find_network  # noqa: E402
 from gan.evaluation.reference import pictures, quotas  # noqa: E402
 from gan.hub import loader  # noqa: E402
@@ -46,7 +45,6 @@ from gan.utils.files import json_bytes, write_atomic  # noqa: E402
 CLASSES = ("dandelion", "marigold")
 COUNTS = (25, 50, 100, 200)  # photos of each class; then all
 SIDE, HOLDOUT, FLOWERS, SHOWN = 64, 0.2, 1000, 16
-NETWORKS = ("mobilenetv2", "dinov2")
 WIDTH = 160  # characters in a line of the page
 DOCTORS = "mobilenetv2"  # the network of the doctor's curve
 
@@ -97,17 +95,15 @@ def judge(out: Path, count: int, seed: int) -> dict[str, Any]:
     sampler.close()
     write_atomic(out / f"flowers-{count}-{seed}.png", images.png(images.grid(list(shown), SHOWN // 2)))
     found: dict[str, Any] = {"photos": count, "seed": seed, "images": model.generator.config.trained["images"], "judged": {}}
-    both = np.stack([trained_on.pixels, trained_on.pixels[:, :, ::-1]], 1).reshape(-1, *trained_on.pixels.shape[1:])
-    for name in NETWORKS:
+    for name in peers_judge.NETWORKS:
         network = find_network(name)
-        known, real, flowers = cached(network, both), cached(network, held_out.pixels), features(network, drawn)
-        values, errors = metrics.jackknife(peers_judge.distances, (real, flowers))
-        nearest, limit = (memorization.nearest(x, known, variants=2)[0] for x in (flowers, real))
+        variants, real = cached(network, peers_judge.mirrored(trained_on.pixels)), cached(network, held_out.pixels)
+        flowers = features(network, drawn)
         found["judged"][name] = {
-            **values, **{f"{key}_error": error for key, error in errors.items()},
-            "copies": memorization.share_below(nearest, limit), "label": network.label,
+            **peers_judge.measured(real, flowers), "label": network.label,
+            "copies": peers_judge.copies(flowers, real, variants),
+            "floor": metrics.kid(real, variants[::2], 0),  # the photos trained on, as if they were drawn
         }  # fmt: skip
-        found["judged"][name]["floor"] = metrics.kid(real, known[::2], 0)  # the photos trained on, as if they were drawn
     return found
 
 

@@ -30,7 +30,7 @@ import torch  # noqa: E402
 
 from gan.config import ModelConfig  # noqa: E402
 from gan.data.image_folder import OVERSAMPLE, Photos, load_photos  # noqa: E402
-from gan.evaluation import memorization, metrics  # noqa: E402
+from gan.evaluation import metrics  # noqa: E402
 from gan.evaluation.features import cached, features, find_network  # noqa: E402
 from gan.evaluation.reference import pictures, quotas  # noqa: E402
 from gan.hub import checkpoint  # noqa: E402
@@ -46,7 +46,6 @@ from gan.utils.formatting import number, share  # noqa: E402
 
 ARMS = {"as before": 0.0, "falling": 1.0}  # share of the added images in which the rates fall
 FLOWERS, SHOWN = 1000, 16
-NETWORKS = ("mobilenetv2", "dinov2")
 
 
 def continued(state: dict[str, Any], photos: Photos, added: int, falling: float) -> Trainer:
@@ -86,20 +85,15 @@ def judge(generator: Generator, known: np.ndarray, real: np.ndarray, labels: np.
     drawn = sampler.draw([Flower(int(label), seed, DEFAULT_TRUNCATION) for seed, label in enumerate(labels)])
     sampler.close()
     write_atomic(picture, image_files.png(image_files.grid(list(drawn[:SHOWN]), SHOWN // 2)))
-    mirrored = np.stack([known, known[:, :, ::-1]], 1).reshape(-1, *known.shape[1:])
     found: dict[str, Any] = {}
-    for name in NETWORKS:
+    for name in peers_judge.NETWORKS:
         network = find_network(name)
-        both, held_out, flowers = cached(network, mirrored), cached(network, real), features(network, drawn)
-        trained_on = both[::2]
-        values, errors = metrics.jackknife(peers_judge.distances, (trained_on, flowers))
-        count = min(len(trained_on), len(flowers))
-        own, photos = (memorization.nearest(x[:count], x[:count], itself=True)[0] for x in (flowers, trained_on))
-        nearest, limit = (memorization.nearest(x, both, variants=2)[0] for x in (flowers, held_out))
+        variants, held_out = cached(network, peers_judge.mirrored(known)), cached(network, real)
+        trained_on, flowers = variants[::2], features(network, drawn)
         found[name] = {
-            **values, **{f"{key}_error": error for key, error in errors.items()}, "label": network.label,
-            "kid_held_out": metrics.kid(held_out, flowers, 0), "twins": memorization.share_below(own, photos),
-            "copies": memorization.share_below(nearest, limit),
+            **peers_judge.measured(trained_on, flowers), "label": network.label,
+            "kid_held_out": metrics.kid(held_out, flowers, 0), "twins": peers_judge.twins(flowers, trained_on),
+            "copies": peers_judge.copies(flowers, held_out, variants),
         }  # fmt: skip
     return found
 
@@ -137,7 +131,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     photos, held_out = load_photos(args.photos, side), load_photos(args.held_out, side)
     known, real = pictures(photos).pixels, pictures(held_out).pixels
     labels = quotas(photos.labels, len(photos.classes), FLOWERS)
-    for name in NETWORKS:
+    for name in peers_judge.NETWORKS:
         find_network(name)  # now, if it is missing, and not after the training
     for arm in args.arms:
         if arm in results["judged"]:

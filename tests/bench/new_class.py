@@ -32,7 +32,6 @@ from how_many_photos import linked  # noqa: E402
 from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos  # noqa: E402
 from gan.data.split import split  # noqa: E402
 from gan.errors import UserError  # noqa: E402
-from gan.evaluation import memorization, metrics  # noqa: E402
 from gan.evaluation.features import cached, features, find_network  # noqa: E402
 from gan.evaluation.reference import pictures  # noqa: E402
 from gan.hub import checkpoint, loader  # noqa: E402
@@ -43,7 +42,6 @@ from gan.utils.files import json_bytes, write_atomic  # noqa: E402
 from gan.utils.formatting import number, share  # noqa: E402
 
 SIDE, HOLDOUT, FLOWERS, IMAGES = 64, 0.2, 400, 10_000
-NETWORKS = ("mobilenetv2", "dinov2")
 WAYS = {"kept critic": "mother", "new critic": "bare", "from nothing": ""}  # what a training begins with
 
 
@@ -82,14 +80,12 @@ def judge(out: Path, folder: Path) -> dict[str, Any]:
     drawn = sampler.draw([Flower(0, seed, DEFAULT_TRUNCATION) for seed in range(FLOWERS)])
     sampler.close()
     found: dict[str, Any] = {}
-    for name in NETWORKS:
+    for name in peers_judge.NETWORKS:
         network = find_network(name)
         real, flowers = cached(network, real_pixels), features(network, drawn)
-        values, errors = metrics.jackknife(peers_judge.distances, (real, flowers))
-        own, photos = (memorization.nearest(x[: len(real)], x[: len(real)], itself=True)[0] for x in (flowers, real))
         found[name] = {
-            **values, **{f"{key}_error": error for key, error in errors.items()}, "label": network.label,
-            "twins": memorization.share_below(own, photos), "photos": len(real),
+            **peers_judge.measured(real, flowers), "label": network.label,
+            "twins": peers_judge.twins(flowers, real), "photos": len(real),
         }  # fmt: skip
     return found
 

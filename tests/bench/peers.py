@@ -281,7 +281,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=1000, help="that each draws at each moment (default 1000)")
     parser.add_argument("--out", type=Path, default=Path("runs") / "peers", help="folder of what is kept (default runs/peers)")
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="of " + ", ".join(NAMES))
-    parser.add_argument("--networks", nargs="+", default=["mobilenetv2", "dinov2"], help="that judge")
+    parser.add_argument("--networks", nargs="+", default=[*peers_judge.NETWORKS], help="that judge")
     usual = ROOT / "build" / "peers" / "bin" / "python"
     parser.add_argument(
         "--python", default=str(usual) if usual.exists() else sys.executable, help="interpreter of the contenders"

@@ -1,4 +1,4 @@
-"""Pictures of a contender beside the photos: the figures of peers.py, by one frozen network."""
+"""Pictures beside photos by one frozen network: the figures of peers.py, lr_decay.py, how_many_photos.py and new_class.py."""
 
 from __future__ import annotations
 
@@ -17,12 +17,40 @@ from gan.evaluation.measures import FLOOR_REPEATS, neighbors_at_equal_numbers
 from gan.utils.files import json_bytes, write_atomic
 
 NEIGHBORS = 3  # k of precision and recall
+NETWORKS = ("mobilenetv2", "dinov2")  # that judge
 
 
 def distances(real: Tensor, fake: Tensor) -> dict[str, float]:
     """KID, precision and recall of features of pictures N×D beside those of photos M×D."""
     found = neighbors_at_equal_numbers(real, fake, NEIGHBORS)
     return {"kid": metrics.kid(real, fake, 0), "precision": found["precision"], "recall": found["recall"]}
+
+
+def measured(real: Tensor, fake: Tensor) -> dict[str, float]:
+    """What `distances` gives, and the standard error of each value under `KEY_error`."""
+    values, errors = metrics.jackknife(distances, (real, fake))
+    return {**values, **{f"{key}_error": error for key, error in errors.items()}}
+
+
+def copies(drawn: Tensor, held_out: Tensor, variants: Tensor) -> float:
+    """The share of pictures nearer to a photo trained on than 99 % of the photos held out are.
+
+    `variants` are the features of `mirrored` photos.
+    """
+    nearest, limit = (memorization.nearest(x, variants, variants=2)[0] for x in (drawn, held_out))
+    return memorization.share_below(nearest, limit)
+
+
+def twins(drawn: Tensor, real: Tensor) -> float:
+    """The share of pictures nearer to another picture than 99 % of as many photos are to another photo."""
+    count = min(len(real), len(drawn))
+    own, photos = (memorization.nearest(x[:count], x[:count], itself=True)[0] for x in (drawn, real))
+    return memorization.share_below(own, photos)
+
+
+def mirrored(pixels: np.ndarray) -> np.ndarray:
+    """Pictures N×S×S×3, each followed by its mirror image: 2N×S×S×3."""
+    return np.stack([pixels, pixels[:, :, ::-1]], 1).reshape(-1, *pixels.shape[1:])
 
 
 @dataclass
@@ -47,11 +75,9 @@ class Reference:
             return None
         network, trained, held, variants = known
         drawn = features(network, np.concatenate([np.load(path) for path in sorted(pictures.glob("*.npy"))]))
-        values, errors = metrics.jackknife(distances, (trained, drawn))
-        nearest, limit = (memorization.nearest(x, variants, variants=2)[0] for x in (drawn, held))
         return {
-            **values, **{f"{key}_error": error for key, error in errors.items()}, "fd": metrics.frechet(trained, drawn),
-            "copies": memorization.share_below(nearest, limit), "n": len(drawn), "label": network.label,
+            **measured(trained, drawn), "fd": metrics.frechet(trained, drawn), "copies": copies(drawn, held, variants),
+            "n": len(drawn), "label": network.label,
         }  # fmt: skip
 
     def _features(self, name: str, out: Path) -> tuple[FeatureNetwork, Tensor, Tensor, Tensor] | None:
@@ -63,8 +89,7 @@ class Reference:
                 print(f"not judged by {name}: {error}", flush=True)
                 self._known[name] = None
                 return None
-            both = np.stack([self.trained_on, self.trained_on[:, :, ::-1]], 1).reshape(-1, *self.trained_on.shape[1:])
-            variants = cached(network, both)
+            variants = cached(network, mirrored(self.trained_on))
             trained, held = variants[::2], cached(network, self.held_out)
             self._known[name] = network, trained, held, variants
             if not (path := out / f"floor-{name}.json").exists():
