@@ -43,7 +43,8 @@ def results(ours, others):
 def test_the_page_of_the_peers_says_who_is_best_in_what_and_when_ours_was_ahead():
     found = results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.25, 2.0)])
     page = peers_page.page(found)
-    assert "Not measured yet: lightweight-gan" in page
+    assert "Not measured yet: lightweight-gan" in page and "Measured so far: 0.25 h of each." in page
+    assert "so far" not in peers_page.page(results([moment(2, 0.3)], [moment(2, 0.25)]))
     choice = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
     assert "KID" in choice["diffusion"] and "file shall be small" in choice["diffusion"]
     assert "drawn fast" in choice["ours (flagship)"] and "KID, Judge" not in choice["ours (flagship)"]

@@ -157,7 +157,7 @@ class Ours:
         self.trainer._calibrate()  # once, too
         self.trainer.stream.pictures = data(self.trainer.stream.pictures)
         trainer_module.diffaugment = data(trainer_module.diffaugment)
-        self.settings = f"{train.precision}, batch {train.batch}, {train.critic_steps} critic steps, lr {train.lr:g}"
+        self.settings = f"{train.precision}, batch {train.batch}, critic steps {train.critic_steps}, lr {train.lr:g}"
         self.drawing = (self.trainer.ema,)
 
     def units(self) -> list[Unit]:

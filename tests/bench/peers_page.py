@@ -31,6 +31,7 @@ ABOUT = {  # what each is, and what had to be bent
     "diffusion": "denoising-diffusion-pytorch 2.3.4, its Trainer's defaults; the U-Net has half the width of its README's, and "
     "25 steps of DDIM draw a picture, because 250 take ten times as long",
 }
+ENOUGH = 2  # hours of each that say something
 Read = Callable[[Moment], float | None]
 # What speaks for a contender: in words, whether less is better, and how the figure is read from a moment and its costs.
 JUDGED = (
@@ -102,6 +103,10 @@ def page(results: Results) -> str:
         *_missing(contenders), "## Quality against time", "", "![KID against hours, by each judge](peers.svg)", "",
     ]  # fmt: skip
     moment = shared_moment(contenders)
+    if moment is not None and moment < ENOUGH:
+        lines += [
+            f"Measured so far: {moment:g} h of each. Less than {ENOUGH} h say who begins well, not who ends best.", ""
+        ]  # fmt: skip
     for network, floor in results["floors"].items():
         lines += _quality(network, floor, contenders, moment)
     lines += ["## What it costs", "", *_costs(contenders), "", "## Which one?", "", *_choice(results, contenders, moment), ""]
