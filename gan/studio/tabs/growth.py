@@ -79,12 +79,12 @@ class GrowthTab(Tab):
         folder = self.studio.model.folder
         moments = sample_history.frames(folder)[: sample_history.MOST] if folder else []
         side = self.studio.config.resolution
-        grids = [sample_history.flowers(path, side) for _, path in moments]
+        frames = [_frame(sample_history.flowers(path, side), wanted) for _, path in moments]  # one grid at a time in memory
         flower = Flower(wanted.seed % len(self.studio.classes), wanted.seed, TRUNCATION)
         return {
-            "frames": [_frame(grid, wanted) for grid in grids],
+            "frames": frames,
             "images": [seen for seen, _ in moments],
-            "item": self.studio.items([flower])[0] if grids and wanted.alone else None,
+            "item": self.studio.items([flower])[0] if frames and wanted.alone else None,
             "address": {"growth-seed": str(wanted.seed), "growth-shown": "one" if wanted.alone else "several"},
         }
 
