@@ -53,6 +53,25 @@ def test_the_page_of_the_peers_says_who_is_best_in_what_and_when_ours_was_ahead(
     assert len(page.encode()) < 8192
 
 
+def test_ours_may_be_past_the_best_of_the_others_at_its_first_moment():
+    page = peers_page.page(results([moment(0.25, 0.05), moment(1, 0.04)], [moment(0.25, 0.3), moment(1, 0.1)]))
+    assert (
+        "2 of 2 moments; at its first moment, 0.25 h, it was past what the best of the others reached (KID 0.100, 1.00 h)"
+        in page
+    )
+
+
+def test_the_pictures_of_the_peers_are_rows_in_the_order_of_the_table(tmp_path):
+    for name, colour in (("flagship", 10), ("diffusion", 200)):
+        (tmp_path / name / "pictures-0.25").mkdir(parents=True)
+        np.save(tmp_path / name / "pictures-0.25" / "000.npy", np.full((peers.BLOCK, 8, 8, 3), colour, np.uint8))
+    found = results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.1)])
+    peers_page.write(found, tmp_path, tmp_path)
+    drawn = peers_page.pictures(found, tmp_path, 0.25)
+    assert drawn.shape == (18, 10 * peers_page.SHOWN - 2, 3) and drawn[0, 0, 0] == 10 and drawn[-1, 0, 0] == 200
+    assert {path.name for path in tmp_path.glob("peers.*")} == {"peers.md", "peers.svg", "peers.webp", "peers.json"}
+
+
 def test_the_page_of_the_peers_says_that_ours_lost():
     page = peers_page.page(results([moment(0.25, 0.3)], [moment(0.25, 0.1)]))
     assert "lowest KID at 0 of 1 moments" in page and "did not reach" in page

@@ -2,7 +2,7 @@
 
     make build/peers/.done                                   # once: the peers' packages, in an environment of their own
     python tests/bench/peers.py PHOTOS --hours 2             # goes on where it was stopped
-    python tests/bench/peers.py PHOTOS --page                # docs/peers.md, .json and .svg from what there is
+    python tests/bench/peers.py PHOTOS --page                # docs/peers.md, .json, .svg and .webp
 
 After a quarter of an hour, half an hour, one hour, two, … of the processor each contender (`contenders.py`, `others.py`)
 draws 1,000 pictures, which MobileNetV2 and DINOv2 judge (`peers_judge.py`). All reach a moment before any goes on to the next.
@@ -286,7 +286,7 @@ def main() -> int:
     parser.add_argument(
         "--python", default=str(usual) if usual.exists() else sys.executable, help="interpreter of the contenders"
     )
-    parser.add_argument("--page", action="store_true", help="write docs/peers.md, .json and .svg from results.json, and end")
+    parser.add_argument("--page", action="store_true", help="write docs/peers.md, .json, .svg and .webp, and end")
     parser.add_argument("--child", nargs=2, metavar=("NAME", "MOMENT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.out = args.out.resolve()
@@ -295,7 +295,7 @@ def main() -> int:
     if args.page:
         import peers_page
 
-        peers_page.write(json.loads((args.out / "results.json").read_text()), ROOT / "docs")
+        peers_page.write(json.loads((args.out / "results.json").read_text()), args.out, ROOT / "docs")
         return 0
     torch.set_num_threads(1)
     try:

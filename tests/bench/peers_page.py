@@ -1,4 +1,4 @@
-"""docs/peers.md, peers.svg and peers.json from what peers.py found: `python tests/bench/peers.py PHOTOS --page`.
+"""docs/peers.md, .svg, .webp and .json from what peers.py found: `python tests/bench/peers.py PHOTOS --page`.
 
 Every figure, and which contender a sentence names, comes from the results; nothing is written by hand.
 """
@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gan.utils import svg_plots
+import numpy as np
+from PIL import Image
+
+from gan.utils import images, svg_plots
 from gan.utils.files import json_bytes
 from gan.utils.formatting import number
 
@@ -31,6 +34,7 @@ ABOUT = {  # what each is, and what had to be bent
     "diffusion": "denoising-diffusion-pytorch 2.3.4, its Trainer's defaults; the U-Net has half the width of its README's, and "
     "25 steps of DDIM draw a picture, because 250 take ten times as long",
 }
+SHOWN = 10  # pictures of each contender
 ENOUGH = 2  # hours of each that say something
 Read = Callable[[Moment], float | None]
 # What speaks for a contender: in words, whether less is better, and how the figure is read from a moment and its costs.
@@ -52,11 +56,19 @@ def _drawn(moment: Moment) -> float:
     return 1 / moment["draw_seconds"]
 
 
-def write(results: Results, folder: Path) -> None:
-    """Write the page, the plot and the results into `folder`."""
+def write(results: Results, out: Path, folder: Path) -> None:
+    """Write the page, the plot, the pictures of peers.py's `out` and the results into `folder`."""
     folder.joinpath("peers.json").write_bytes(json_bytes(results))
     folder.joinpath("peers.svg").write_text(plot(results), encoding="utf-8")
     folder.joinpath("peers.md").write_text(page(results), encoding="utf-8")
+    if (moment := shared_moment(results["contenders"])) is not None:
+        Image.fromarray(pictures(results, out, moment)).save(folder / "peers.webp", quality=90, method=6)
+
+
+def pictures(results: Results, out: Path, moment: float) -> np.ndarray:
+    """The first SHOWN pictures that each contender drew at a moment, a row each, uint8 H×W×3."""
+    rows = [np.load(out / name / f"pictures-{moment:g}" / "000.npy")[:SHOWN] for name in _in_order(results["contenders"])]
+    return images.grid(list(np.concatenate(rows)), SHOWN)
 
 
 def plot(results: Results) -> str:
@@ -65,7 +77,7 @@ def plot(results: Results) -> str:
     plots = []
     for network, floor in results["floors"].items():
         series = []
-        for kind, (name, one) in zip(svg_plots.KINDS, sorted(results["contenders"].items(), key=_place)):
+        for kind, (name, one) in zip(svg_plots.KINDS, _in_order(results["contenders"]).items()):
             known = [moment for moment in one["moments"] if network in moment["judged"]]
             points = [(moment["cpu"] / 3600, moment["judged"][network]["kid"]) for moment in known]
             errors = [moment["judged"][network]["kid_error"] for moment in known]
@@ -80,13 +92,14 @@ def plot(results: Results) -> str:
     return svg_plots.figure(plots)
 
 
-def _place(item: tuple[str, Any]) -> int:
-    return list(LABELS).index(item[0])
+def _in_order(contenders: Mapping[str, Any]) -> dict[str, Any]:
+    """The contenders in the order of LABELS."""
+    return {name: contenders[name] for name in LABELS if name in contenders}
 
 
 def page(results: Results) -> str:
     """docs/peers.md."""
-    photos, contenders = results["photos"], dict(sorted(results["contenders"].items(), key=_place))
+    photos, contenders = results["photos"], _in_order(results["contenders"])
     side = results["resolution"]
     lines = [
         "# Beside its peers", "",
@@ -103,6 +116,11 @@ def page(results: Results) -> str:
         *_missing(contenders), "## Quality against time", "", "![KID against hours, by each judge](peers.svg)", "",
     ]  # fmt: skip
     moment = shared_moment(contenders)
+    if moment is not None:
+        lines += [
+            "![Rows of pictures, one of each contender](peers.webp)", "",
+            f"The first {SHOWN} pictures of each after {moment:g} h, in the order of the table; nobody chose among them.", "",
+        ]  # fmt: skip
     if moment is not None and moment < ENOUGH:
         lines += [
             f"Measured so far: {moment:g} h of each. Less than {ENOUGH} h say who begins well, not who ends best.", ""
@@ -223,10 +241,11 @@ def _lead(results: Results, network: str, contenders: Mapping[str, Any]) -> list
     ahead = [ours[moment][1] <= min(others) for moment, others in rivals.items() if others]
     spent, best = min(rest, key=lambda point: point[1])
     first = next((cpu for cpu, kid in ours.values() if kid <= best), None)
-    when = (
-        f"it had what the best of the others reached (KID {best:.3f}, {spent / 3600:.2f} h) by {first / 3600:.2f} h, "
-        f"{spent / first:.1f} times as soon"
-        if first is not None
-        else f"it did not reach what the best of the others did (KID {best:.3f}, {spent / 3600:.2f} h)"
-    )
+    goal = f"what the best of the others reached (KID {best:.3f}, {spent / 3600:.2f} h)"
+    if first is None:
+        when = f"it did not reach {goal}"
+    elif first == min(cpu for cpu, _ in ours.values()):
+        when = f"at its first moment, {first / 3600:.2f} h, it was past {goal}"
+    else:
+        when = f"it had {goal} by {first / 3600:.2f} h, {spent / first:.1f} times as soon"
     return [f"- By {label}, ours has the lowest KID at {sum(ahead)} of {len(ahead)} moments; {when}."]
