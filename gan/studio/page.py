@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -12,7 +12,7 @@ from gan.errors import UserError
 from gan.sampling.flower import Flower, described
 from gan.studio.address import Address
 from gan.studio.api import add_api
-from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors, reporting_errors
+from gan.studio.handlers import DRAW_QUEUE, NO_API, report_errors
 from gan.studio.i18n import marker
 from gan.studio.session import Studio
 from gan.studio.tabs import find_tabs
@@ -74,41 +74,41 @@ class _Router:
         options: dict[str, Any] = {"show_progress": "hidden", **NO_API}
         address = gr.HTML(elem_id="opened", visible="hidden")  # receives the address when the page is opened
         read = "() => flowers.address()"
-        start = page.load(self.restore, address, outputs, js=read, **options, **DRAW_QUEUE)
+        start = page.load(report_errors(self.restore), address, outputs, js=read, **options, **DRAW_QUEUE)
         start.then(None, js="() => flowers.restored()", **NO_API)
 
         script = "flowers.mail(props, () => trigger('submit'))"
         mail = gr.HTML({}, visible="hidden", elem_id="mail", html_template="<i></i>", js_on_load=script)
-        sent = mail.submit(self.send, [mail, *self.controls], outputs, **options, **DRAW_QUEUE)
+        sent = mail.submit(report_errors(self.send), [mail, *self.controls], outputs, **options, **DRAW_QUEUE)
         sent.then(None, js="() => flowers.delivered()", **NO_API)
 
         script = "flowers.whole(props, watch, () => trigger('submit'))"
         whole = gr.HTML({}, visible="hidden", elem_id="whole", html_template="<i></i>", js_on_load=script)
         whole.submit(report_errors(self.draw_whole), whole, whole, trigger_mode="always_last", **options, **DRAW_QUEUE)
 
-    def restore(self, query: Any) -> Iterator[list[Any]]:
-        """Set every control as the address says and open its tab at once, then draw it."""
-        with reporting_errors():
-            address = self._address(query)
-            wanted = [tab.from_address(address) for tab in self.tabs]
-            number = address.choice("tab", self.numbers, 0)
-            try:
-                yield from self._open(number, wanted[number], self._controls(wanted))
-            except UserError:  # the address has extras of another model, or forged ones: the tab opens with its defaults
-                wanted[number] = self.tabs[number].from_address(self._address(""))
-                yield from self._open(number, wanted[number], self._controls(wanted))
+    def restore(self, query: Any) -> list[Any]:
+        """Set every control as the address says, and draw the open tab."""
+        address = self._address(query)
+        wanted = [tab.from_address(address) for tab in self.tabs]
+        number = address.choice("tab", self.numbers, 0)
+        try:
+            stages = self._stages(number, wanted[number])
+        except UserError:  # the address has extras of another model, or forged ones: the tab opens with its defaults
+            wanted[number] = self.tabs[number].from_address(self._address(""))
+            stages = self._stages(number, wanted[number])
+        values = [value for tab, one in zip(self.tabs, wanted) for value in tab.to_controls(one)]
+        return [gr.Tabs(selected=self.tabs[number].id), *values, *stages]
 
-    def send(self, message: Any, *values: Any) -> Iterator[list[Any]]:
-        """Give a flower to another tab, open that tab, and draw it. `values` are those of all controls."""
-        with reporting_errors():
-            number, flower, end = self._read(message)
-            first = sum(len(tab.controls) for tab in self.tabs[:number])
-            tab = self.tabs[number]
-            own = slice(first, first + len(tab.controls))
-            wanted = tab.receive(flower, end, *values[own])
-            updates = [gr.skip()] * len(self.controls)
-            updates[own] = tab.to_controls(wanted)
-            yield from self._open(number, wanted, updates)
+    def send(self, message: Any, *values: Any) -> list[Any]:
+        """Give a flower to another tab, and open that tab. `values` are those of all controls."""
+        number, flower, end = self._read(message)
+        first = sum(len(tab.controls) for tab in self.tabs[:number])
+        tab = self.tabs[number]
+        own = slice(first, first + len(tab.controls))
+        wanted = tab.receive(flower, end, *values[own])
+        updates = [gr.skip()] * len(self.controls)
+        updates[own] = tab.to_controls(wanted)
+        return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]
 
     def draw_whole(self, message: Any) -> dict[str, Any]:
         """The PNG file of a flower of which the page has a preview; `asked` is the page's number of it. Raises UserError."""
@@ -119,16 +119,9 @@ class _Router:
     def _address(self, query: Any) -> Address:
         return Address(query, lambda: secrets.randbelow(2**32), self.studio.truncation)
 
-    def _controls(self, wanted: Sequence[Any]) -> list[Any]:
-        """The values of the controls of all tabs."""
-        return [value for tab, one in zip(self.tabs, wanted, strict=True) for value in tab.to_controls(one)]
-
-    def _open(self, number: int, wanted: Any, controls: list[Any]) -> Iterator[list[Any]]:
-        """Open a tab with these controls at once, then give its stage one value after the other, and nothing else."""
-        before, after = [gr.skip()] * (1 + len(controls) + number), [gr.skip()] * (len(self.tabs) - number - 1)
-        yield [gr.Tabs(selected=self.tabs[number].id), *controls, *[gr.skip()] * len(self.tabs)]
-        for value in self.tabs[number].stage_values(wanted):
-            yield [*before, value, *after]
+    def _stages(self, number: int, wanted: Any) -> list[Any]:
+        """The value of one tab's stage, and no update for the others."""
+        return [tab.link_value(wanted) if place == number else gr.skip() for place, tab in enumerate(self.tabs)]
 
     def _read(self, message: Any) -> tuple[int, Flower, str]:
         """The tab's number, the flower and the end that a message of the page's script names. Raises UserError."""

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gradio_client.utils import apply_diff
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -113,33 +112,28 @@ async def _visit(
         await asyncio.sleep(dice.uniform(*pause))
 
 
-async def _open(client: httpx.AsyncClient, opening: int, query: str, session: int) -> dict[str, Any] | None:
-    """Ask for a link in a session of its own, and wait for what the page would show: the last whole value of a stage."""
+async def _open(client: httpx.AsyncClient, opening: int, query: str, session: int) -> list[Any]:
+    """Ask for a link in a session of its own, and wait for what the page would show."""
     name = f"{session:015x}"
     body = {"data": [query], "fn_index": opening, "session_hash": name, "event_data": None, "trigger_id": None}
     joined = await client.post("/gradio_api/queue/join", json=body)
     if joined.status_code != 200:
         raise RuntimeError(f"join: {joined.status_code} {joined.text[:80]}")
-    shown: list[Any] = []
-    value: dict[str, Any] | None = None
     async with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": name}) as events:
         async for line in events.aiter_lines():
             if not line.startswith("data:"):
                 continue
             message = json.loads(line[5:])
-            if message["msg"] == "process_generating":  # the first has all, each following one what is new
-                data = message["output"]["data"]
-                shown = [apply_diff(*pair) for pair in zip(shown, data, strict=True)] if shown else data
-                value = next((part for part in shown if isinstance(part, dict) and "address" in part), value)
             if message["msg"] == "process_completed":
                 if not message["success"]:
                     raise RuntimeError(str(message["output"].get("error"))[:100])
-                return value
+                return message["output"]["data"]
     raise RuntimeError("the stream ended without an answer")
 
 
-def _check(value: dict[str, Any] | None, key: str | None, seed: int, found: Found) -> None:
+def _check(shown: list[Any], key: str | None, seed: int, found: Found) -> None:
     """Count the pictures that are not of the flowers asked for."""
+    value = next((part for part in reversed(shown) if isinstance(part, dict) and "address" in part), None)
     if value is None:
         found.errors["a link without an answer"] += 1
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from visitor import DESKTOP, FIRST_LOOK, FRAMES, Visitor, contrast, looks, open_tab
+from visitor import DESKTOP, FIRST_LOOK, Visitor, contrast, looks
 
 from gan.hub import loader, sample_history
 from gan.studio.i18n import TEXT
@@ -56,20 +56,6 @@ def test_rows_of_truncation_their_curve_and_their_link(browser, flagship_url):
     leave(again)
 
 
-def test_a_tab_can_be_left_while_its_link_is_drawn(browser, flagship_url):
-    visitor = arrive(browser, flagship_url, "?tab=ladder&ladder-seed=11")
-    page = visitor.page
-    page.locator("#tabs [role=tab][aria-selected=true]", has_text="Ladder").wait_for()
-    open_tab(page, "interpolate")
-    page.wait_for_selector(FRAMES)
-    visitor.until("ladder-seed", "11")
-    visitor.until("tab", "interpolate")
-    open_tab(page, "ladder")
-    visitor.until("tab", "ladder")
-    assert page.locator(LADDER).first.is_visible()
-    leave(visitor)
-
-
 def test_a_film_of_growth_stands_where_it_was_stopped(browser, flagship_url):
     visitor = opened(arrive(browser, flagship_url, "?tab=growth&growth-seed=2"), "growth")
     page = visitor.page
@@ -106,6 +92,7 @@ def test_a_flower_goes_down_the_ladder(visit):  # noqa: F811
     opened(visitor, "ladder")
     assert visitor.query().items() >= {"ladder-class": "marigold", "ladder-seed": "51", "ladder-truncation": "0.8"}.items()
     trunk = visitor.page.locator("#ladder-pictures .trunk article")
+    visitor.page.wait_for_function("[...document.querySelectorAll('#ladder-pictures .spectrum')].every((one) => one.src)")
     assert trunk.count() == 6 and all(trunk.nth(i).locator("li").count() == 2 + 3 for i in range(6))
     branches = visitor.page.locator("#ladder-pictures .branch")
     assert branches.count() >= 1 and branches.first.locator("h2").inner_text() == "2016"

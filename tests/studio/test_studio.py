@@ -157,8 +157,11 @@ def test_the_ladder_draws_what_each_stage_draws(rooms):
 def test_the_ladder_shows_its_flowers_before_its_spectra(rooms, monkeypatch):
     room, wanted = rooms[LadderTab], Ladder("marigold", 3)
     monkeypatch.setattr(room, "_tree", (ladder_stages.load()[:1], ladder_stages.load_branches()[:1]))
+    linked = room.link_value(wanted)
     (first,) = room.draw_steps(wanted)
     whole = room.draw(wanted)
+    assert linked == {**first, "address": room.stage_value(wanted)["address"], "more": True}
+    assert room.link_value(wanted) == room.stage_value(wanted), "its spectra are there by now"
     for part in ("stages", "branches"):
         assert first[part][0]["spectrum"] == "" and picture(whole[part][0]["spectrum"]).shape[-1] == 3
         assert first[part][0]["src"] == whole[part][0]["src"]

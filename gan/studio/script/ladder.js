@@ -1,6 +1,6 @@
 // The Ladder tab, a tree: the paper's six steps are the trunk, the models of other papers branch off by year.
 flowers.kit.places.push(["ladder", "", "tab_ladder"]);
-flowers.stages.ladder = (element, props, watch) => {
+flowers.stages.ladder = (element, props, watch, trigger) => {
   "use strict";
   const { make, remember, say } = flowers.kit;
   const place = element.querySelector(".tree");
@@ -39,7 +39,7 @@ flowers.stages.ladder = (element, props, watch) => {
   }
 
   function draw() {
-    const { stages = [], branches: others = [], address } = props.value || {};
+    const { stages = [], branches: others = [], address, more } = props.value || {};
     if (address) remember(address);
     const come = address || stages.length || others.length; // an address comes with the spectra
     trunk.classList.toggle("empty", !come);
@@ -54,6 +54,7 @@ flowers.stages.ladder = (element, props, watch) => {
     place.style.setProperty("--rows", Math.max(1, Math.ceil(years.length / 2))); // two years stand in a row of the tree
     branches.replaceChildren(...years.map((year) => branch(year, others.filter((one) => one.year === year))));
     place.replaceChildren(trunk, branches);
+    if (more) trigger("submit"); // the spectra
   }
 
   draw();

@@ -45,16 +45,12 @@ window.flowers = (() => {
 
   const arrived = location.search; // as it was opened: drawing rewrites it
   const address = () => [arrived];
-  // Tabs that the server draws unasked: the one of the address, and the one that the framework reports as opened before it.
-  const awaited = new Set(["generate", new URLSearchParams(arrived).get("tab")]);
-
-  let chosen = ""; // the tab that the visitor has opened, and not the server
+  let ready = false; // the framework reports its first tab as opened before the address has been read
 
   // Keys of other tabs, and those of the framework (__theme), stay as they are.
   function remember(pairs) {
     const query = new URLSearchParams(location.search);
-    const tab = chosen || pairs.tab; // pictures may come when their tab has been left
-    for (const [key, value] of Object.entries({ ...pairs, ...(tab && { tab }), model })) {
+    for (const [key, value] of Object.entries({ ...pairs, model })) {
       if (value === "") query.delete(key);
       else query.set(key, value);
     }
@@ -69,14 +65,13 @@ window.flowers = (() => {
 
   // Whether the tab that was just opened has nothing to show yet.
   function opened(tab) {
-    if (awaited.delete(tab)) return false;
-    chosen = tab;
-    remember({});
+    if (!ready) return false;
+    remember({ tab });
     return !document.querySelector(`#${tab}-pictures img[src]`);
   }
 
   function restored() {
-    awaited.clear();
+    ready = true;
     document.title = say("title"); // the framework has given the page its own by now
     flowers.welcome?.(); // the page that draws in the browser has none
     const theirs = new URLSearchParams(arrived).get("model");
@@ -245,13 +240,10 @@ window.flowers = (() => {
 
   // Send a flower to a tab; `end` says which of two it becomes there.
   function send(to, item, end = "to") {
-    awaited.add(to);
-    chosen = "";
     post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
-    awaited.clear();
     const tab = document.querySelector('#tabs [role="tab"][aria-selected="true"]');
     tab?.scrollIntoView({ block: "nearest" });
   }

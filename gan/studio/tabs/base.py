@@ -89,11 +89,9 @@ class Tab:
         value = self.draw(wanted)
         return {**value, "address": {"tab": self.id, **value["address"]}}
 
-    def stage_values(self, wanted: Any) -> Iterator[dict[str, Any]]:
-        """Values of the stage while it is drawn, at last the whole one, and then none."""
-        yield from self.draw_steps(wanted)
-        yield self.stage_value(wanted)
-        yield gr.skip()  # when a generator ends, Gradio sends again what it gave last: all pictures, if this were not there
+    def link_value(self, wanted: Any) -> dict[str, Any]:
+        """The value of the stage when a link or another tab opens this one: one answer, so a slow tab may leave parts out."""
+        return self.stage_value(wanted)
 
     def redraw_on(self, events: Sequence[Any]) -> None:
         """Redraw after any of `events`. Of those that arrive while the tab is being drawn, only the last counts."""
@@ -122,12 +120,19 @@ class Tab:
         )  # fmt: skip
 
     def redraw(self, *values: Any) -> Iterator[Any]:
-        """Values of the stage for the values of the controls; the last one is whole."""
+        """Values of the stage for the values of the controls; the last of them is whole, and no update follows it.
+
+        When a generator ends, Gradio sends again what it gave last: all pictures, if it were not that one.
+        """
         with reporting_errors():
             if None in values:  # a field is None while the visitor retypes it; that is not an error
                 yield gr.skip()
                 return
-            yield from self.stage_values(self.from_controls(*values))
+            wanted = self.from_controls(*values)
+            for value in self.draw_steps(wanted):
+                yield gr.update(value=value)
+            yield gr.update(value=self.stage_value(wanted))
+            yield gr.skip()
 
     def _connect_opening(self) -> None:
         """When the tab is opened, write it into the address, and draw its pictures if it has none."""

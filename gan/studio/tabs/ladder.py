@@ -60,8 +60,8 @@ class LadderTab(Tab):
         return [self.name, self.seed, self.level, self.off]
 
     def connect(self) -> None:
-        """Redraw on every change."""
-        self.redraw_on([self.name.input, self.seed.input, self.level.release, self.off.input])
+        """Redraw on every change, and where a link's answer had no spectra."""
+        self.redraw_on([self.name.input, self.seed.input, self.level.release, self.off.input, self.stage.submit])
         self.connect_seed_button(self.new_seed, [self.seed])
 
     def from_address(self, address: Address) -> Ladder:
@@ -82,18 +82,21 @@ class LadderTab(Tab):
 
     def draw_steps(self, wanted: Ladder) -> Iterator[dict[str, Any]]:
         """The pictures without their spectra, which take seconds where nobody has seen them since the server began."""
-        if not all(stage.has_spectrum for part in self._load() for stage in part):
+        if not self._has_spectra():
             yield self._draw_tree(wanted, only_seen_spectra=True)
 
     def draw(self, wanted: Ladder) -> dict[str, Any]:
         """The picture, spectrum and texts of each of the `stages` and `branches`."""
+        return {**self._draw_tree(wanted), "address": _address(wanted)}
+
+    def link_value(self, wanted: Ladder) -> dict[str, Any]:
+        """The pictures. Spectra that nobody has seen yet are left out, and `more` has the script ask for them."""
+        if self._has_spectra():
+            return self.stage_value(wanted)
         return {
-            **self._draw_tree(wanted),
-            "address": {
-                "ladder-class": wanted.name,
-                "ladder-seed": str(wanted.seed),
-                "ladder-truncation": level_text(wanted.truncation),
-            },
+            **self._draw_tree(wanted, only_seen_spectra=True),
+            "address": {"tab": self.id, **_address(wanted)},
+            "more": True,
         }
 
     def receive(self, flower: Flower, end: str, *values: Any) -> Ladder:
@@ -107,6 +110,9 @@ class LadderTab(Tab):
             if self._tree is None:
                 self._tree = ladder_stages.load(), ladder_stages.load_branches()
             return self._tree
+
+    def _has_spectra(self) -> bool:
+        return all(stage.has_spectrum for part in self._load() for stage in part)
 
     def _draw_tree(self, wanted: Ladder, only_seen_spectra: bool = False) -> dict[str, Any]:
         parts = zip(("stages", "branches"), self._load(), strict=True)
@@ -136,6 +142,11 @@ class LadderTab(Tab):
             "size": picture.shape[0],
             "peaks": peaks if peaks or scores else [say("ladder_unjudged", language)],
         }
+
+
+def _address(wanted: Ladder) -> dict[str, str]:
+    level = level_text(wanted.truncation)
+    return {"ladder-class": wanted.name, "ladder-seed": str(wanted.seed), "ladder-truncation": level}
 
 
 def _class_names() -> tuple[str, ...]:
