@@ -53,6 +53,17 @@ def test_the_page_of_the_peers_says_who_is_best_in_what_and_when_ours_was_ahead(
     assert len(page.encode()) < 8192
 
 
+def test_noise_of_high_precision_is_no_choice():
+    poor = moment(0.25, 9.0)
+    poor["judged"]["judge"] |= {"precision": 0.99, "recall": 0.2}
+    page = peers_page.page(results([moment(0.25, 0.3)], [poor]))
+    assert "precision by" not in page and "recall by" not in page and "KID by Judge" in page
+    good = moment(0.25, 0.5)
+    good["judged"]["judge"] |= {"precision": 0.99}
+    page = peers_page.page(results([moment(0.25, 0.3)], [good]))
+    assert "precision by Judge" in next(line for line in page.splitlines() if line.startswith("| diffusion | each picture"))
+
+
 def test_ours_may_be_past_the_best_of_the_others_at_its_first_moment():
     page = peers_page.page(results([moment(0.25, 0.05), moment(1, 0.04)], [moment(0.25, 0.3), moment(1, 0.1)]))
     assert (

@@ -35,6 +35,7 @@ ABOUT = {  # what each is, and what had to be bent
     "25 steps of DDIM draw a picture, because 250 take ten times as long",
 }
 SHOWN = 10  # pictures of each contender
+COMPARABLE = 2  # times the lowest KID: what is worse as a whole may pass by its precision alone
 ENOUGH = 2  # hours of each that say something
 Read = Callable[[Moment], float | None]
 # What speaks for a contender: in words, whether less is better, and how the figure is read from a moment and its costs.
@@ -200,7 +201,10 @@ def _choice(results: Results, contenders: Mapping[str, Any], moment: float | Non
     for words, less, key in JUDGED:
         judges: dict[str, list[str]] = {}
         for network, floor in results["floors"].items():
-            for name in _first({name: m["judged"].get(network, {}).get(key) for name, m in at.items()}, less):
+            judged = {name: m["judged"].get(network, {}) for name, m in at.items()}
+            if key != "kid":
+                judged = _comparable(judged)
+            for name in _first({name: figures.get(key) for name, figures in judged.items()}, less):
                 judges.setdefault(name, []).append(floor["label"])
         for name, labels in judges.items():
             best[name].append(f"{words} by {' and '.join(labels)})")
@@ -213,15 +217,24 @@ def _choice(results: Results, contenders: Mapping[str, Any], moment: float | Non
         *(f"| {LABELS[name]} | {'; '.join(words) or 'nothing that was measured here speaks for it'} |"
           for name, words in best.items()), "",
         "A class can be asked for with the flagship and with cwgan-gp-64; the others draw from all photos alike.",
-        "Best of all is no recommendation where all are poor: the rows of photos beside photos say what is possible.", "",
+        "Best of all is no recommendation where all are poor: the rows of photos beside photos say what is possible.",
+        f"Precision, recall and near copies count only beside a KID of at most {COMPARABLE} times the lowest: noise may have "
+        "any of them.", "",
     ]  # fmt: skip
     return lines + [sentence for network in results["floors"] for sentence in _lead(results, network, contenders)]
+
+
+def _comparable(judged: Mapping[str, Any]) -> dict[str, Any]:
+    """Those whose KID is at most COMPARABLE times the lowest; nobody where there is one alone."""
+    lowest = min((figures["kid"] for figures in judged.values() if "kid" in figures), default=0)
+    near = {name: figures for name, figures in judged.items() if "kid" in figures and figures["kid"] <= COMPARABLE * lowest}
+    return near if len(near) > 1 else {}
 
 
 def _first(values: Mapping[str, float | None], less: bool) -> list[str]:
     """Whose value is the best; nobody where one has none, or where all have the same."""
     known = {name: value for name, value in values.items() if value is not None}
-    if len(known) < len(values) or len(set(known.values())) == 1:
+    if len(known) < len(values) or len(set(known.values())) < 2:
         return []
     best = (min if less else max)(known.values())
     return [name for name, value in known.items() if value == best]
