@@ -120,19 +120,14 @@ class Tab:
         )  # fmt: skip
 
     def redraw(self, *values: Any) -> Iterator[Any]:
-        """Values of the stage for the values of the controls; the last of them is whole, and no update follows it.
-
-        When a generator ends, Gradio sends again what it gave last: all pictures, if it were not that one.
-        """
+        """Values of the stage for the values of the controls; the last one is whole."""
         with reporting_errors():
             if None in values:  # a field is None while the visitor retypes it; that is not an error
                 yield gr.skip()
                 return
             wanted = self.from_controls(*values)
-            for value in self.draw_steps(wanted):
-                yield gr.update(value=value)
-            yield gr.update(value=self.stage_value(wanted))
-            yield gr.skip()
+            yield from self.draw_steps(wanted)
+            yield self.stage_value(wanted)
 
     def _connect_opening(self) -> None:
         """When the tab is opened, write it into the address, and draw its pictures if it has none."""
