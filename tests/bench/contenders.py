@@ -1,7 +1,7 @@
 """Trainings that speed.py and peers.py hold against one another: the paper's recipe, this project's, others' (others.py).
 
-Each has `units()`, what is timed; `update()`, up to the next generator step; `settings`, in words; and `draw(labels)`. The time
-that photos take is counted in `Data`.
+Each has `units()`, what is timed, and `settings`, in words; those of peers.py also `update()`, up to the next generator step,
+and `draw(labels)`. The time that photos take is counted in `Data`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from gan import trainer as trainer_module  # noqa: E402
 from gan.critic import ConvCritic  # noqa: E402
 from gan.data.image_folder import OVERSAMPLE, find_photos, load_photos  # noqa: E402
 from gan.generator import make_generator, one_hot  # noqa: E402
-from gan.networks import latents  # noqa: E402
 from gan.presets import from_preset  # noqa: E402
 from gan.runs import validator  # noqa: E402
 from gan.trainer import Trainer  # noqa: E402
@@ -127,20 +126,6 @@ class Paper:
         self.optimizers[0].step()
         return 0
 
-    def update(self) -> int:
-        """Up to the next generator step → photos seen."""
-        return sum(self.critic_step() for _ in range(self.config.critic_steps)) + self.generator_step()
-
-    @torch.no_grad()
-    def draw(self, labels: Tensor) -> np.ndarray:
-        """Pictures uint8 N×S×S×3 of the classes N, at the paper's truncation."""
-        self.generator.eval()
-        seeds = range(validator.FIRST_SEED, validator.FIRST_SEED + len(labels))
-        z = latents.noise(seeds, self.model.z_dim, latents.DEFAULT_TRUNCATION)
-        drawn = [self.generator(*part).float() for part in zip(z.split(20), one_hot(labels, self.model).split(20))]
-        self.generator.train()
-        return to_uint8(torch.cat(drawn))
-
 
 class Ours:
     """This project's trainer, with the settings that train.py gives it."""
@@ -193,8 +178,8 @@ class Ours:
         self.trainer.load_state(state)
 
 
-def make(name: str, folder: Path, whole: bool) -> Any:
-    """The contender called `name`; `whole` for a training from its beginning, not a phase of it. Raises ImportError."""
+def make(name: str, folder: Path) -> Any:
+    """The contender of speed.py called `name`. Raises ImportError."""
     if name == "paper":
         return Paper(folder)
     if name == "ours-same-network":
@@ -204,5 +189,5 @@ def make(name: str, folder: Path, whole: bool) -> Any:
     if name == "flagship-coarse":
         return Ours(folder, "flagship", coarse=ALWAYS)
     if name.startswith("flagship"):
-        return Ours(folder, "flagship", int(name.partition("@")[2] or SIDE), None if whole else 0)
-    return others.make(name, folder, SIDE, Path(tempfile.mkdtemp()), whole)
+        return Ours(folder, "flagship", int(name.partition("@")[2] or SIDE), coarse=0)
+    return others.make(name, folder, SIDE, Path(tempfile.mkdtemp()), whole=False)

@@ -1,13 +1,12 @@
-"""How fast a training is: photos a second, memory, arithmetic, and the time to a quality, side by side with others.
+"""How fast a training is: photos a second, memory and arithmetic, side by side with others.
 
     python tests/bench/speed.py throughput [--photos FOLDER] [--contenders NAME ...] [--rounds N] [--python OTHER] [--out FILE]
-    python tests/bench/speed.py quality --minutes M [...]
     python tests/bench/speed.py resolution [...]
 
 Every contender (`contenders.py`) is a process of its own with one thread, on the same photos at 128×128. Seconds are those of
 the processor, that is without what other programs take of it; on a quiet machine they are those of the clock. `throughput` has
-the contenders take turns, so that what else happens hits all alike, and gives medians. `quality` trains one after the other and
-judges each at the same times, which stand still while it is judged. `resolution` is for the flagship alone.
+the contenders take turns, so that what else happens hits all alike, and gives medians. `resolution` is for the flagship alone.
+Quality against time is `peers.py`'s.
 
 lightweight-gan and stylegan2-pytorch (`others.py`) are skipped where they are not installed. `make build/peers/.done` makes an
 environment that has them; name its interpreter with --python build/peers/bin/python.
@@ -39,14 +38,10 @@ if "--child" in sys.argv:  # what train.py does before torch is imported; the ot
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from contenders import CLASSES, CPU, SIDE, Ours, make  # noqa: E402
+from contenders import CLASSES, CPU, make  # noqa: E402
 from operations import Data, Operations  # noqa: E402
 from torch.nn.functional import conv2d  # noqa: E402
 
-from gan.data.image_folder import OVERSAMPLE, load_photos  # noqa: E402
-from gan.evaluation import metrics  # noqa: E402
-from gan.evaluation.features import features, find_network  # noqa: E402
-from gan.runs import validator  # noqa: E402
 from gan.utils.device import describe  # noqa: E402
 
 NAMES = (
@@ -54,7 +49,6 @@ NAMES = (
 )  # fmt: skip
 SIDES = (64, 128, 256)
 LEAST = 1.5  # seconds of a measurement
-MARKS = (10, 30, 100, 300, 1000, 3000)  # seconds of the processor after which a training is judged
 
 
 # --------------------------------------------------------------------------------------------- measured in its own process
@@ -69,9 +63,8 @@ def child(name: str, folder: Path) -> None:
         print(json.dumps(found), file=answers)
 
     torch.set_num_threads(1)
-    whole = "--whole" in sys.argv
     try:
-        contender = make(name, folder, whole)
+        contender = make(name, folder)
     except (ImportError, AttributeError) as error:
         return answer(missing=str(error))
     answer(
@@ -87,12 +80,8 @@ def child(name: str, folder: Path) -> None:
             with Operations() as operations:
                 photos = unit()
             answer(photos=photos, **operations.found)
-        elif order["do"] == "memory":
-            answer(bytes=1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         else:
-            for found in judged(contender, folder, order["seconds"]):
-                answer(**found)
-            answer(done=True)
+            answer(bytes=1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def timed(unit: Callable[[], int]) -> dict[str, float]:
@@ -105,34 +94,14 @@ def timed(unit: Callable[[], int]) -> dict[str, float]:
     return {"photos": photos, "wall": wall / turns, "cpu": cpu / turns, "data": Data.seconds / turns}
 
 
-def judged(contender: Any, folder: Path, budget: float) -> Iterator[dict[str, float]]:
-    """Train for `budget` seconds of the processor; the KID at the start, at each mark, and at the end."""
-    photos = contender.photos if isinstance(contender, Ours) else load_photos(folder, OVERSAMPLE * SIDE)
-    judging = validator.Validator(find_network(), photos)
-    cpu = wall = 0.0
-    seen = updates = 0
-    for mark in (0, *(mark for mark in MARKS if mark < budget), budget):
-        if mark and mark <= cpu:  # a long update went past it
-            continue
-        while cpu < mark:
-            started, begun = time.process_time(), time.perf_counter()
-            seen, updates = seen + contender.update(), updates + 1
-            cpu, wall = cpu + time.process_time() - started, wall + time.perf_counter() - begun
-        if isinstance(contender, Ours):
-            kid = judging(contender.trainer)
-        else:
-            kid = metrics.kid(judging.real, features(judging.network, contender.draw(judging.labels)), 0)
-        yield {"cpu": cpu, "wall": wall, "photos": seen, "updates": updates, "kid": kid}
-
-
 # ---------------------------------------------------------------------------------------------------------- the parent
 
 
 class Child:
     """A contender's process."""
 
-    def __init__(self, name: str, folder: Path, python: str, *options: str) -> None:
-        command = [python, __file__, "--child", str(folder), *options, name]
+    def __init__(self, name: str, folder: Path, python: str) -> None:
+        command = [python, __file__, "--child", str(folder), name]
         self.name, self.log = name, tempfile.TemporaryFile("w+")
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
@@ -160,11 +129,11 @@ class Child:
         self.process.wait()
 
 
-def started(names: list[str], folder: Path, args: argparse.Namespace, stack: ExitStack, *options: str) -> Iterator[Child]:
+def started(names: list[str], folder: Path, args: argparse.Namespace, stack: ExitStack) -> Iterator[Child]:
     """The contenders that are installed."""
     for name in names:
         python = args.python if name in NAMES[-2:] else sys.executable
-        one = stack.enter_context(Child(name, folder, python, *options))
+        one = stack.enter_context(Child(name, folder, python))
         if "missing" in one.about:
             print(f"{name}: skipped, {one.about['missing']}", flush=True)
         else:
@@ -256,34 +225,6 @@ def resolution(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return found
 
 
-def quality(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """KID after the same seconds of the processor, and how long each takes to be as good as the paper's recipe.
-
-    Curves that the file of results has already are kept: contenders may be trained one at a time.
-    """
-    curves: dict[str, list[dict[str, float]]] = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}
-    for name in args.contenders:
-        with ExitStack() as stack:
-            for one in started([name], folder, args, stack, "--whole"):
-                found, curves[name] = one.ask("judge", seconds=60 * args.minutes), []
-                while "done" not in found:
-                    curves[name].append(found)
-                    print(
-                        f"{name:20} {found['cpu']:7.0f} s ({found['wall']:.0f} by the clock): {found['photos']:7,} photos, "
-                        f"{found['updates']:5} updates, KID {found['kid']:.3f}", flush=True,
-                    )  # fmt: skip
-                    write(args.out, curves)
-                    found = one.read()
-    if "paper" in curves:
-        best, last = min(curves["paper"], key=lambda point: point["kid"]), curves["paper"][-1]
-        for what, goal in (("at its best", best), ("at its end", last)):
-            print(f"as good as the paper's recipe {what}, after {goal['cpu']:.0f} s (KID {goal['kid']:.3f}):")
-            for name, curve in curves.items():
-                first = next((point["cpu"] for point in curve[1:] if point["kid"] <= goal["kid"]), math.inf)
-                print(f"{name:20} {first:7.0f} s ({goal['cpu'] / first:.1f}×)")
-    return curves
-
-
 def write(out: Path | None, found: dict[str, Any]) -> None:
     """Keep the results, if a file was named."""
     if out:
@@ -304,26 +245,19 @@ def main() -> None:
     if "--child" in sys.argv:
         return child(sys.argv[-1], Path(sys.argv[sys.argv.index("--child") + 1]))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("throughput", "quality", "resolution"))
+    parser.add_argument("what", choices=("throughput", "resolution"))
     parser.add_argument(
         "--photos", type=Path, default=ROOT / "photos" / "flowers", help="with folders " + " and ".join(CLASSES)
     )
-    parser.add_argument("--contenders", nargs="+", choices=NAMES, metavar="NAME", help="default all: " + ", ".join(NAMES))
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="of " + ", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=3, help="turns of which a median is taken (default 3)")
-    parser.add_argument(
-        "--minutes", type=float, default=10, help="of the processor, for each contender of quality (default 10)"
-    )
     parser.add_argument("--python", default=sys.executable, help="interpreter that has the other packages (default this one)")
     parser.add_argument("--out", type=Path, help="file for the results, as JSON")
     args = parser.parse_args()
-    phases = ("flagship-coarse",) if args.what == "quality" else ()  # a part of the flagship's training
-    args.contenders = args.contenders or [name for name in NAMES if name not in phases]
     torch.set_num_threads(1)
     print(describe(CPU))
     with tempfile.TemporaryDirectory() as folder:
-        found = {"throughput": throughput, "quality": quality, "resolution": resolution}[args.what](
-            args, linked(args.photos, Path(folder))
-        )
+        found = {"throughput": throughput, "resolution": resolution}[args.what](args, linked(args.photos, Path(folder)))
     write(args.out, found)
 
 
