@@ -138,7 +138,7 @@ class Ours:
         started = time.process_time()
         photos = load_photos(folder, OVERSAMPLE * model.resolution)
         self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
-        self.trainer, self.photos = Trainer(model, train, photos, CPU), photos
+        self.trainer = Trainer(model, train, photos, CPU)
         self.trainer._calibrate()  # once, too
         self.trainer.stream.pictures = data(self.trainer.stream.pictures)
         trainer_module.diffaugment = data(trainer_module.diffaugment)

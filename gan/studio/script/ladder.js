@@ -41,7 +41,7 @@ flowers.stages.ladder = (element, props, watch, trigger) => {
   function draw() {
     const { stages = [], branches: others = [], address, more } = props.value || {};
     if (address) remember(address);
-    const come = address || stages.length || others.length; // an address comes with the spectra
+    const come = address || stages.length || others.length; // a step has no address yet
     trunk.classList.toggle("empty", !come);
     if (address && !stages.length && !others.length) {
       place.replaceChildren(make("p", { class: "none" }, say("ladder_none")));
