@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "bench"))
 
 import how_many_photos  # noqa: E402
 import peers  # noqa: E402
+import peers_clock  # noqa: E402
 import peers_judge  # noqa: E402
 import peers_page  # noqa: E402
 
@@ -72,15 +74,54 @@ def test_ours_may_be_past_the_best_of_the_others_at_its_first_moment():
     )
 
 
-def test_the_pictures_of_the_peers_are_rows_in_the_order_of_the_table(tmp_path):
-    for name, colour in (("flagship", 10), ("diffusion", 200)):
-        (tmp_path / name / "pictures-0.25").mkdir(parents=True)
-        np.save(tmp_path / name / "pictures-0.25" / "000.npy", np.full((peers.BLOCK, 8, 8, 3), colour, np.uint8))
-    found = results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.1)])
-    peers_page.write(found, tmp_path, tmp_path)
-    drawn = peers_page.pictures(found, tmp_path, 0.25)
-    assert drawn.shape == (18, 10 * peers_page.SHOWN - 2, 3) and drawn[0, 0, 0] == 10 and drawn[-1, 0, 0] == 200
-    assert {path.name for path in tmp_path.glob("peers.*")} == {"peers.md", "peers.svg", "peers.webp", "peers.json"}
+def test_each_peer_has_a_row_of_pictures_of_its_latest_moment_that_stays_on_another_machine(tmp_path):
+    for hours, colour in (("0.25", 10), ("0.5", 200)):
+        (tmp_path / "flagship" / f"pictures-{hours}").mkdir(parents=True)
+        pixels = np.full((peers.BLOCK, 8, 8, 3), colour, np.uint8)
+        np.save(tmp_path / "flagship" / f"pictures-{hours}" / "000.npy", pixels)
+    (tmp_path / "peers").mkdir()
+    (tmp_path / "peers" / "diffusion.webp").write_bytes(b"of an earlier machine")
+    peers_page.write(results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.1)]), tmp_path, tmp_path)
+    row = Image.open(tmp_path / "peers" / "flagship.webp")
+    assert row.size == (10 * peers_page.SHOWN - 2, 8) and abs(row.getpixel((0, 0))[0] - 200) < 3
+    assert (tmp_path / "peers" / "diffusion.webp").read_bytes() == b"of an earlier machine"
+    page = (tmp_path / "peers.md").read_text()
+    assert "ours (flagship), 0.5 h:" in page and "diffusion, 0.25 h:" in page and "(peers/diffusion.webp)" in page
+    assert {path.name for path in tmp_path.glob("peers.*")} == {"peers.md", "peers.svg", "peers.json"}
+
+
+def test_the_hours_of_an_earlier_machine_are_counted_in_updates(tmp_path):
+    earlier = results([moment(0.25, 0.3)], [moment(0.25, 0.1)])
+    del earlier["contenders"]["diffusion"]
+    assert peers_clock.clock(None, "flagship", tmp_path).seconds({"updates": 5, "cpu": 7.0}) == 7
+    clock = peers_clock.clock(earlier, "flagship", tmp_path)
+    assert clock.seconds({"updates": 45, "cpu": 7.0}) == pytest.approx(450), "90 updates took a quarter of an hour there"
+    with pytest.raises(peers.UserError, match="train one that was first"):
+        peers_clock.clock(earlier, "diffusion", tmp_path)
+    (tmp_path / "flagship").mkdir()
+    (tmp_path / "flagship" / "moment-0.25.json").write_text(json.dumps({"name": "flagship", "cpu": 900, "cpu_here": 450}))
+    assert peers_clock.clock(earlier, "diffusion", tmp_path).seconds({"updates": 1, "cpu": 7.0}) == 14
+
+
+def test_results_of_an_earlier_machine_are_kept_beside_those_of_this_one():
+    earlier = results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.1)])
+    again = {**moment(0.25, 0.31), "hardware": "another core"}
+    further = {**moment(1, 0.15), "hardware": "another core"}
+    here = {
+        **results([], []),
+        "hardware": "another core",
+        "contenders": {"flagship": {"bytes": 5e6, "moments": [again, further]}},
+    }
+    assert peers_clock.merged(None, here) == here
+    both = peers_clock.merged(earlier, here)
+    kids = {name: [m["judged"]["judge"]["kid"] for m in one["moments"]] for name, one in both["contenders"].items()}
+    assert kids == {"diffusion": [0.1], "flagship": [0.31, 0.2, 0.15]} and both["hardware"] == "a core"
+    both["contenders"]["flagship"] |= {"gflop_a_photo": 2.0, "gflop_a_picture": 1.0}
+    page = peers_page.page(both)
+    assert "one of a core of a core" in page and "(another core: ours (flagship))" in page
+    peers_clock.check_same(earlier, 64, 90, 100)
+    with pytest.raises(peers.UserError, match="leave --like out"):
+        peers_clock.check_same(earlier, 64, 90, 1000)
 
 
 def test_the_page_of_the_peers_says_that_ours_lost():
@@ -145,9 +186,12 @@ def test_a_training_of_a_contender_stops_saves_and_goes_on(tmp_path):
     spent = {"cpu": 0.0, "wall": 0.0, "photos": 0, "updates": 0}
     torch.manual_seed(0)
     one = Walk()
-    assert not peers.train(one, spent, 0.02, tmp_path / "state.pt", [15])
-    assert peers.train(one, spent, 0.02, tmp_path / "state.pt", [])
+    clock = peers_clock.Clock()
+    assert not peers.train(one, spent, clock, 0.02, tmp_path / "state.pt", [15])
+    assert peers.train(one, spent, clock, 0.02, tmp_path / "state.pt", [])
     assert spent["cpu"] >= 0.02 and spent["memory"] > 2**24 and spent["photos"] == 3 * spent["updates"] > 0
+    assert peers.train(one, spent, peers_clock.Clock(update=1), spent["updates"] + 2, tmp_path / "state.pt", [])
+    assert one.at > 0 and peers.load(tmp_path / "state.pt", Walk())["updates"] == spent["updates"]
     following = torch.rand(1)
     other = Walk()
     torch.manual_seed(9)
@@ -214,7 +258,7 @@ def test_an_interpreter_without_the_packages_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(peers.others, "imported", lambda contender: importlib.import_module("a_package_that_nobody_has"))
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
-        assert peers.child("diffusion", 0.25, tmp_path, 64, 10) == 3
+        assert peers.child(argparse.Namespace(out=tmp_path, earlier=None, resolution=64), "diffusion", 0.25) == 3
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGINT), handlers):
             signal.signal(number, handler)

@@ -2,10 +2,12 @@
 
     make build/peers/.done                                   # once: the peers' packages, in an environment of their own
     python tests/bench/peers.py PHOTOS --hours 2             # goes on where it was stopped
-    python tests/bench/peers.py PHOTOS --page                # docs/peers.md, .json, .svg and .webp
+    python tests/bench/peers.py PHOTOS --hours 2 --like docs/peers.json    # in the hours of an earlier machine (peers_clock.py)
+    python tests/bench/peers.py PHOTOS --page                # docs/peers.md, .json, .svg and a row of pictures of each
 
 After a quarter of an hour, half an hour, one hour, two, … of the processor each contender (`contenders.py`, `others.py`)
 draws 1,000 pictures, which MobileNetV2 and DINOv2 judge (`peers_judge.py`). All reach a moment before any goes on to the next.
+Two processes may train different contenders in one --out.
 Only the training counts, with the reading of the photos; not imports, drawing and judging. A SIGTERM or Ctrl-C saves.
 lightweight-gan takes more than 6 GB of memory at 64×64, the others less.
 
@@ -24,6 +26,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # what train.py does before 
 
 import numpy as np  # noqa: E402
 import others  # noqa: E402
+import peers_clock  # noqa: E402
 import peers_judge  # noqa: E402
 import torch  # noqa: E402
 from contenders import CPU, Ours  # noqa: E402
@@ -62,8 +66,10 @@ def make(name: str, folder: Path, side: int, work: Path) -> Any:
     return others.make(name, folder, side, work) if name in others.OTHERS else Ours(folder, name, side)
 
 
-def child(name: str, moment: float, out: Path, side: int, count: int) -> int:
-    """Train `name` up to a moment, in hours of the processor, and draw `count` pictures → exit code; 3: not installed."""
+def child(args: argparse.Namespace, name: str, moment: float) -> int:
+    """Train `name` up to a moment, in hours of the clock, and draw the pictures → exit code; 3: not installed."""
+    out = args.out
+    clock = peers_clock.clock(args.earlier, name, out)
     torch.set_num_threads(1)
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,31 +80,37 @@ def child(name: str, moment: float, out: Path, side: int, count: int) -> int:
         if name in others.OTHERS:
             others.imported(others.OTHERS[name])
         started = time.process_time(), time.perf_counter()
-        contender = make(name, out / "photos", side, place / "work")
+        contender = make(name, out / "photos", args.resolution, place / "work")
     except ImportError as error:
         print(f"{name}: not installed ({error})", file=sys.stderr)
         return 3
     spent = {"cpu": time.process_time() - started[0], "wall": time.perf_counter() - started[1], "photos": 0, "updates": 0}
     if (place / "state.pt").exists():
         spent = load(place / "state.pt", contender)
-    if not train(contender, spent, 3600 * moment, place / "state.pt", stopped):
+    if not train(contender, spent, clock, 3600 * moment, place / "state.pt", stopped):
         return 128 + stopped[0]
     counts = torch.tensor([len(paths) for paths in find_photos(out / "photos").values()])
-    labels = quotas(torch.arange(len(counts)).repeat_interleave(counts), len(counts), count)
+    labels = quotas(torch.arange(len(counts)).repeat_interleave(counts), len(counts), args.pictures)
     drawn = draw(contender, labels, place / f"pictures-{moment:g}", stopped)
     if drawn is None:
         return 128 + stopped[0]
-    found = {**spent, "moment": moment, "draw_seconds": drawn, "settings": contender.settings}
+    seconds = clock.seconds(spent)
+    found = {
+        **spent, "name": name, "moment": moment, "cpu": seconds, "cpu_here": spent["cpu"], "hardware": describe(CPU),
+        "draw_seconds": drawn * seconds / spent["cpu"], "settings": contender.settings,
+    }  # fmt: skip
     if not (place / "costs.json").exists():  # the steps that are counted are not kept
         write_atomic(place / "costs.json", json_bytes(costs(contender, labels)))
     write_atomic(place / f"moment-{moment:g}.json", json_bytes(found))
     return 0
 
 
-def train(contender: Any, spent: dict[str, Any], until: float, state: Path, stopped: list[int]) -> bool:
-    """Train until `spent["cpu"]` is `until` seconds, and save. False where it was stopped before."""
+def train(
+    contender: Any, spent: dict[str, Any], clock: peers_clock.Clock, until: float, state: Path, stopped: list[int]
+) -> bool:
+    """Train until what is `spent` is `until` seconds by the clock, and save. False where it was stopped before."""
     saved = spent["cpu"]
-    while spent["cpu"] < until and not stopped:
+    while clock.seconds(spent) < until and not stopped:
         cpu, wall = time.process_time(), time.perf_counter()
         spent["photos"] += contender.update()
         spent["updates"] += 1
@@ -108,7 +120,7 @@ def train(contender: Any, spent: dict[str, Any], until: float, state: Path, stop
             save(state, contender, spent)
             saved = spent["cpu"]
     save(state, contender, spent)
-    return spent["cpu"] >= until
+    return clock.seconds(spent) >= until
 
 
 def save(path: Path, contender: Any, spent: dict[str, Any]) -> None:
@@ -217,7 +229,7 @@ def run(args: argparse.Namespace, reference: Any) -> int:
 def started(args: argparse.Namespace, name: str, moment: float) -> int:
     """Run `child` in a process of its own → exit code. A signal to this process stops and saves that one."""
     command = [args.python, __file__, str(args.photos), "--out", str(args.out), "--resolution", str(args.resolution)]
-    command += ["--pictures", str(args.pictures)]
+    command += ["--pictures", str(args.pictures), *(["--like", str(args.like)] if args.like else [])]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with (args.out / f"{name}.log").open("a") as log:
         process = subprocess.Popen([*command, "--child", name, str(moment)], stdout=log, stderr=log, env=environment)
@@ -269,7 +281,7 @@ def results(args: argparse.Namespace, reference: Any) -> dict[str, Any]:
         if moments:
             costs_found = json.loads((args.out / name / "costs.json").read_text())
             found["contenders"][name] = {**costs_found, "moments": moments}
-    return found
+    return peers_clock.merged(args.earlier, found)
 
 
 def main() -> int:
@@ -286,12 +298,16 @@ def main() -> int:
     parser.add_argument(
         "--python", default=str(usual) if usual.exists() else sys.executable, help="interpreter of the contenders"
     )
-    parser.add_argument("--page", action="store_true", help="write docs/peers.md, .json, .svg and .webp, and end")
+    parser.add_argument(
+        "--like", type=Path, metavar="FILE", help="results of an earlier machine: count in its hours, keep them"
+    )
+    parser.add_argument("--page", action="store_true", help="write docs/peers.md, .json, .svg and peers/, and end")
     parser.add_argument("--child", nargs=2, metavar=("NAME", "MOMENT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.out = args.out.resolve()
+    args.earlier = json.loads(args.like.read_text()) if args.like else None
     if args.child:
-        return child(args.child[0], float(args.child[1]), args.out, args.resolution, args.pictures)
+        return child(args, args.child[0], float(args.child[1]))
     if args.page:
         import peers_page
 
@@ -299,8 +315,12 @@ def main() -> int:
         return 0
     torch.set_num_threads(1)
     try:
-        with lock.hold(args.out):
-            return run(args, prepare(args.photos, args.out, args.resolution))
+        with ExitStack() as stack:
+            for name in args.contenders:
+                stack.enter_context(lock.hold(args.out / name))
+            reference = prepare(args.photos, args.out, args.resolution)
+            peers_clock.check_same(args.earlier, args.resolution, len(reference.trained_on), args.pictures)
+            return run(args, reference)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

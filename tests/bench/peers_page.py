@@ -1,4 +1,4 @@
-"""docs/peers.md, .svg, .webp and .json from what peers.py found: `python tests/bench/peers.py PHOTOS --page`.
+"""docs/peers.md, .svg, .json and peers/ from what peers.py found: `python tests/bench/peers.py PHOTOS --page`.
 
 Every figure, and which contender a sentence names, comes from the results; nothing is written by hand.
 """
@@ -58,18 +58,16 @@ def _drawn(moment: Moment) -> float:
 
 
 def write(results: Results, out: Path, folder: Path) -> None:
-    """Write the page, the plot, the pictures of peers.py's `out` and the results into `folder`."""
+    """Write the page, the plot, the results and a row of pictures of each contender in peers.py's `out` into `folder`."""
     folder.joinpath("peers.json").write_bytes(json_bytes(results))
     folder.joinpath("peers.svg").write_text(plot(results), encoding="utf-8")
     folder.joinpath("peers.md").write_text(page(results), encoding="utf-8")
-    if (moment := shared_moment(results["contenders"])) is not None:
-        Image.fromarray(pictures(results, out, moment)).save(folder / "peers.webp", quality=90, method=6)
-
-
-def pictures(results: Results, out: Path, moment: float) -> np.ndarray:
-    """The first SHOWN pictures that each contender drew at a moment, a row each, uint8 H×W×3."""
-    rows = [np.load(out / name / f"pictures-{moment:g}" / "000.npy")[:SHOWN] for name in _in_order(results["contenders"])]
-    return images.grid(list(np.concatenate(rows)), SHOWN)
+    folder.joinpath("peers").mkdir(exist_ok=True)
+    for name, one in results["contenders"].items():
+        first = out / name / f"pictures-{one['moments'][-1]['moment']:g}" / "000.npy"
+        if first.exists():  # those of an earlier machine keep the row that they have
+            row = images.grid(list(np.load(first)[:SHOWN]), SHOWN)
+            Image.fromarray(row).save(folder / "peers" / f"{name}.webp", quality=90, method=6)
 
 
 def plot(results: Results) -> str:
@@ -110,18 +108,13 @@ def page(results: Results) -> str:
         "seed.", "",
         "```sh", "make build/peers/.done", "python tests/bench/peers.py PHOTOS --hours 2    # goes on where it was stopped",
         "python tests/bench/peers.py PHOTOS --page", "```", "",
-        f"Measured on {results['hardware']}, PyTorch {results['torch']}. Other programs ran beside it. Processor time "
-        "leaves them out, but they share cache and memory: small differences say nothing.", "",
+        _machines(results), "",
         "| contender | what it is | settings |", "| --- | --- | --- |",
         *(f"| {LABELS[name]} | {ABOUT[name]} | {one['moments'][-1]['settings']} |" for name, one in contenders.items()), "",
         *_missing(contenders), "## Quality against time", "", "![KID against hours, by each judge](peers.svg)", "",
     ]  # fmt: skip
+    lines += _pictures(contenders)
     moment = shared_moment(contenders)
-    if moment is not None:
-        lines += [
-            "![Rows of pictures, one of each contender](peers.webp)", "",
-            f"The first {SHOWN} pictures of each after {moment:g} h, in the order of the table; nobody chose among them.", "",
-        ]  # fmt: skip
     if moment is not None and moment < ENOUGH:
         lines += [
             f"Measured so far: {moment:g} h of each. Less than {ENOUGH} h say who begins well, not who ends best.", ""
@@ -130,6 +123,37 @@ def page(results: Results) -> str:
         lines += _quality(network, floor, contenders, moment)
     lines += ["## What it costs", "", *_costs(contenders), "", "## Which one?", "", *_choice(results, contenders, moment), ""]
     return "\n".join(lines)
+
+
+def _machines(results: Results) -> str:
+    """Where it was measured, and what an hour is on another machine than the one whose hours count."""
+    home = results["hardware"]
+    others: dict[str, dict[str, None]] = {}
+    for name, one in results["contenders"].items():
+        for moment in one["moments"]:
+            if moment.get("hardware", home) != home:
+                others.setdefault(moment["hardware"], {})[LABELS[name]] = None
+    beside = "Other programs ran beside it. Processor time leaves them out, but they share cache and memory"
+    if not others:
+        return f"Measured on {home}, PyTorch {results['torch']}. {beside}: small differences say nothing."
+    elsewhere = "; ".join(f"{machine}: {', '.join(names)}" for machine, names in others.items())
+    return (
+        f"An hour is one of a core of {home}, PyTorch {results['torch']}. {beside}. What was trained elsewhere ({elsewhere}) was "
+        "given as many updates as it makes in an hour there, or, where that is not known, an hour here times the ratio of "
+        "the others. Small differences say nothing."
+    )
+
+
+def _pictures(contenders: Mapping[str, Any]) -> list[str]:
+    lines = [f"The first {SHOWN} pictures of each; nobody chose among them.", ""]
+    for name, one in contenders.items():
+        lines += [
+            f"{LABELS[name]}, {one['moments'][-1]['moment']:g} h:",
+            "",
+            f"![Pictures of {LABELS[name]}](peers/{name}.webp)",
+            "",
+        ]
+    return lines
 
 
 def _missing(contenders: Mapping[str, Any]) -> list[str]:
