@@ -138,9 +138,9 @@ def _machines(results: Results) -> str:
         return f"Measured on {home}, PyTorch {results['torch']}. {beside}: small differences say nothing."
     elsewhere = "; ".join(f"{machine}: {', '.join(names)}" for machine, names in others.items())
     return (
-        f"An hour is one of a core of {home}, PyTorch {results['torch']}. {beside}. What was trained elsewhere ({elsewhere}) was "
-        "given as many updates as it makes in an hour there, or, where that is not known, an hour here times the ratio of "
-        "the others. Small differences say nothing."
+        f"An hour is one of a core of {home}, PyTorch {results['torch']}. {beside}. What was trained elsewhere ({elsewhere}) "
+        "was given as many updates as it makes in such an hour; where that is not known, the ratio between the machines is "
+        "that of the others. Small differences say nothing."
     )
 
 
