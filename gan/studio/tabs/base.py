@@ -71,13 +71,6 @@ class Tab:
         """The value of the stage: JSON values for the script, `address` among them. Raises UserError."""
         raise NotImplementedError
 
-    def draw_steps(self, wanted: Any) -> Iterator[dict[str, Any]]:
-        """Values of the stage while it is drawn, without `address`; a tab may show its first pictures before the last is there.
-
-        `draw` is called after them. What they have drawn is in the store by then.
-        """
-        yield from ()
-
     def receive(self, flower: Flower, end: str, *values: Any) -> Any:
         """The settings after another tab has sent a flower. `end` is `from` or `to`, for a tab with two flowers."""
         raise NotImplementedError
@@ -119,24 +112,44 @@ class Tab:
             js_on_load=f"flowers.stages[{self.script or self.id!r}](element, props, watch, trigger)",
         )  # fmt: skip
 
+    def redraw(self, *values: Any) -> Any:
+        """The value of the stage for the values of the controls."""
+        with reporting_errors():
+            if None in values:  # a field is None while the visitor retypes it; that is not an error
+                return gr.skip()
+            return self.stage_value(self.from_controls(*values))
+
+    def redraw_if_empty(self, empty: Any, *values: Any) -> Any:
+        """What `redraw` gives where `empty` is True, as the script says it of the stage."""
+        return self.redraw(*values) if empty is True else gr.skip()
+
+    def _connect_opening(self) -> None:
+        """When the tab is opened, write it into the address, and draw its pictures if it has none."""
+        script = f"(_, ...values) => [flowers.opened('{self.id}'), ...values]"
+        inputs = [self.stage, *self.controls]
+        self.tab.select(self.redraw_if_empty, inputs, self.stage, js=script, **self.event_options, **DRAW_QUEUE)
+
+
+class SteppedTab(Tab):
+    """A tab that shows its first pictures before the last is drawn. Gradio sends the whole value twice at the end."""
+
+    def draw_steps(self, wanted: Any) -> Iterator[dict[str, Any]]:
+        """Values of the stage while it is drawn, without `address`. `draw` is called after them; their pictures are stored."""
+        raise NotImplementedError
+
     def redraw(self, *values: Any) -> Iterator[Any]:
         """Values of the stage for the values of the controls; the last one is whole."""
         with reporting_errors():
-            if None in values:  # a field is None while the visitor retypes it; that is not an error
+            if None in values:
                 yield gr.skip()
                 return
             wanted = self.from_controls(*values)
             yield from self.draw_steps(wanted)
             yield self.stage_value(wanted)
 
-    def _connect_opening(self) -> None:
-        """When the tab is opened, write it into the address, and draw its pictures if it has none."""
-        script = f"(_, ...values) => [flowers.opened('{self.id}'), ...values]"
-
-        def first(empty: Any, *values: Any) -> Iterator[Any]:
-            yield from self.redraw(*values) if empty is True else [gr.skip()]
-
-        self.tab.select(first, [self.stage, *self.controls], self.stage, js=script, **self.event_options, **DRAW_QUEUE)
+    def redraw_if_empty(self, empty: Any, *values: Any) -> Iterator[Any]:
+        """The same where `empty` is True."""
+        yield from self.redraw(*values) if empty is True else [gr.skip()]
 
 
 class FlowerTab(Tab):

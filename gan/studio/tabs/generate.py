@@ -13,13 +13,13 @@ from gan.sampling.flower import Flower, every, main_class
 from gan.studio.address import Address, generate_from, to_address
 from gan.studio.controls import class_selector, seed_slider, truncation_controls, truncation_values
 from gan.studio.i18n import t
-from gan.studio.tabs.base import Tab, connect_download
+from gan.studio.tabs.base import SteppedTab, connect_download
 
 LARGE = 2  # flowers a side; a grid of no more shows them too large for previews
 SHOW_EVERY = 0.4  # seconds between two views of a grid that is being drawn; each costs a browser a tenth of a second
 
 
-class GenerateTab(Tab):
+class GenerateTab(SteppedTab):
     """A grid of flowers whose seeds follow on from one seed. Its settings are `settings.Generate`."""
 
     id, position = "generate", 10

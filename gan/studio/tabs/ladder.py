@@ -22,7 +22,7 @@ from gan.studio.controls import class_selector, seed_number, truncation_controls
 from gan.studio.handlers import request_language
 from gan.studio.i18n import say, t
 from gan.studio.session import Studio, data_url
-from gan.studio.tabs.base import Tab
+from gan.studio.tabs.base import SteppedTab
 from gan.utils import images, validation
 from gan.utils.formatting import rounded
 
@@ -38,7 +38,7 @@ class Ladder:
     truncation: float | None = latents.DEFAULT_TRUNCATION
 
 
-class LadderTab(Tab):
+class LadderTab(SteppedTab):
     """One picture and one spectrum for each bundled stage and branch."""
 
     id, position = "ladder", 60
