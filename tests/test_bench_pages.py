@@ -119,6 +119,7 @@ def test_results_of_an_earlier_machine_are_kept_beside_those_of_this_one():
     both["contenders"]["flagship"] |= {"gflop_a_photo": 2.0, "gflop_a_picture": 1.0}
     page = peers_page.page(both)
     assert "one of a core of a core" in page and "(another core: ours (flagship))" in page
+    assert "| ours (flagship) | 0.25 | 0.300, 0.310 |" in page and "Another processor" not in peers_page.page(earlier)
     peers_clock.check_same(earlier, 64, 90, 100)
     with pytest.raises(peers.UserError, match="leave --like out"):
         peers_clock.check_same(earlier, 64, 90, 1000)

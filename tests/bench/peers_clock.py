@@ -58,14 +58,19 @@ def check_same(earlier: Mapping[str, Any] | None, side: int, photos: int, pictur
 
 
 def merged(earlier: Mapping[str, Any] | None, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The results `found` here, with those of the earlier machine that were not measured here; its hours, so its name."""
+    """The results `found` here, with those of the earlier machine, whose hours and name they have.
+
+    Where both have a moment, it is the one measured here, and what the earlier one was judged is added to its `repeats`.
+    """
     if earlier is None:
         return dict(found)
     contenders = dict(earlier["contenders"])
     for name, one in found["contenders"].items():
         here = {moment["moment"]: moment for moment in one["moments"]}
         there = {moment["moment"]: moment for moment in contenders.get(name, {"moments": []})["moments"]}
-        contenders[name] = {**one, "moments": [both for _, both in sorted({**there, **here}.items())]}
+        for hours in here.keys() & there.keys():
+            here[hours] = {**here[hours], "repeats": [*there[hours].get("repeats", []), there[hours]["judged"]]}
+        contenders[name] = {**one, "moments": [moment for _, moment in sorted({**there, **here}.items())]}
     return {
         **found,
         "hardware": earlier["hardware"],

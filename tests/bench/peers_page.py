@@ -121,6 +121,7 @@ def page(results: Results) -> str:
         ]  # fmt: skip
     for network, floor in results["floors"].items():
         lines += _quality(network, floor, contenders, moment)
+    lines += _repeats(results["floors"], contenders)
     lines += ["## What it costs", "", *_costs(contenders), "", "## Which one?", "", *_choice(results, contenders, moment), ""]
     return "\n".join(lines)
 
@@ -187,6 +188,24 @@ def _quality(network: str, floor: Mapping[str, Any], contenders: Mapping[str, An
             f"{floor['recall']:.2f} | 1.0%, by definition |",
         ]  # fmt: skip
     return [*lines, ""]
+
+
+def _repeats(floors: Mapping[str, Any], contenders: Mapping[str, Any]) -> list[str]:
+    """What trainings gave that were done again on another machine, the newest last."""
+    rows = []
+    for name, one in contenders.items():
+        for moment in one["moments"]:
+            if repeats := moment.get("repeats"):
+                kids = [[number(j[network]["kid"]) for j in (*repeats, moment["judged"]) if network in j] for network in floors]
+                rows.append(f"| {LABELS[name]} | {moment['moment']:g} | " + " | ".join(", ".join(of) for of in kids) + " |")
+    if not rows:
+        return []
+    return [
+        "### The same training twice", "",
+        "Another processor rounds otherwise, and from then on it is another training. KID of each, the newest last:", "",
+        "| contender | hours | " + " | ".join(f"by {floor['label']}" for floor in floors.values()) + " |",
+        "| --- | ---: |" + " ---: |" * len(floors), *rows, "",
+    ]  # fmt: skip
 
 
 def _costs(contenders: Mapping[str, Any]) -> list[str]:
