@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -35,9 +36,12 @@ class Repo:
         self.variables: dict[str, str] = {}  # of a Space
         self.sdk = self.hardware = ""  # of a Space
 
-    def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
-        """Add or replace files on a branch. Returns the commit, 40 hex digits."""
-        whole = {**self.commits.get(self.refs.get(branch, ""), {}), **files}
+    def commit(self, files: dict[str, bytes], branch: str = "main", removed: Sequence[str] = ()) -> str:
+        """Add, replace or remove files on a branch. Returns the commit, 40 hex digits."""
+        before = {
+            path: content for path, content in self.commits.get(self.refs.get(branch, ""), {}).items() if path not in removed
+        }
+        whole = {**before, **files}
         name = hashlib.sha1(repr((len(self.commits), sorted(whole.items()))).encode()).hexdigest()
         self.commits[name], self.refs[branch] = whole, name
         return name
@@ -195,7 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         if repo is None:
             return self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
         if not action or action == "revision":
-            return self.json({"id": name, "sha": repo.refs["main"], "private": repo.private, "siblings": [], "tags": []})
+            files = [{"rfilename": path} for path in repo.commits[repo.refs["main"]]]
+            return self.json({"id": name, "sha": repo.refs["main"], "private": repo.private, "siblings": files, "tags": []})
         if action == "variables":
             asked = json.loads(body)
             repo.variables[asked["key"]] = asked["value"]
@@ -208,14 +213,15 @@ class _Handler(BaseHTTPRequestHandler):
         return self.commit(name, repo, [json.loads(line) for line in body.splitlines()])
 
     def commit(self, name: str, repo: Repo, lines: list[dict[str, Any]]) -> None:
-        files = {}
+        files: dict[str, bytes] = {}
+        removed = [line["value"]["path"] for line in lines if line["key"] == "deletedFile"]
         for line in lines:
             value = line["value"]
             if line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":
                 files[value["path"]] = self.hub.objects[value["oid"]]
-        done = repo.commit(files)
+        done = repo.commit(files, removed=removed)
         self.json({"success": True, "commitUrl": f"{self.hub.url}/{name}/commit/{done}", "commitOid": done, "hookOutput": ""})
 
     def lfs_batch(self, asked: dict[str, Any]) -> None:

@@ -31,10 +31,11 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
     Only the files of a model, its critic, what it remembers of its photos (photo_index.py) and the pictures of its growth are
-    sent, never the state of a run. Its card is sent with the metadata that it lacks, and made where there is none. `token` is
-    by default that of `hf auth login` or of the environment variable HF_TOKEN. Raises UserError.
+    sent, never the state of a run. Such files of a model published there before are removed where this one lacks them. Its card
+    is sent with the metadata that it lacks, and made where there is none. `token` is by default that of `hf auth login` or of
+    the environment variable HF_TOKEN. Raises UserError.
     """
-    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     if token is None:
         check_publishing(repo)
@@ -49,10 +50,18 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
 
     def upload() -> str:
         url = create(api, repo, "model", private)
-        api.create_commit(repo, files, commit_message=f"{config.preset}, {config.resolution}×{config.resolution}")
+        removed = [CommitOperationDelete(name) for name in _left_over(api, repo, {file.path_in_repo for file in files})]
+        api.create_commit(repo, [*files, *removed], commit_message=f"{config.preset}, {config.resolution}×{config.resolution}")
         return url
 
     return hub_client.bounded(upload, hub_client.PUBLISH_SECONDS, f"publishing to {repo}")
+
+
+def _left_over(api: HfApi, repo: str, sent: set[str]) -> list[str]:
+    """Files of a model in the repository that are not `sent`: they belong to one that was published before."""
+    there = [file.rfilename for file in api.model_info(repo, timeout=hub_client.ANSWER_SECONDS).siblings or ()]
+    ours = {*MODEL_FILES, PHOTO_INDEX, CRITIC}
+    return [name for name in there if name not in sent and (name in ours or name.startswith(f"{sample_history.FOLDER}/"))]
 
 
 def create(api: HfApi, repo: str, kind: str, private: bool, **more: Any) -> str:

@@ -103,6 +103,15 @@ def test_a_model_and_its_space(server, signed_in, repository, tmp_path, capsys):
     assert main(["publish", str(folder), REPO, "--space"]) == 0  # again into what there is
 
 
+def test_what_a_newer_model_lacks_goes_and_what_is_not_of_a_model_stays(server, signed_in, tmp_path):
+    server.put(REPO, {"growth/000000001.webp": b"old", "critic.safetensors": b"old", "notes.txt": b"by hand"})
+    folder = make(tmp_path / "run", seed=6)
+    (folder / "growth").mkdir()
+    (folder / "growth" / "000000002.webp").write_bytes(b"new")
+    assert main(["publish", str(folder), REPO]) == 0
+    assert sorted(head(server, REPO)) == sorted([CONFIG, WEIGHTS, CARD, "growth/000000002.webp", "notes.txt"])
+
+
 def test_private_is_for_both_and_never_made_of_a_public_one(server, signed_in, repository, tmp_path, capsys):
     folder = make(tmp_path / "run", seed=6)
     assert main(["publish", str(folder), REPO, "--space", "--private"]) == 0
