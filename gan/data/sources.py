@@ -30,7 +30,7 @@ _ZIP_VERSION, _HUB_VERSION = 2, 1  # versions of the unpacking, part of KEY: a n
 
 
 def photo_folder(name: str, progress: Progress | None = None) -> Path:
-    """The folder with the photos that `name` stands for. The path of a folder is returned as it is, and need not exist.
+    """The folder with the photos that `name` stands for. A folder need not exist; ~ is the user's own.
 
     `progress` is called with (files done, files in all) while a copy is made. Raises UserError for an archive or a dataset that
     cannot be used.
@@ -39,8 +39,8 @@ def photo_folder(name: str, progress: Progress | None = None) -> Path:
 
     if hub_dataset.is_dataset(name):
         return _from_hub(name, progress)
-    path = Path(name).expanduser()
-    return _from_archive(path, progress) if _is_archive(path) else Path(name)
+    path = Path(os.path.expanduser(name))
+    return _from_archive(path, progress) if _is_archive(path) else path
 
 
 def _is_archive(path: Path) -> bool:

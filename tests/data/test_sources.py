@@ -103,6 +103,8 @@ def test_what_systems_leave_behind_is_no_photo_in_a_folder_or_an_archive(photos:
 
 def test_folders_stay_what_they_are(photos: Path, cache: Path) -> None:
     assert sources.photo_folder(str(photos)) == photos and sources.photo_folder("no/such/folder") == Path("no/such/folder")
+    assert sources.photo_folder("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+    assert sources.photo_folder("~/x") == Path.home() / "x"
     assert sources.photo_folder(str(photos / "marigold" / "00.png")) == photos / "marigold" / "00.png"
     assert not cache.exists()
 
