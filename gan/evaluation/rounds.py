@@ -46,9 +46,14 @@ class Round:
 class RoundDealer:
     """Deals rounds: the same request gives the same round as long as the process runs."""
 
-    def __init__(self, counts: Sequence[int], secret: bytes | None = None, pictures: int = PICTURES) -> None:
-        """`counts` are the numbers of photos of the classes, `pictures` is that of a round. `secret` is random by default."""
-        self.counts, self.pictures = tuple(counts), pictures
+    def __init__(
+        self, counts: Sequence[int], secret: bytes | None = None, pictures: int = PICTURES, photos: int = MAX_PHOTOS
+    ) -> None:
+        """`counts` are the numbers of photos of the classes, `pictures` is that of a round. `secret` is random by default.
+
+        `photos` is how many of a class are tried at most for a round.
+        """
+        self.counts, self.pictures, self.photos = tuple(counts), pictures, photos
         self._secret = secret or secrets.token_bytes(32)
 
     @property
@@ -68,7 +73,7 @@ class RoundDealer:
         label = rng.choice(self.labels) if request.label is None else request.label
         count = self.counts[label]
         place, seed = rng.randrange(self.pictures), rng.randrange(MAX_SEED + 1)
-        return Round(label, seed, place, tuple(rng.sample(range(count), min(count, MAX_PHOTOS))))
+        return Round(label, seed, place, tuple(rng.sample(range(count), min(count, self.photos))))
 
     def tag(self, request: RoundRequest) -> str:
         """A signature that the page sends back with a choice; a process with another secret rejects it."""

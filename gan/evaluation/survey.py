@@ -83,7 +83,8 @@ def make(
     truncation = truncation if truncation is not None else default_truncation(config.scores)
     folder, sampler = PhotoFolder(photos, config, keep, every_class=True), Sampler(model.generator)
     secret = hashlib.sha256(f"{model.revision} {seed}".encode()).digest()
-    dealer = RoundDealer([len(folder.files(label)) for label in range(len(config.classes))], secret, pictures=2)
+    counts = [len(folder.files(label)) for label in range(len(config.classes))]
+    dealer = RoundDealer(counts, secret, pictures=2, photos=max(counts))  # any may be needed: each photo is shown once
     used: dict[int, set[int]] = {label: set() for label in range(len(config.classes))}
     shown: list[tuple[Picture, np.ndarray]] = []
     for count in range(pairs):

@@ -275,6 +275,12 @@ def test_a_class_without_photos_is_named_and_nothing_is_advised_that_a_survey_do
         assert f"has no usable photo {lacking}" in said and "--photos" not in said and said.count("\n") == 1
 
 
+def test_every_photo_of_a_large_folder_can_be_shown(tmp_path, model_folder):
+    many = make_photos(tmp_path / "many", 120, side=16)
+    pictures = survey.make(loader.load(model_folder), many, tmp_path / "out", pairs=240)
+    assert len({(one.flower, one.photo) for one in pictures if not one.drawn}) == 240
+
+
 def test_too_few_photos_say_how_many_pairs_there_can_be(tmp_path, model_folder, photos, capsys):
     assert main(["survey", str(model_folder), str(photos), "--out", str(tmp_path / "out")]) == 2
     assert "only 8 usable photos" in (said := capsys.readouterr().err) and "--pairs, 16 at most" in said
