@@ -74,7 +74,7 @@ class JudgedModel:
         self.noise = cached(network, noise, self.progress("features of noise"))
         # For each judged class, its index among the classes of the model.
         names = [composed(name) for name in self.config.classes]
-        self._model_labels = [names.index(name) for name in map(composed, reference.classes)]
+        self.model_labels = [names.index(name) for name in map(composed, reference.classes)]
 
     def progress(self, stage: str) -> Progress:
         """A function of (done, total) that reports this stage."""
@@ -106,7 +106,7 @@ class JudgedModel:
     def _flowers(self, labels: list[int], seed: int, truncation: float) -> list[Flower]:
         """Flowers of judged classes, their seeds following on from `seed`."""
         return [
-            Flower(self._model_labels[label], (seed + i) % (MAX_SEED + 1), truncation) for i, label in enumerate(labels)
+            Flower(self.model_labels[label], (seed + i) % (MAX_SEED + 1), truncation) for i, label in enumerate(labels)
         ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -28,15 +29,16 @@ def path_length(
     truncation: float | None = latents.DEFAULT_TRUNCATION,
     epsilon: float = EPSILON,
     progress: Progress | None = None,
+    classes: Sequence[int] | None = None,
 ) -> tuple[float, float]:
     """Perceptual path length and its standard error (Karras et al. 2019, StyleGAN, section 4.1); lower is smoother.
 
         mean of ‖f(G(z(t))) − f(G(z(t + ε)))‖² / ε²
 
-    The mean is over `n` (2 or more) random pairs of seeds, each pair in one class. z(t) is a point of the spherical path
-    between their latents (noise, or styles), t is uniform in [0, 1 − ε], ε is `epsilon` (10⁻⁶ to 0.1), and f are the features
-    of `network`, scaled to length 1. The paper's f is LPIPS on VGG16, so only values of the same network can be compared. The
-    lowest and the highest per cent are left out. Pictures stay in float.
+    The mean is over `n` (2 or more) random pairs of seeds. Each pair is of one class: of `classes`, or of all, in turn. z(t) is
+    a point of the spherical path between their latents (noise, or styles), t is uniform in [0, 1 − ε], ε is `epsilon` (10⁻⁶ to
+    0.1), and f are the features of `network`, scaled to length 1. The paper's f is LPIPS on VGG16, so only values of the same
+    network can be compared. The lowest and the highest per cent are left out. Pictures stay in float.
 
     `generator` may be on any device. The same `seed` gives the same pairs. `progress` is called with (pairs done, pairs in
     all). Raises UserError for numbers out of range, and for a network that rounds pictures.
@@ -48,7 +50,8 @@ def path_length(
     random = torch.Generator().manual_seed(seed)
     ends = torch.randint(latents.MAX_SEED + 1, (n, 2), generator=random).tolist()
     at = (torch.rand(n, dtype=torch.float64, generator=random) * (1 - epsilon)).tolist()
-    labels = torch.arange(n) % len(generator.config.classes)
+    chosen = torch.tensor(range(len(generator.config.classes)) if classes is None else list(classes))
+    labels = chosen[torch.arange(n) % len(chosen)]
     lengths = []
     for start in range(0, n, MICRO_BATCH // 2):
         part = slice(start, start + MICRO_BATCH // 2)

@@ -141,7 +141,8 @@ def smoothness(run: EvaluationRun) -> dict[str, Any] | None:
     if judged.network.rounds:
         return None
     n, seed, report = min(judged.settings.n, PATHS), judged.settings.seed, judged.progress("smoothness")
-    length, error = path_length(judged.model.generator, judged.network, n, seed, run.truncation, progress=report)
+    generator, classes = judged.model.generator, judged.model_labels
+    length, error = path_length(generator, judged.network, n, seed, run.truncation, progress=report, classes=classes)
     return {"path_length": length, "error": error, "n": n}
 
 

@@ -71,6 +71,9 @@ def test_both_ends_of_a_pair_are_near_and_of_one_class_and_all_classes_come_up()
         assert torch.equal(*code.chunk(2))
         rows = [row + int(count) for row, count in zip(rows, code.chunk(2)[0].sum(0))]
     assert rows == [10, 10, 10]
+    generator = Same(classes=("a", "b", "c"))
+    path_length(generator, network(), 10, classes=[2, 0])
+    assert torch.cat(generator.codes).sum(0)[1] == 0, "of the classes asked for alone"
 
 
 def test_a_plain_generator_has_paths_too():
