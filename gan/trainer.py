@@ -183,7 +183,7 @@ class Trainer:
             sharp = self.stream.sharp(self.side)
             index = sharp[sample_classes(self.photos.labels[sharp], CALIBRATION_PHOTOS)]
             photos = torch.cat([self.stream.pictures(part, self.side) for part in index.split(64)])
-            self.spectrum = torch.stack([losses.log_spectrum(part).mean(0) for part in photos.split(64)]).mean(0)
+            self.spectrum = torch.cat([losses.log_spectrum(part) for part in photos.split(64)]).mean(0)
             if self.side != self.known_side:
                 self.critic.calibrate(photos)
             if self.matching:

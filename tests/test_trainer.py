@@ -514,6 +514,14 @@ def test_each_part_of_the_recipe_tells(larger, change):
     assert styled(larger).step() != styled(larger, **change).step()
 
 
+def test_every_photo_counts_as_much_for_the_spectrum(tmp_path):
+    photos = load_photos(make_photos(tmp_path / "photos", 35, side=16), OVERSAMPLE * 32)
+    trainer = styled(photos)
+    trainer._calibrate()
+    pictures = trainer.stream.pictures(torch.arange(70), trainer.side)
+    assert torch.allclose(trainer.spectrum, losses.log_spectrum(pictures).mean(0), atol=1e-4)
+
+
 @pytest.mark.parametrize("weight", ["matching_weight", "spectrum_weight"])
 def test_what_is_added_to_the_generators_loss_counts_by_its_weight(larger, weight, monkeypatch):
     monkeypatch.setattr(Matching, "forward", lambda self, fake, labels: 0 * fake.mean() + 0.25)
