@@ -51,7 +51,7 @@ def _garden(model: Any, vendor: str | None) -> dict[str, bytes]:
 
 @safe_output()
 def main(argv: list[str] | None = None) -> int:
-    """Do it; the exit code: 0 done, 1 the doctor found something, 2 something the user can mend, 130 interrupted."""
+    """Do it; exit code: 0 done, 1 doctor or check-figures found something, 2 what the user can mend, 130 interrupted."""
     words = sys.argv[1:] if argv is None else argv
     args = parse(argv)
     try:

@@ -105,7 +105,7 @@ class TrainConfig:
     # The weight of each penalty is multiplied by this number (Karras et al. 2020, section 3.1).
     penalty_every: int = option(1, "a penalty at every Nth step of the training", "learning", low=1, high=1000)
     clip: float = option(0.01, "bound on the critic's weights", "learning", low=1e-6, high=10)
-    label_smoothing: float = option(0.0, "distance of the critic's targets from 0 and 1", "learning", low=0, high=0.9)
+    label_smoothing: float = option(0.0, "smooth the targets 0 and 1: 0.4 makes them 0.2 and 0.8", "learning", low=0, high=0.9)
     noisy_labels: bool = option(False, "targets drawn from [0, 0.3] and [0.7, 1.2]", "learning")
     mixed_batches: bool = option(False, "the critic judges photos and pictures in one batch, which bn mixes", "learning")
     matching_weight: float = option(
@@ -128,7 +128,7 @@ class TrainConfig:
     transpose: bool = option(True, "swap rows and columns of a photo half of the time", "augmentation")
     flip_horizontal: bool = option(True, "mirror left and right", "augmentation")
     flip_vertical: bool = option(True, "mirror top and bottom", "augmentation")
-    rotate: bool = option(True, "turn by any angle", "augmentation")
+    rotate: bool = option(True, "turn half of them by up to 90° either way", "augmentation")
 
     def validate(self) -> TrainConfig:
         """Return self. Raises UserError for values with which no run can start."""

@@ -22,6 +22,7 @@ from gan.evaluation.truncation_curve import best_truncation, truncation_curve
 from gan.hub.loader import Model
 from gan.networks.latents import default_truncation
 from gan.utils.progress import StageProgress
+from gan.utils.terminal import published_name
 
 __all__ = ["Evaluation", "Settings", "display_name", "evaluate"]
 
@@ -102,7 +103,7 @@ def _conditions(run: EvaluationRun) -> dict[str, Any]:
             "n": settings.n,
             "seed": settings.seed,
             "truncation": run.truncation,
-            "network": network.name,
+            "network": published_name(network.name),
             "network_label": network.label,
             "network_sha256": network.digest,
             "fd_name": network.frechet_name,

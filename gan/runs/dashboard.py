@@ -59,7 +59,7 @@ class DashboardData:
     moments: Sequence[tuple[int, np.ndarray]] = ()  # (images seen, the first ACROSS pictures of the fixed grid at that time)
     truncations: Sequence[tuple[str, np.ndarray]] = ()  # (name of the truncation, the same pictures with it)
     pairs: Sequence[tuple[np.ndarray, np.ndarray, float]] = ()  # (picture, the nearest photo, their distance)
-    reals: np.ndarray | None = None  # photos as the critic sees them
+    reals: np.ndarray | None = None  # photos as they are trained on
     kid_name: str = "KID"
     kid_to: str = "the photos"
 

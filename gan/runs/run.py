@@ -20,10 +20,11 @@ from gan.networks.projected_critic import SavedCritic
 from gan.options import TrainConfig
 from gan.runs.batch_size import step
 from gan.runs.loggers import quiet_threads
-from gan.runs.run_folder import RunFolder
+from gan.runs.run_folder import RunFolder, stored
 from gan.runs.transfer import init_critic_from, init_trainer_from
 from gan.trainer import StepStats, Trainer
 from gan.utils.distributed import ALONE, PeerLost, ProcessGroup
+from gan.utils.terminal import published_name
 
 SNAPSHOT_SECONDS = 300  # longest time between two snapshots
 ROLLBACKS = 3  # how often a run may diverge and go back
@@ -119,7 +120,11 @@ class Run:
             raise UserError(f"no layer of '{name}' fits {model.preset}; begin with a model of a similar preset.")
         kept = ("images", "hours", "holdout", "seed")
         kept_critic = critic is not None and init_critic_from(self.trainer, critic)
-        self.begun_from = {"name": name, "critic": kept_critic, **{key: other.config.trained.get(key) for key in kept}}
+        self.begun_from = {
+            "name": published_name(name),
+            "critic": kept_critic,
+            **{key: other.config.trained.get(key) for key in kept},
+        }
         return layers
 
     def train(
@@ -155,6 +160,7 @@ class Run:
             self._share_start()
         if self.processes.first:
             self._open_folder()
+        begun = self.trainer.images_seen
         before, started, saved = self.seconds, time.monotonic(), time.monotonic()
         halted = asked = False
         while self.trainer.images_seen < self.trainer.config.images and not halted:
@@ -175,7 +181,7 @@ class Run:
                 if saving:
                     self._save(with_grid=due, judged=asked)
             saved = time.monotonic() if saving else saved
-        if self.processes.first:
+        if self.processes.first and (self.trainer.images_seen > begun or not self._is_written()):
             self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
             sample_history.keep(self.folder, self.best.get("images"))
         return not halted
@@ -259,6 +265,14 @@ class Run:
             self.files.save_model(sheet, about, self.seconds, half=self.half)
         self._save_snapshot()
         self.files.save_page(self.validator, self.seconds)
+
+    def _is_written(self) -> bool:
+        """Whether the folder has a model as this run would write it: it may have scores and a card by hand, which are kept."""
+        try:
+            trained = checkpoint.read_config(self.folder).trained
+        except UserError:
+            return False
+        return (self.folder / checkpoint.WEIGHTS).exists() and trained.get("stored") == stored(half=self.half)
 
     def _save_snapshot(self, *, keep: bool = True) -> None:
         """Write the state to resume from; `keep` keeps the last one as well."""

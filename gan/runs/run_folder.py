@@ -4,7 +4,7 @@ config.json  model.safetensors  README.md  samples.png     the model, to share
 critic.safetensors                                         the critic that belongs to the model, for further training
 snapshot.pt  snapshot-before.pt                            the state to resume from, and the one before it
 training_options.json                                      the settings of the run
-reals.png                                                  photos as the critic sees them
+reals.png                                                  photos as they are trained on: augmented, but for DiffAugment
 grids/000012800.png                                        pictures of the same noise and classes (fig. 19); at most 60
 growth/000012800.webp                                      a few of them, small, for the model folder (sample_history.py)
 logs/  wandb/  wandb-id                                    TensorBoard's and Weights & Biases' files (loggers.py)
@@ -34,6 +34,7 @@ from gan.utils.device import describe
 from gan.utils.distributed import ShardedRandom
 from gan.utils.files import json_bytes, remove_temporary_files, write_atomic
 from gan.utils.images import grid, png, to_uint8
+from gan.utils.terminal import published_name
 
 GRID_SIDE = 8  # pictures along each side of a grid
 LOG_STEPS = 10  # steps between two rows of progress.jsonl
@@ -77,6 +78,7 @@ class RunFolder:
     def settings(self) -> dict[str, Any]:
         """The settings of model and training, as the page and the loggers show them."""
         config = {**self.trainer.model.to_json(), **self.trainer.config.to_json()}
+        config["start_from"] = published_name(config["start_from"])
         return {name: value for name, value in config.items() if name not in ("trained", "scores")}
 
     def rewind(self) -> None:
@@ -118,6 +120,7 @@ class RunFolder:
         trainer, config = self.trainer, self.trainer.config
         trained = {
             **{name: value for name, value in config.to_json().items() if name != "images"},
+            "start_from": published_name(config.start_from),
             "images": trainer.images_seen,
             "sides": trainer.sides_trained(),
             **({"rate": round(trainer.rate, 3)} if config.lr_decay else {}),
@@ -126,7 +129,7 @@ class RunFolder:
             "hardware": describe(trainer.device, trainer.processes.size),
             "photos": trainer.photos.counts(),
             "photos_digest": trainer.photos.digest,
-            "stored": "half precision" if half else "single precision",
+            "stored": stored(half=half),
             **about,
         }
         described = replace(trainer.model, trained=trained)
@@ -158,6 +161,11 @@ class RunFolder:
         """Log the KID that the validator measured; `names` says by which network. Raises OSError."""
         self.history.add(self.trainer.images_seen, names, kid=kid)
         self.loggers.add_scalars({"KID": kid}, self.trainer.images_seen)
+
+
+def stored(*, half: bool) -> str:
+    """How the weights of a model are stored, in words, for its card."""
+    return "half precision" if half else "single precision"
 
 
 def _sheet(pictures: Tensor) -> np.ndarray:

@@ -84,6 +84,9 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
     saved = processes.broadcast_from_rank0(lambda: _saved_settings(options, out))  # the others may not see its folder
     if choice and not saved:
         _print_choice(request, choice)
+    if options.epochs:  # about; which files cannot be read is known when all are
+        files = sum(map(len, source.files.values()))
+        request = replace(request, given={**request.given, "images": options.epochs * files})
     model, config = configure(request, tuple(source.files), pick_precision(device), saved, choice)
     photos = source.load(model, config)
     _print_photos(photos, model.resolution)
@@ -146,9 +149,11 @@ def _resolve_auto(
     options = request.options
     if options.preset != AUTO:
         return request, None
+    if kept:
+        return replace(request, options=replace(options, preset=kept)), None
     begun = request.given.get("start_from")
     choice = choose(device, source.files, loader.load(begun).generator.config if begun else None)
-    return replace(request, options=replace(options, preset=kept or choice.preset)), choice
+    return replace(request, options=replace(options, preset=choice.preset)), choice
 
 
 def _print_choice(request: Request, choice: Choice) -> None:

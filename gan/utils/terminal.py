@@ -85,14 +85,19 @@ def published_command(words: Sequence[str]) -> str:
 
     def shown(word: str) -> str:
         flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-        path = Path(value).expanduser() if value.startswith(("~/", "~\\")) else Path(value)
-        try:
-            local = path.is_absolute() or value.startswith("..") or path.exists()
-        except (OSError, ValueError):  # no path at all
-            local = False
-        return flag + equals + (path.resolve().name or value if local and value else value)
+        return flag + equals + published_name(value)
 
     return shlex.join(map(shown, words))
+
+
+def published_name(value: str) -> str:
+    """The last name of a path of this computer, as `published_command` shows it; another text as it is."""
+    path = Path(os.path.expanduser(value)) if value.startswith(("~/", "~\\")) else Path(value)
+    try:
+        local = path.is_absolute() or value.startswith("..") or path.exists()
+    except (OSError, ValueError):  # no path at all
+        local = False
+    return path.resolve().name or value if local and value else value
 
 
 def complain(text: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -414,9 +415,42 @@ def test_beginning_as_another_model(photos, tmp_path, capsys):
     shutil.rmtree(first)  # the run has all it needs
     assert train.main([*argv, "--images", "24"]) == 0
     trained = load_model(second).config.trained
-    assert trained["begun_from"]["name"] == str(first) and trained["begun_from"]["images"] == 8
+    assert trained["begun_from"]["name"] == trained["start_from"] == "first" and trained["begun_from"]["images"] == 8
     assert trained["steps"] == 2, "generator steps: the first step was the critic's alone"
-    assert "the first 8 images for the critic alone" in (second / "README.md").read_text()
+    card = (second / "README.md").read_text()
+    assert "the first 8 images for the critic alone" in card
+    for text in (card, (second / "config.json").read_text(), (second / "learning.html").read_text()):
+        assert str(tmp_path) not in text, "no path of this computer travels with the model"
+
+
+def test_the_command_of_a_finished_run_leaves_its_figures_and_its_card(photos, tmp_path):
+    out = tmp_path / "out"
+    argv = [str(photos), *TINY, "--out", str(out), "--images", "8"]
+    assert train.main(argv) == 0
+    described = checkpoint.read_config(out)
+    checkpoint.save_config(out, replace(described, scores={"truncation": 1.5}))
+    (out / "README.md").write_text("mine")
+    assert train.main(argv) == 0
+    assert checkpoint.read_config(out).scores == {"truncation": 1.5} and (out / "README.md").read_text() == "mine"
+    assert train.main([*argv, "--half"]) == 0
+    assert "half precision" in (out / "README.md").read_text(), "the weights are to be stored otherwise, so it is written anew"
+
+
+def test_auto_goes_on_without_the_model_that_the_run_began_with(photos, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    settings = [str(photos), *SHORT, "--resolution", "32"]
+    assert train.main([*settings, "--images", "8", "--out", str(first)]) == 0
+    argv = [*settings, "--out", str(second), "--from", str(first)]
+    assert train.main([*argv, "--images", "8"]) == 0
+    shutil.rmtree(first)
+    assert train.main([*argv, "--images", "16"]) == 0
+
+
+def test_epochs_are_counted_before_the_sides_are_checked(photos, tmp_path, capsys):
+    argv = [str(photos), "--preset", "flagship", "--dry-run", "--out", str(tmp_path / "out")]
+    assert train.main([*argv, "--sides", "32:64", "64", "--epochs", "4"]) == 2
+    assert "the run has 64" in capsys.readouterr().err
+    assert train.main([*argv, "--sides", "32:200000", "64", "--epochs", "20000"]) == 0
 
 
 def test_resume_never_leaves_nothing_of_the_old_run(photos, tmp_path):
