@@ -37,6 +37,7 @@ class PictureStore:
                 yield self._result(flower, future)
         finally:
             drawing.close()
+            self._release(mine)
 
     def _claim(self, flowers: Sequence[Flower]) -> tuple[list[Future[bytes]], dict[Flower, Future[bytes]]]:
         """For each flower the future of its file, and those of them that the caller has to draw."""
@@ -49,20 +50,20 @@ class PictureStore:
             return [self._files[flower] for flower in flowers], mine
 
     def _drawing(self, mine: dict[Flower, Future[bytes]]) -> Generator[bool, None, None]:
-        """Draw the flowers of `mine`, one a step. What is left when an error or the caller ends it can be claimed again."""
-        left = dict(mine)
-        try:
-            for (flower, future), file in zip(mine.items(), self._draw(list(mine)) if mine else ()):
-                del left[flower]
-                future.set_result(file)
-                self._keep(len(file))
-                yield True
-        finally:
-            with self._lock:
-                for flower in left:
-                    self._files.pop(flower, None)
-            for future in left.values():
-                future.cancel()
+        """Draw the flowers of `mine`, one a step."""
+        for future, file in zip(mine.values(), self._draw(list(mine)) if mine else ()):
+            future.set_result(file)
+            self._keep(len(file))
+            yield True
+
+    def _release(self, mine: dict[Flower, Future[bytes]]) -> None:
+        """Let others claim what is not drawn when an error or the caller ends the drawing, even before its first step."""
+        left = {flower: future for flower, future in mine.items() if not future.done()}
+        with self._lock:
+            for flower in left:
+                self._files.pop(flower, None)
+        for future in left.values():
+            future.cancel()
 
     def _keep(self, more: int) -> None:
         """Count a new file, and let the oldest go until the rest fits."""

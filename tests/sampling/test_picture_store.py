@@ -51,6 +51,16 @@ def test_the_first_is_there_before_the_second_is_drawn(drawer):
     assert next(files) == b"0.1.1.5" and len(drawer.drawn) == 1
 
 
+def test_who_ends_before_the_first_is_drawn_leaves_nothing_that_others_wait_for(drawer):
+    store, flowers = PictureStore(drawer), grid_flowers(0, 1, 1.5, 2)
+    assert list(store.each(flowers[:1]))
+    files = store.each(flowers)
+    assert next(files) == b"0.1.1.5"  # it was there
+    files.close()
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(lambda: list(store.each(flowers[1:]))).result(20) == [b"0.2.1.5"]
+
+
 def test_what_another_thread_is_drawing_is_waited_for(drawer):
     store, flowers = PictureStore(drawer), grid_flowers(0, 1, 1.5, 3)
     drawer.gate.clear()
