@@ -46,8 +46,8 @@ class FilmGrid:
             raise UserError(f"the film goes through {count} flower{'s' * (count != 1)}; give it 2 to {MAX_FLOWERS} seeds.")
         validation.choice("kind of paths", self.paths, (OWN, SAME))
         validation.number("number of seconds", self.seconds, 1, MAX_SECONDS)
-        if self.steps < count + (not self.closed):
-            raise UserError(f"{self.seconds:g} seconds are too short for {count} flowers; make the film longer.")
+        if self.steps < count:
+            raise UserError(f"a film of {self.seconds:g} s is too short for {count} flowers; make it longer.")
         if self.paths == SAME and not self.closed:
             raise UserError("films on the same path need one that closes; leave out --open, or use --paths own.")
         return self

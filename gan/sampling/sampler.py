@@ -172,8 +172,8 @@ class Sampler:
         )
 
     def warm_up(self) -> None:
-        """Draw one picture on every thread: the first picture of a thread is slow."""
-        self.draw([Flower(0, seed) for seed in range(self.workers)])
+        """Draw a pass on every thread: the first picture of a thread is slow."""
+        self.draw([Flower(0, seed) for seed in range(self.workers * self._at_once)])
 
     def close(self) -> None:
         """Stop the threads. They first finish what they are drawing."""

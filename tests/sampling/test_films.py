@@ -114,6 +114,11 @@ def test_what_can_be_no_film_is_one_sentence(model_folder, tmp_path, capsys, mon
     assert sentence in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
+def test_an_open_film_may_have_a_picture_for_each_flower():
+    flowers = tuple(Flower(0, seed) for seed in range(12))
+    assert FilmGrid(flowers, seconds=1, closed=False).check().steps == 12
+
+
 def test_a_film_that_would_fill_the_memory_is_refused(sampler, monkeypatch):
     monkeypatch.setattr(films, "MAX_BYTES", 1 << 10)
     with pytest.raises(UserError, match="fewer or shorter"):
