@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from gan.errors import UserError
 from gan.studio.i18n import language_of, use_language
 
-MAX_BODY = 128 << 10  # bytes; settings take less than 2 KiB, a photo in base64 at most 120,000 bytes (upload.py)
+MAX_BODY = 128 << 10  # bytes; a long contact sheet is tens of KiB, a photo in base64 at most 120,000 bytes (upload.py)
 
 # Gradio has about seventy routes, among them uploads, a proxy and an editor of code. A path that matches none of these patterns
 # is refused. The path is compared as Gradio's router sees it: decoded once.

@@ -109,7 +109,9 @@ class Studio:
     def directions(self) -> Directions:
         """The directions of the model; whoever asks first waits until they are found. Raises UserError if it has none."""
         if not can_be_found(self.config):
-            raise UserError(f"'{self.config.preset}' has too many classes for directions; leave the moves at 0.")
+            raise UserError(
+                f"'{self.config.preset}' has no directions, for too many classes or too long a noise; leave the moves at 0."
+            )
         return self.search.finish()
 
     def _draw(self, flowers: Sequence[Flower], side: int | None = None, encode: Encoder = images.png) -> Iterator[bytes]:

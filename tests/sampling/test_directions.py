@@ -342,7 +342,7 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
     assert not room.has_directions and list(room._find())[-1][0] == gr.skip()
     query = "?explore-class=species 3&explore-seed=5&explore-second=species 250&explore-degree=40&explore-at=1_0_0_0_0_0"
     wanted = room.from_address(Address(query, lambda: 1))
-    shown = room.stage_value(wanted)
+    shown = room.link_value(wanted)
     assert wanted.sliders == NO_SHIFT and shown["items"][0]["extras"] == "3.5~m3-60:250-40"
     values = [value if not hasattr(value, "value") else value.value for value in room.to_controls(wanted)]
     values[len(room.start.controls)] = 2.0  # a forged slider

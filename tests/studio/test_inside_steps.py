@@ -55,7 +55,7 @@ def picture(src: str) -> np.ndarray:
 
 def test_a_model_with_styles_is_shown_scale_by_scale(styled):
     flower = Flower(1, 7, 1.5)
-    shown = styled.stage_value(flower)
+    shown = styled.link_value(flower)
     assert shown["kind"] == "scales" and [step["title"] for step in shown["steps"]][1:] == [
         f"{side} × {side} pixels" for side in (4, 8, 16)
     ]
@@ -71,7 +71,7 @@ def test_a_model_with_styles_is_shown_scale_by_scale(styled):
 def test_another_model_is_shown_layer_by_layer():
     tab = tab_of(studio_of(tiny_generator()))
     flower = Flower(0, 3, 0.5)
-    steps = tab.stage_value(flower)["steps"]
+    steps = tab.link_value(flower)["steps"]
     assert [step["title"] for step in steps] == ["Noise", "T4,1,0>8 bn relu", "up", "C3,1,1>8 bn relu", "T4,2,1>3 tanh"]
     assert [step["shape"] for step in steps] == ["8 numbers", "8 × 4 × 4", "8 × 8 × 8", "8 × 8 × 8", "3 × 16 × 16"]
     assert steps[3]["pictures"][0]["caption"] == "all 8 maps" and "about 2×2 pixels" in steps[3]["about"]
@@ -92,7 +92,7 @@ def test_every_step_has_two_sentences(language):
 
 def test_photos_stand_beside_the_flower_where_the_host_has_some(photos):
     tab = tab_of(studio_of(tiny_generator(), photos))
-    beside, alone = (tab.stage_value(Flower(label, 3, 1.5))["spectrum"] for label in (1, 0))
+    beside, alone = (tab.link_value(Flower(label, 3, 1.5))["spectrum"] for label in (1, 0))
     assert [one["name"] for one in beside["pictures"]] == ["this flower", "photos of its class (3)"] and not beside["without"]
     assert 'class="real"' in beside["svg"] and 'class="real"' not in alone["svg"]
     assert len(alone["pictures"]) == 1 and "No curve of photos" in alone["without"]
@@ -103,7 +103,7 @@ def test_photos_stand_beside_the_flower_where_the_host_has_some(photos):
 
 
 def test_no_photos_and_no_evaluation_is_said_and_nothing_is_made_up(styled):
-    spectrum = styled.stage_value(Flower(0, 3))["spectrum"]
+    spectrum = styled.link_value(Flower(0, 3))["spectrum"]
     assert "without photos" in spectrum["without"] and spectrum["peaks"] == [] and len(spectrum["pictures"]) == 1
     scores = {"checkerboard": {"generated": {"peaks_2": 3, "peaks_4": 1}, "real": {"peaks_2": -0.1}}}
     assert spectra.peaks(scores) == {2: (3, -0.1)}

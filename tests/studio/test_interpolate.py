@@ -35,7 +35,7 @@ def test_every_film_is_that_of_its_own_seeds(tab):
         ends = Flower(0, (2**32 - 2 + place) % 2**32, 1.5), Flower(1, 9 + place, 1.5)
         top, left = place // 4 * pitch, place % 4 * pitch
         assert np.array_equal(frames[:, top : top + 16, left : left + 16], tab.studio.sampler.path(*ends, 5, loop=True))
-    shown = tab.stage_value(wanted)
+    shown = tab.link_value(wanted)
     assert len(shown["frames"]) == 5 and all(frame.startswith("data:image/webp") for frame in shown["frames"])
     assert shown["address"]["films"] == "4x3"
     assert tab.studio.film(wanted, "gif")[0].endswith("-4x3.gif")
@@ -44,7 +44,7 @@ def test_every_film_is_that_of_its_own_seeds(tab):
 def test_one_film_is_as_it_was(tab):
     wanted = tab.from_controls(*controls("1x1"))
     assert np.array_equal(tab.studio.frames(wanted), tab.studio.sampler.path(*wanted.ends(tab.studio.classes), 5, loop=True))
-    shown = tab.stage_value(wanted)
+    shown = tab.link_value(wanted)
     assert all(frame.startswith("data:image/png") for frame in shown["frames"]) and shown["address"]["films"] == ""
 
 

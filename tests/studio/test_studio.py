@@ -83,20 +83,28 @@ def test_every_tab_has_a_script_a_title_and_its_settings_survive_the_address(stu
 
 
 def _address(room, wanted) -> dict[str, str]:
-    return room.stage_value(wanted)["address"]
+    return room.link_value(wanted)["address"]
+
+
+def test_an_answer_that_comes_late_leaves_the_open_tab_in_the_address(rooms):
+    room = rooms[TruncationTab]
+    wanted = room.from_address(Address("", lambda: 5))
+    room.from_controls = lambda *values: wanted
+    assert "tab" not in room.redraw(0)["address"] and _address(room, wanted)["tab"] == room.id
+    del room.from_controls
 
 
 def test_rows_rise_and_the_current_truncation_has_one(rooms, studio):
     room = rooms[TruncationTab]
     wanted = Truncation(Flower(1, 2**32 - 2, 0.7))
-    shown = room.stage_value(wanted)
+    shown = room.link_value(wanted)
     assert [row["level"] for row in shown["rows"]] == [0.01, 0.7, 1.5, None]
     assert [row["current"] for row in shown["rows"]] == [False, True, False, False]
     assert [item["seed"] for item in shown["rows"][0]["items"]] == [2**32 - 2, 2**32 - 1, 0, 1, 2, 3]
     for row in shown["rows"]:
         drawn = studio.sampler.draw([Flower(1, 0, row["level"])])[0]
         assert np.array_equal(picture(row["items"][2]["src"]), drawn)
-    assert room.stage_value(Truncation(Flower(1, 3, 1.5), PAPER_LEVELS))["rows"][1]["current"] is True
+    assert room.link_value(Truncation(Flower(1, 3, 1.5), PAPER_LEVELS))["rows"][1]["current"] is True
 
 
 @pytest.mark.parametrize("rows", [None, "off", ["x"], [1.5], {}, [["off"]], ["off"] * 1000])
@@ -124,11 +132,11 @@ def test_a_model_that_was_never_judged_has_no_curves(scores):
 
 
 def test_growth_shows_the_same_flower_at_every_moment(rooms):
-    shown = rooms[GrowthTab].stage_value(Growth(5))
+    shown = rooms[GrowthTab].link_value(Growth(5))
     assert shown["images"] == [1000, 20_000] and shown["item"]["seed"] == 5 and shown["item"]["truncation"] == 1.5
     means = [picture(frame).mean() for frame in shown["frames"]]
     assert means == pytest.approx([1 + 15, 20 + 15], abs=2)
-    several = rooms[GrowthTab].stage_value(Growth(60, alone=False))
+    several = rooms[GrowthTab].link_value(Growth(60, alone=False))
     assert several["item"] is None and picture(several["frames"][0]).shape == (4 * 16 + 6, 4 * 16 + 6, 3)
 
 
@@ -137,11 +145,11 @@ def test_growth_of_a_model_without_any_is_empty():
 
     with gr.Blocks(), gr.Tabs():
         room = GrowthTab(Studio(loader.Model("tiny", "authors", "0123", tiny_generator(), None)))
-    assert room.stage_value(Growth())["frames"] == []
+    assert room.link_value(Growth())["frames"] == []
 
 
 def test_the_ladder_draws_what_each_stage_draws(rooms):
-    shown = rooms[LadderTab].stage_value(Ladder("marigold", 3))
+    shown = rooms[LadderTab].link_value(Ladder("marigold", 3))
     assert len(shown["stages"]) == 6 and [stage["size"] for stage in shown["stages"]] == [28, 28, 64, 64, 64, 128]
     sixth = loader.load("cwgan-gp-128").generator
     from gan.sampling.sampler import Sampler
@@ -160,8 +168,8 @@ def test_the_ladder_shows_its_flowers_before_its_spectra(rooms, monkeypatch):
     linked = room.link_value(wanted)
     (first,) = room.draw_steps(wanted)
     whole = room.draw(wanted)
-    assert linked == {**first, "address": room.stage_value(wanted)["address"], "more": True}
-    assert room.link_value(wanted) == room.stage_value(wanted), "its spectra are there by now"
+    assert linked == {**first, "address": room.link_value(wanted)["address"], "more": True}
+    assert room.link_value(wanted) == room.link_value(wanted), "its spectra are there by now"
     for part in ("stages", "branches"):
         assert first[part][0]["spectrum"] == "" and picture(whole[part][0]["spectrum"]).shape[-1] == 3
         assert first[part][0]["src"] == whole[part][0]["src"]
@@ -191,12 +199,12 @@ def test_flowers_sent_to_a_tab_arrive(rooms):
         values = room.to_controls(room.from_address(Address("", lambda: 5)))
         values = [value if not hasattr(value, "value") else value.value for value in values]
         taken = room.receive(flower, "to", *values)
-        assert room.stage_value(taken)["address"][f"{room.id}-seed"] == "77"
-        assert room.stage_value(taken)["address"][f"{room.id}-truncation"] == "0.9"
+        assert room.link_value(taken)["address"][f"{room.id}-seed"] == "77"
+        assert room.link_value(taken)["address"][f"{room.id}-truncation"] == "0.9"
 
 
 def test_all_levels_of_the_rows_can_be_drawn(rooms):
-    shown = rooms[TruncationTab].stage_value(Truncation(Flower(0, 1, 1.5), LEVELS))
+    shown = rooms[TruncationTab].link_value(Truncation(Flower(0, 1, 1.5), LEVELS))
     assert len(shown["rows"]) == len(LEVELS)
 
 

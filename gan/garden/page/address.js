@@ -1,4 +1,4 @@
-// Settings of the tabs in the page's address: the same keys and values as the app's (gan/sampling/settings.py), so that a link
+// Settings of the tabs in the page's address: the same keys and values as the app's (gan/studio/address.py), so that a link
 // shows the same flowers there and here. A missing or bad value takes its default; nothing raises.
 import { flower, levelText, mainClass, MAX_SEED, MAX_TRUNCATION, MIN_TRUNCATION, extras, resolved, withExtras } from "./flower.js";
 

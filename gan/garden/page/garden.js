@@ -73,12 +73,12 @@ class Artist {
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 const notices = make("div", { class: "notices" });
 
-// Say what went wrong in a sentence, with a button where trying again may help.
+// Say what went wrong in a sentence, with a button where trying again may help; a browser that cannot film never can.
 function complain({ key, values }) {
   console.warn(key, values);
   const sentence = make("p", { class: "notice", role: "alert" }, say(key in window.FLOWERS.text.en ? key : "garden_failed", values));
   const again = kit.make("button", { type: "button", onclick: begin }, say("garden_again"));
-  sentence.append(" ", again);
+  if (key !== "garden_no_film") sentence.append(" ", again);
   notices.replaceChildren(sentence);
 }
 

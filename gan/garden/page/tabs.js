@@ -39,7 +39,7 @@ class Tab {
   }
 
   put(value) {
-    const address = value.items || value.frames ? { tab: this.id, ...this.settings.write(this.wanted, this.facts) } : null;
+    const address = value.items || value.frames ? this.settings.write(this.wanted, this.facts) : null;
     const news = value.frames || (address && JSON.stringify(address) !== JSON.stringify(this.said)); // not with every picture
     this.said = address ?? this.said;
     this.props.value = { ...value, ...(news ? { address } : {}) };
@@ -97,7 +97,7 @@ export class Generate extends Tab {
     this.level = truncation(this.facts.truncation, (value) => this.change({ truncation: value }), "truncation_hint");
     this.side = choice(say("grid"), [1, 2, 3, 4, 5, 6, 7].map((side) => [side, String(side)]), (side) => this.change({ side }), "segments");
     const roll = this.dice("new_flowers", "new-flowers", () => { this.seed.set(this.wanted.seed = fresh()); this.redraw(); });
-    const all = button(say("download_all"), () => this.archive());
+    const all = button(say("download_all"), () => this.archive().catch(this.complain));
     all.id = "download-all";
     return [roll, ...(classes.length > 1 ? [this.label.element] : []), this.seed.element, ...this.level.elements, this.side.element, all];
   }
@@ -155,7 +155,7 @@ export class Interpolate extends Tab {
       this.redraw();
     });
     this.bar = make("progress", { max: 1, value: 0, hidden: "", "aria-label": say("garden_drawing") });
-    const saves = { film: [say("garden_film"), () => this.record()], gif: [say("download_gif"), () => this.gif()], png: [say("download_png"), () => this.sheet()] };
+    const saves = { film: [say("garden_film"), () => this.record()], gif: [say("download_gif"), () => this.gif().catch(this.complain)], png: [say("download_png"), () => this.sheet().catch(this.complain)] };
     this.saves = Object.entries(saves).map(([kind, [words, pressed]]) => Object.assign(button(words, pressed), { id: `download-${kind}` }));
     this.below.append(this.bar, make("div", { class: "downloads" }, ...this.saves));
     const several = this.facts.classes.length > 1;

@@ -12,6 +12,7 @@ flowers.gallery = (() => {
   // ------------------------------------------------------------------------------------------------ what is kept
 
   let kept = [], memory = false; // the newest first; whether only this page remembers it
+  let answered = () => {}; // nothing that is kept waits to be opened any more
   const chosen = new Set(); // ids
   const views = []; // what shows them again
 
@@ -222,9 +223,10 @@ flowers.gallery = (() => {
 
     views.push(draw);
     lines.push(speak);
+    answered = () => field.querySelectorAll(".waiting").forEach((figure) => figure.classList.remove("waiting")); // also when refused
     watch("value", () => {
       if (!props.value?.item) return;
-      field.querySelectorAll(".waiting").forEach((figure) => figure.classList.remove("waiting"));
+      answered();
       if (element.offsetParent) showFlower(props.value.item);
     });
     draw();
@@ -289,7 +291,7 @@ flowers.gallery = (() => {
     const title = make("h2", { tabindex: "-1" }, say("gallery_film_title")), line = make("p", { class: "hint", role: "status" });
     place.append(make("div", { class: "head" }, title, make("button", { type: "button", class: "quiet", onclick: close }, say("gallery_film_close"))), line, cinema);
     const screen = player(cinema, { film: "gallery_film_label" });
-    let shown = 0; // flowers of the film that is there
+    let shown = 0, asked = false; // flowers of the film that is there; whether one is to be shown
     place.hidden = true;
 
     function settle() {
@@ -299,13 +301,14 @@ flowers.gallery = (() => {
     }
 
     function close() {
-      shown = 0;
+      [shown, asked] = [0, false];
       screen.load({});
       settle();
     }
 
     roll = (all) => {
       place.hidden = false;
+      asked = true;
       line.textContent = say("gallery_film_drawing");
       title.focus();
       props.value = { flowers: all.map(bare) };
@@ -314,7 +317,7 @@ flowers.gallery = (() => {
     filmed = settle; // also when it could not be drawn
     watch("value", () => {
       const { frames: sources, rate, count } = props.value ?? {};
-      if (!sources) return;
+      if (!sources || !asked) return; // it was closed meanwhile
       shown = count;
       screen.load({ sources, rate, loop: true });
       settle();
@@ -453,7 +456,7 @@ flowers.gallery = (() => {
 
   return {
     kept: keptView, tools, progress, comparison, film,
-    filmed: () => filmed(),
+    answered: () => answered(), filmed: () => filmed(),
     wanted() {
       stopped = false;
       tell("");

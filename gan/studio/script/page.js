@@ -167,7 +167,7 @@ window.flowers = (() => {
 
   const extra = []; // other tabs' additions to the sheet: functions of an item and the sheet, giving an element
 
-  // What was done to a flower beyond its class and seed, in words; the text is written by gan/settings.py.
+  // What was done to a flower beyond its class and seed, in words; the text is written by gan/sampling/flower.py.
   function changes({ extras }) {
     const [, mix, shift, fine] = extras.match(/^[\d.]+(?:~m([\d.:-]+))?(~s[\w-]+)?(?:~f([\d:]+))?$/) ?? [];
     const weights = mix?.split(":").map((one, place) => (one.includes("-") ? one.split("-") : [place, one]).map(Number)) ?? [];
@@ -294,9 +294,9 @@ window.flowers = (() => {
   document.addEventListener("input", ({ target, isTrusted }) => {
     if (isTrusted && target.matches?.(".level input[type=range]")) target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
   });
-  // A number typed beside a slider is brought into its range before the framework sees it as set.
+  // A number typed beside a slider, or a seed, is brought into its range before the framework sees it as set.
   document.addEventListener("blur", ({ target }) => {
-    if (!target.matches?.(".level input[type=number]") || target.value === "") return;
+    if (!target.matches?.(".level input[type=number], .seed input[type=number]") || target.value === "" || target.max === "") return;
     const near = Math.min(+target.max, Math.max(+target.min, +target.value));
     const value = String(+target.step >= 1 ? Math.round(near) : near);
     if (value === target.value) return;

@@ -177,6 +177,7 @@ flowers.stages.yours = (element, props, watch) => {
     clearTimeout(waiting);
     waiting = setTimeout(() => stopping || tell(say("yours_waiting")), WAIT);
     bar.removeAttribute("value");
+    place(null);
     tell(say("yours_sent"));
     look("busy");
     document.querySelector("#yours-stop")?.focus({ preventScroll: true });

@@ -77,14 +77,16 @@ class Tab:
 
     # ------------------------------------------------------------------------------------------- what a subclass uses
 
-    def stage_value(self, wanted: Any) -> dict[str, Any]:
-        """What `draw` gives, with this tab as the open one in its address."""
-        value = self.draw(wanted)
-        return {**value, "address": {"tab": self.id, **value["address"]}}
-
     def link_value(self, wanted: Any) -> dict[str, Any]:
-        """The value of the stage when a link or another tab opens this one: one answer, so a slow tab may leave parts out."""
-        return self.stage_value(wanted)
+        """The value of the stage when a link or another tab opens this one, with this tab as the open one in its address.
+
+        It is one answer, so a slow tab may leave parts out.
+        """
+        return self.opening(self.draw(wanted))
+
+    def opening(self, value: dict[str, Any]) -> dict[str, Any]:
+        """A value of the stage that makes this tab the open one in the address. Others may come when another tab is open."""
+        return {**value, "address": {"tab": self.id, **value["address"]}}
 
     def redraw_on(self, events: Sequence[Any]) -> None:
         """Redraw after any of `events`. Of those that arrive while the tab is being drawn, only the last counts."""
@@ -117,7 +119,7 @@ class Tab:
         with reporting_errors():
             if None in values:  # a field is None while the visitor retypes it; that is not an error
                 return gr.skip()
-            return self.stage_value(self.from_controls(*values))
+            return self.draw(self.from_controls(*values))
 
     def redraw_if_empty(self, empty: Any, *values: Any) -> Any:
         """What `redraw` gives where `empty` is True, as the script says it of the stage."""
@@ -145,7 +147,7 @@ class SteppedTab(Tab):
                 return
             wanted = self.from_controls(*values)
             yield from self.draw_steps(wanted)
-            yield self.stage_value(wanted)
+            yield self.draw(wanted)
 
     def redraw_if_empty(self, empty: Any, *values: Any) -> Iterator[Any]:
         """The same where `empty` is True."""

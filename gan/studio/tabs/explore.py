@@ -183,7 +183,7 @@ class ExploreTab(Tab):
         """Move to the neighbor that was chosen. Returns the value of the stage and of each slider."""
         sliders = explore_state.check_sliders(event_data(event).get("at")) if self.has_directions else NO_SHIFT
         wanted = self.from_controls(*values).with_sliders(sliders)
-        return [self.stage_value(wanted), *wanted.sliders]
+        return [self.draw(wanted), *wanted.sliders]
 
 
 def _heading(title: str, hint: str) -> str:

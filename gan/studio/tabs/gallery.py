@@ -62,8 +62,10 @@ class GalleryTab(Tab):
         options: dict[str, Any] = {**NO_API, "show_progress": "hidden"}
         last: dict[str, Any] = {**options, **DRAW_QUEUE, "trigger_mode": "always_last"}
         self.stage.submit(report_errors(self._compare), self.stage, [self.stage, self.compared], **last)
-        self.kept.submit(report_errors(self._draw_one), self.kept, self.kept, **last)
-        drawn = self.film.submit(report_errors(self._draw_film), self.film, [self.film, self.filmed], **options, **FILM_QUEUE)
+        opened = self.kept.submit(report_errors(self._draw_one), self.kept, self.kept, **last)
+        opened.then(None, js="() => flowers.gallery.answered()", **NO_API)
+        film = {**last, **FILM_QUEUE}
+        drawn = self.film.submit(report_errors(self._draw_film), self.film, [self.film, self.filmed], **film)
         drawn.then(None, js="() => flowers.gallery.filmed()", **NO_API)
         for kind, button in self.film_buttons.items():
             connect_download(button, lambda text, kind=kind: self.studio.walk_film(self._filmed(text), kind), [self.filmed])
@@ -109,7 +111,7 @@ class GalleryTab(Tab):
         flowers = tuple(self._flowers(message))
         if len(flowers) not in (0, *range(MIN_COMPARED, MAX_COMPARED + 1)):
             raise UserError(say("gallery_compare_hint", request_language()))
-        return self.stage_value(flowers), collection.write(flowers)
+        return self.draw(flowers), collection.write(flowers)
 
     # -------------------------------------------------------------------------------------------------------- the files
 

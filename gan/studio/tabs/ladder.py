@@ -92,12 +92,8 @@ class LadderTab(SteppedTab):
     def link_value(self, wanted: Ladder) -> dict[str, Any]:
         """The pictures. Spectra that nobody has seen yet are left out, and `more` has the script ask for them."""
         if self._has_spectra():
-            return self.stage_value(wanted)
-        return {
-            **self._draw_tree(wanted, only_seen_spectra=True),
-            "address": {"tab": self.id, **_address(wanted)},
-            "more": True,
-        }
+            return super().link_value(wanted)
+        return self.opening({**self._draw_tree(wanted, only_seen_spectra=True), "address": _address(wanted), "more": True})
 
     def receive(self, flower: Flower, end: str, *values: Any) -> Ladder:
         """The flower's seed and truncation, and its class if the stages know it."""

@@ -176,7 +176,7 @@ class YoursTab(Tab):
         sentence = say(key, language, percent=percent)
         if self.inverter.pixels_only:
             sentence += " " + say("yours_pixels", language)
-        return {**self.stage_value(wanted), "percent": percent, "sentence": sentence}
+        return {**self.draw(wanted), "percent": percent, "sentence": sentence}
 
     def _to_json(self, flower: Flower) -> str:
         return json.dumps(describe(flower, self.studio.classes))
