@@ -65,7 +65,9 @@ def test_flowers_sent_here_become_the_first_row_or_column(tab):
     row, column = (tab.receive(mixed, end, *values) for end in ("from", "to"))
     assert [flower.seed for flower in row.rows] == [99, 7, 8] and [flower.seed for flower in row.columns] == [10, 11, 12, 13]
     assert row.rows[0].fine is None and isinstance(row.rows[0].label, tuple)
-    assert column.columns[0] == Flower(0, 99, 0.5)  # a column gives its class and seed, and nothing else
+    level = column.rows[0].truncation  # of the cells, so a column is shown at it: it gives its class and seed alone
+    assert column.columns[0] == Flower(0, 99, level) and level != 0.5
+    assert {flower.truncation for flower in row.columns} == {0.5}
     assert [flower.seed for flower in column.columns] == [99, 10, 11, 12]
 
 

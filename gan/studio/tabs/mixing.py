@@ -12,7 +12,6 @@ from typing import Any
 
 import gradio as gr
 
-from gan.errors import UserError
 from gan.networks import latents
 from gan.sampling import collection
 from gan.sampling.flower import Flower, StyleMix, grid_flowers, main_class
@@ -34,6 +33,10 @@ class Mixing:
     rows: tuple[Flower, ...]
     columns: tuple[Flower, ...]
     scales: int
+
+    def at_one_truncation(self) -> Mixing:
+        """The table with its columns at the truncation of its first row, as a cell takes its style at that of its row."""
+        return replace(self, columns=tuple(replace(one, truncation=self.rows[0].truncation) for one in self.columns))
 
     def cells(self) -> Iterator[Flower]:
         """The flowers of the table, row by row."""
@@ -89,16 +92,12 @@ class MixingTab(Tab):
     def _with(self, table: Mixing, rows: Any, columns: Any, scales: int) -> Mixing:
         """`table` with the flowers of two texts, where these can be read."""
         down, across = self._read(rows), tuple(_plain(flower) for flower in self._read(columns))
-        return Mixing(down or table.rows, across or table.columns, scales)
+        return Mixing(down or table.rows, across or table.columns, scales).at_one_truncation()
 
     def _read(self, text: Any) -> tuple[Flower, ...]:
         """The flowers of a text; none if it is malformed, or if one of them does not fit the model."""
         flowers = tuple(replace(flower, fine=None) for flower in collection.read(text, self.studio.classes, MOST))
-        try:
-            self.studio.sampler.latents(flowers) if flowers else None
-        except UserError:  # extras of another model
-            return ()
-        return flowers
+        return flowers if self.studio.can_draw(flowers) else ()
 
     def _check_scales(self, scales: Any) -> int:
         return validation.whole("number of scales", scales, 1, max(1, self.studio.sampler.scales - 1))
@@ -115,8 +114,10 @@ class MixingTab(Tab):
         """The table with the flower as its first row (`from`) or column (`to`); the last one is dropped."""
         now = self.from_controls(*values)
         if end == "from":
-            return replace(now, rows=(replace(flower, fine=None), *now.rows[: len(now.rows) - 1]))
-        return replace(now, columns=(_plain(flower), *now.columns[: len(now.columns) - 1]))
+            now = replace(now, rows=(replace(flower, fine=None), *now.rows[: len(now.rows) - 1]))
+        else:
+            now = replace(now, columns=(_plain(flower), *now.columns[: len(now.columns) - 1]))
+        return now.at_one_truncation()
 
     # ------------------------------------------------------------------------------------------------------------ stage
 
