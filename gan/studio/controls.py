@@ -95,11 +95,12 @@ class FlowerControls:
         return [self.label.input, self.seed.input, self.slider.release, self.off.input]
 
     def from_address(self, address: Address) -> Flower:
-        """The flower that the address describes; defaults stand for what is missing or bad."""
+        """The flower that the address describes; defaults stand for what is missing or bad; extras that do not fit go."""
         label = address.label(f"{self.prefix}-class", self.studio.classes, 0)
         level = address.level(f"{self.prefix}-truncation")
         flower = Flower(label, address.seed(f"{self.prefix}-seed"), level).resolve(len(self.studio.classes))
-        return with_extras(flower, address.text(f"{self.prefix}-extras"), self.studio.classes)
+        whole = with_extras(flower, address.text(f"{self.prefix}-extras"), self.studio.classes)
+        return whole if self.studio.can_draw([whole]) else flower
 
     def to_controls(self, flower: Flower) -> list[Any]:
         """The values of the controls for a flower."""

@@ -106,6 +106,15 @@ class Studio:
         """Draw `flowers`: for each (flower, file name, content of its PNG file)."""
         return [(flower, f"{self.stem(flower)}.png", png) for flower, png in zip(flowers, self.store.each(flowers))]
 
+    def can_draw(self, flowers: Sequence[Flower]) -> bool:
+        """Whether the model can draw them all: extras of another model, or forged ones, do not fit it."""
+        try:
+            if flowers:
+                self.sampler.latents(flowers)
+        except UserError:
+            return False
+        return True
+
     def directions(self) -> Directions:
         """The directions of the model; whoever asks first waits until they are found. Raises UserError if it has none."""
         if not can_be_found(self.config):

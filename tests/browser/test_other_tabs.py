@@ -162,4 +162,4 @@ def test_a_link_with_a_shift_of_another_model_opens_all_the_same(visit, tab):  #
     name = {"interpolate": "from"}.get(tab, tab)
     visitor = visit(f"?tab={tab}&{name}-class=dandelion&{name}-seed=7&{name}-extras=0.7~sAAAA&seed=1&grid=1", tab=None)
     visitor.page.wait_for_selector(f"#{tab}-pictures img[src]")
-    assert visitor.page.locator(".toast-body").count() == 0
+    assert visitor.page.locator(".toast-body").count() == 0 and visitor.query()[f"{name}-seed"] == "7"

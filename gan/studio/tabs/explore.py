@@ -8,9 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from gan.errors import UserError
 from gan.sampling.directions import COUNT, REACH, can_be_found
-from gan.sampling.flower import Flower, main_class
+from gan.sampling.flower import Flower
 from gan.studio import explore_state
 from gan.studio.address import Address
 from gan.studio.controls import FlowerControls, class_selector, seed_number, slider
@@ -109,12 +108,7 @@ class ExploreTab(Tab):
         """The flower and its changes that the address describes; extras that do not fit the model are dropped."""
         start = self.start.from_address(address)
         wanted = explore_state.from_address(address, start, self.studio.classes, self.scales)
-        wanted = wanted if self.has_directions else wanted.with_sliders(NO_SHIFT)
-        try:
-            self.studio.sampler.latents([start])
-        except UserError:  # extras of another model, or forged ones
-            return replace(wanted, start=replace(start, label=main_class(start), shift="", fine=None))
-        return wanted
+        return wanted if self.has_directions else wanted.with_sliders(NO_SHIFT)
 
     def to_controls(self, wanted: Explore) -> list[Any]:
         """The values of the controls."""

@@ -83,11 +83,7 @@ class GalleryTab(Tab):
     def from_address(self, address: Address) -> tuple[Flower, ...]:
         """The flowers that the address compares; none if one of them does not fit the model."""
         flowers = collection.read(address.text("gallery-compare"), self.studio.classes, MAX_COMPARED)
-        try:
-            self.studio.sampler.latents(flowers) if flowers else None
-        except UserError:  # extras of another model
-            return ()
-        return flowers
+        return flowers if self.studio.can_draw(flowers) else ()
 
     def to_controls(self, wanted: tuple[Flower, ...]) -> list[Any]:
         """The value of the hidden field."""

@@ -66,7 +66,9 @@ class InterpolateTab(Tab):
 
     def from_address(self, address: Address) -> settings.Interpolate:
         """The path that the address describes."""
-        return interpolate_from(address, self.studio.classes)
+        wanted = interpolate_from(address, self.studio.classes)
+        fits = self.studio.can_draw(wanted.ends(self.studio.classes))
+        return wanted if fits else replace(wanted, from_extras="", to_extras="")
 
     def to_controls(self, wanted: settings.Interpolate) -> list[Any]:
         """The values of the controls for a path."""

@@ -100,7 +100,8 @@ class YoursTab(Tab):
             return Yours(label)
         own = address.label("yours-class", classes, 0)
         flower = Flower(own, address.seed("yours-seed"), address.level("yours-truncation")).resolve(len(classes))
-        return Yours(label, with_extras(flower, address.text("yours-extras"), classes))
+        whole = with_extras(flower, address.text("yours-extras"), classes)
+        return Yours(label, whole if self.studio.can_draw([whole]) else flower)
 
     def to_controls(self, wanted: Yours) -> list[Any]:
         """The values of the controls."""
