@@ -22,7 +22,6 @@ from gan.evaluation.truncation_curve import best_truncation, truncation_curve
 from gan.hub.loader import Model
 from gan.networks.latents import default_truncation
 from gan.utils.progress import StageProgress
-from gan.utils.terminal import published_name
 
 __all__ = ["Evaluation", "Settings", "display_name", "evaluate"]
 
@@ -103,7 +102,7 @@ def _conditions(run: EvaluationRun) -> dict[str, Any]:
             "n": settings.n,
             "seed": settings.seed,
             "truncation": run.truncation,
-            "network": published_name(network.name),
+            "network": network.name,  # the path of a TorchScript file, too: check-figures finds it by that
             "network_label": network.label,
             "network_sha256": network.digest,
             "fd_name": network.frechet_name,

@@ -117,13 +117,15 @@ def _measured_distances(sets: FeatureSets, seed: int) -> dict[str, Measured]:
 def _frechet_at_equal_numbers(sets: FeatureSets, seed: int, found: Mapping[str, Measured]) -> Measured:
     """The Fréchet distance of as many flowers as its floor has photos: it depends on the number of pictures.
 
-    Mean and standard deviation over FLOOR_REPEATS random draws of both.
+    The mean over FLOOR_REPEATS random draws of both. Its error is the spread of the draws or, where that is smaller because all
+    draws are of nearly the same flowers, the jackknife error of the distance of all.
     """
     real, flowers = sets.trained, sets.flowers
     rng, half = torch.Generator().manual_seed(seed), min(len(real) // 2, len(flowers))
     draws = [[torch.randperm(len(x), generator=rng)[:half] for x in (real, flowers)] for _ in range(FLOOR_REPEATS)]
     values = [metrics.frechet(real[a], flowers[b]) for a, b in draws]
-    return replace(found["fd"], value=float(np.mean(values)), error=float(np.std(values)), n=half)
+    error = max(float(np.std(values, ddof=1)), found["fd"].error)
+    return replace(found["fd"], value=float(np.mean(values)), error=error, n=half)
 
 
 def _auc(sets: FeatureSets, seed: int, found: Mapping[str, Measured]) -> Measured | None:
