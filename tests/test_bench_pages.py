@@ -118,6 +118,9 @@ def test_results_of_an_earlier_machine_are_kept_beside_those_of_this_one():
     assert kids == {"diffusion": [0.1], "flagship": [0.31, 0.2, 0.15]} and both["hardware"] == "a core"
     both["contenders"]["flagship"] |= {"gflop_a_photo": 2.0, "gflop_a_picture": 1.0}
     page = peers_page.page(both)
+    assert peers_clock.merged(both, here)["contenders"] == {
+        **both["contenders"], "flagship": {"bytes": 5e6, "moments": both["contenders"]["flagship"]["moments"]}
+    }, "what is there already is no repeat"  # fmt: skip
     assert "one of a core of a core" in page and "(another core: ours (flagship))" in page
     assert "| ours (flagship) | 0.25 | 0.300, 0.310 |" in page and "Another processor" not in peers_page.page(earlier)
     peers_clock.check_same(earlier, 64, 90, 100)

@@ -69,7 +69,9 @@ def merged(earlier: Mapping[str, Any] | None, found: Mapping[str, Any]) -> dict[
         here = {moment["moment"]: moment for moment in one["moments"]}
         there = {moment["moment"]: moment for moment in contenders.get(name, {"moments": []})["moments"]}
         for hours in here.keys() & there.keys():
-            here[hours] = {**here[hours], "repeats": [*there[hours].get("repeats", []), there[hours]["judged"]]}
+            before, now = there[hours]["judged"], here[hours]["judged"]
+            repeats = [*there[hours].get("repeats", []), *([before] if before != now else [])]  # the same where this went on
+            here[hours] = {**here[hours], **({"repeats": repeats} if repeats else {})}
         contenders[name] = {**one, "moments": [moment for _, moment in sorted({**there, **here}.items())]}
     return {
         **found,
