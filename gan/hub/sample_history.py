@@ -30,9 +30,11 @@ def keep(run: Path, until: int | None = None) -> list[Path]:
     """Write `growth/` from the grids of a run folder: MOST of them at most, evenly spread, the last among them.
 
     `until` is the moment of the model that the folder holds, in images seen, where that is not the last: what came later is
-    left out. What `growth/` held before is replaced. Returns the files. Raises OSError.
+    left out. What `growth/` held before is replaced, unless there are no grids. Returns the files. Raises OSError.
     """
     grids = [grid for grid in in_order(run / "grids") if until is None or int(grid.stem) <= until]
+    if not grids:  # somebody made room: what was kept of them is all that is left
+        return []
     for old in (run / FOLDER).glob("*.webp"):
         old.unlink()
     (run / FOLDER).mkdir(exist_ok=True)

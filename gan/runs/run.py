@@ -181,9 +181,10 @@ class Run:
                 if saving:
                     self._save(with_grid=due, judged=asked)
             saved = time.monotonic() if saving else saved
-        if self.processes.first and (self.trainer.images_seen > begun or not self._is_written()):
-            self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
-            sample_history.keep(self.folder, self.best.get("images"))
+        if self.processes.first:
+            if self.trainer.images_seen > begun or not self._is_written():
+                self._save(with_grid=True, judged=bool(self.best) and not halted and not asked)
+            sample_history.keep(self.folder, self.best.get("images"))  # also where a run was killed after its last snapshot
         return not halted
 
     def _share_start(self) -> None:
