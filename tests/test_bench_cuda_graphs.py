@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -68,6 +69,20 @@ def test_a_run_is_saved_and_goes_on(tmp_path):
         subprocess.run([*command, "--images", str(images)], check=True, timeout=240)
         assert json.loads((out / "config.json").read_text())["trained"]["images"] == images
     assert loader.load(str(out)).generator.config.resolution == 32
+
+
+def test_rates_fall_by_the_time_that_is_left(monkeypatch):
+    class Run(cuda_graphs.GraphTrainer):
+        def __init__(self):
+            self.config = SimpleNamespace(lr_decay=0.5)
+
+    cuda_graphs.GraphTrainer.seconds, cuda_graphs.GraphTrainer.ends = 100.0, 1100.0
+    try:
+        for now, rate in ((1000, 1), (1050, 1), (1075, 0.5), (1100, 0), (1200, 0)):
+            monkeypatch.setattr(cuda_graphs.time, "monotonic", lambda now=now: now)
+            assert Run().rate == rate
+    finally:
+        cuda_graphs.GraphTrainer.seconds = cuda_graphs.GraphTrainer.ends = cuda_graphs.math.inf
 
 
 def test_a_run_is_stopped_after_its_seconds():

@@ -103,6 +103,33 @@ def test_the_hours_of_an_earlier_machine_are_counted_in_updates(tmp_path):
     assert peers_clock.clock(earlier, "diffusion", tmp_path).seconds({"updates": 1, "cpu": 7.0}) == 14
 
 
+def test_a_gpu_takes_the_updates_that_a_processor_makes_in_the_same_hours(tmp_path, monkeypatch):
+    earlier = results([moment(0.25, 0.3)], [moment(0.25, 0.1)])
+    assert peers_clock.pace(earlier, "flagship", tmp_path)["updates"] == 90
+    with pytest.raises(peers.UserError, match="measure it with --pace before --device cuda"):
+        peers_clock.pace(earlier, "cwgan-gp-64", tmp_path)
+    (tmp_path / "flagship").mkdir()
+    (tmp_path / "flagship" / "moment-0.25.json").write_text(json.dumps({"name": "flagship", "cpu": 900, "cpu_here": 450}))
+    (tmp_path / "cwgan-gp-64").mkdir()
+    monkeypatch.setattr(peers, "make", lambda *args: Walk())
+    monkeypatch.setattr(peers, "asked_labels", lambda args: torch.zeros(50, dtype=torch.int64))
+    monkeypatch.setattr(peers, "costs", lambda contender, labels: {"bytes": len(labels)})
+    monkeypatch.setattr(peers, "PACE_SECONDS", 0.02)
+    args = argparse.Namespace(out=tmp_path, earlier=earlier, resolution=64)
+    assert peers.measure_pace(args, "cwgan-gp-64") == 0
+    known = peers_clock.pace(earlier, "cwgan-gp-64", tmp_path)
+    assert known["updates"] >= 2 and known["cpu"] == pytest.approx(2 * known["cpu_here"]) and known["cpu_here"] >= 0.02
+    assert known["memory"] > 2**24 and known["draw_seconds"] >= 0
+    assert json.loads((tmp_path / "cwgan-gp-64" / "costs.json").read_text()) == {"bytes": 20}
+
+
+def test_a_moment_judged_by_fewer_pictures_says_so():
+    fewer = moment(0.5, 0.2)
+    fewer["judged"]["judge"]["n"] = 90
+    page = peers_page.page(results([moment(0.25, 0.3), fewer], [moment(0.25, 0.25)]))
+    assert "drew 100 pictures at each moment (ours (flagship) 90 after 0.5 h), as" in page
+
+
 def test_results_of_an_earlier_machine_are_kept_beside_those_of_this_one():
     earlier = results([moment(0.25, 0.3), moment(0.5, 0.2)], [moment(0.25, 0.1)])
     again = {**moment(0.25, 0.31), "hardware": "another core"}
@@ -176,7 +203,7 @@ class Walk:
         sum(range(20_000))  # takes a moment of the processor
         return 3
 
-    def draw(self, labels, seed):
+    def draw(self, labels, seed=0):
         return np.full((len(labels), 2, 2, 3), seed % 251, np.uint8)
 
     def state(self):
@@ -259,10 +286,12 @@ def test_a_contender_that_fails_does_not_end_the_others_and_a_signal_does(tmp_pa
 
 
 def test_an_interpreter_without_the_packages_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(peers.others, "imported", lambda contender: importlib.import_module("a_package_that_nobody_has"))
+    monkeypatch.setattr(
+        peers.others, "imported", lambda contender, device: importlib.import_module("a_package_that_nobody_has")
+    )
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
-        assert peers.child(argparse.Namespace(out=tmp_path, earlier=None, resolution=64), "diffusion", 0.25) == 3
+        assert peers.child(argparse.Namespace(out=tmp_path, earlier=None, resolution=64, device="cpu"), "diffusion", 0.25) == 3
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGINT), handlers):
             signal.signal(number, handler)

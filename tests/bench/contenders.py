@@ -130,7 +130,10 @@ class Paper:
 class Ours:
     """This project's trainer, with the settings that train.py gives it."""
 
-    def __init__(self, folder: Path, preset: str, side: int | None = None, coarse: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, preset: str, side: int | None = None, coarse: int | None = None, device: torch.device = CPU,
+        **settings: Any,
+    ) -> None:  # fmt: skip
         classes = tuple(find_photos(folder))
         model, train = from_preset(preset, classes, resolution=side, precision=pick_precision(CPU), **settings)
         if coarse is not None:
@@ -138,7 +141,7 @@ class Ours:
         started = time.process_time()
         photos = load_photos(folder, OVERSAMPLE * model.resolution)
         self.reading = (time.process_time() - started) / len(photos.labels)  # once, however long the training is
-        self.trainer = Trainer(model, train, photos, CPU)
+        self.trainer = Trainer(model, train, photos, device)
         self.trainer._calibrate()  # once, too
         self.trainer.stream.pictures = data(self.trainer.stream.pictures)
         trainer_module.diffaugment = data(trainer_module.diffaugment)

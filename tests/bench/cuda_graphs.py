@@ -2,12 +2,14 @@
 
 On a fast GPU a step of a small network waits for Python. A graph is recorded once for a side, with and without the penalty, and
 replayed from then on. The arithmetic is the trainer's; the random numbers are drawn on the GPU, so they are others. The run
-ends after SECONDS and saves; the same command continues. For presets with a projected critic and without turned photos, as the
-flagship; without a GPU the same steps are taken one operation at a time. The bundled flagship was trained by it.
+ends after SECONDS and saves; the same command continues. `--lr-decay` is a share of SECONDS, not of the images. For presets
+with a projected critic and without turned photos, as the flagship; without a GPU the same steps are taken one operation at a
+time. The bundled flagship was trained by it.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -118,6 +120,8 @@ def maps(self: ProjectedCritic, images: Tensor) -> list[Tensor]:
 class GraphTrainer(trainer.Trainer):
     """A trainer whose steps are graphs, once the critic is warm."""
 
+    seconds = ends = math.inf  # how long the run may take, and the time at which it ends (`end_after`)
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
@@ -128,12 +132,30 @@ class GraphTrainer(trainer.Trainer):
         self.prepared = 0  # the side that the tensors below are of
         self.read: list[float] = []
 
+    @property
+    def rate(self) -> float:
+        """As Trainer.rate, by the time that is left."""
+        left, decay = (self.ends - time.monotonic()) / self.seconds, self.config.lr_decay
+        return min(1.0, max(0.0, left / decay)) if decay else 1.0
+
+    def _set_rates(self) -> None:
+        """As Trainer._set_rates, on a GPU in tensors, which a graph reads."""
+        if self.device.type != "cuda":
+            return super()._set_rates()
+        for optimizer in (self.generator_optimizer, self.critic_optimizer):
+            for group in optimizer.param_groups:
+                if not isinstance(group["lr"], Tensor):
+                    group["initial_lr"] = group.get("initial_lr", group["lr"])
+                    group["lr"] = torch.zeros((), device=self.device)
+                group["lr"].fill_(self.rate * group["initial_lr"])
+
     def step(self) -> trainer.StepStats:
         """As Trainer.step. The losses are those of the last reading."""
         if self.images_seen < self.config.critic_warm_up:
             return super().step()
         if self.prepared != self.side:
             self._prepare()
+        self._set_rates()
         self.index.copy_(self.stream.indices(self.images_seen, self.config.batch, self.side))
         self.images_seen += self.config.batch
         self.share.fill_(self._average_share())
@@ -214,6 +236,7 @@ def prepare() -> None:
 
 def end_after(seconds: float) -> None:
     """Stop the run then, as Ctrl-C would: it saves."""
+    GraphTrainer.seconds, GraphTrainer.ends = seconds, time.monotonic() + seconds
 
     def wait() -> None:
         time.sleep(seconds)

@@ -8,13 +8,14 @@
 | diffusion | denoising-diffusion-pytorch 2.3.4 | of its classes, but half the width, and 25 steps to draw |
 
 What is bent: the first two refuse to be imported without CUDA, so it is said to be there meanwhile, and `.cuda()` leaves
-things where they are. Empty modules stand for what is imported and not used: experiment trackers, scikit-image, and mimicry's
-metrics and data sets, which want TensorFlow and an older PyTorch. Photos are read without worker processes. Grids and
-checkpoints are not written. requirements-peers.txt has the versions.
+things where they are; on a GPU neither is done. Empty modules stand for what is imported and not used: experiment trackers,
+scikit-image, and mimicry's metrics and data sets, which want TensorFlow and an older PyTorch. Photos are read without worker
+processes. Grids and checkpoints are not written. requirements-peers.txt has the versions.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import types
@@ -31,7 +32,9 @@ from operations import data
 from torch import Tensor, nn
 
 Unit = tuple[int, Any]  # how often in a turn, and what gives the photos its critic saw
-CHUNK = 20  # pictures drawn at a time
+CPU = torch.device("cpu")
+CHUNK = 20  # pictures drawn at a time on a processor
+GPU_CHUNK = 100  # and on a GPU
 DIFFUSION_DRAW_STEPS = 25  # of DDIM; the README's 250 would take a core three hours for 250 pictures
 NO_END = 10**9
 
@@ -39,6 +42,7 @@ NO_END = 10**9
 class Other:
     """Somebody else's trainer. Subclasses set `trainer`, `settings` and `drawing`, the networks that draw."""
 
+    device: torch.device
     packages: tuple[str, ...]  # modules to import
     parts = 1  # parts of a step that are one `update`, where only a part is run
     trainer: Any
@@ -60,8 +64,8 @@ class Other:
         """Pictures uint8 N×S×S×3; their classes cannot be chosen."""
         torch.manual_seed(seed)
         with torch.no_grad():
-            drawn = [self._draw(len(part)) for part in labels.split(CHUNK)]
-        return (torch.cat(drawn).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+            drawn = [self._draw(len(part)) for part in labels.split(CHUNK if self.device == CPU else GPU_CHUNK)]
+        return (torch.cat(drawn).cpu().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
     def _draw(self, count: int) -> Tensor:
         """Pictures N×3×S×S in [0, 1]."""
@@ -134,9 +138,10 @@ class LightweightGAN(Lucidrains):
 
     packages = ("lightweight_gan.lightweight_gan",)
 
-    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
-        (package,) = imported(self)
-        package.torch = _TorchOnCPU("torch")
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool, device: torch.device) -> None:
+        (package,), self.device = imported(self, device), device
+        if device == CPU:
+            package.torch = _TorchOnCPU("torch")
         settings = {"batch_size": 10, "gradient_accumulate_every": 4, "attn_res_layers": [32], "disc_output_size": 1}
         about = {"aug_types": ["cutout", "translation"], "use_aim": False, "image_size": side, "base_dir": work}
         super().__init__(package, folder, whole, {**settings, **about})
@@ -146,7 +151,7 @@ class LightweightGAN(Lucidrains):
         """By the generator as it is: its average is not begun before 20,000 steps."""
         gan = self.trainer.GAN
         gan.eval()
-        pictures = self.trainer.generate_(gan.G, torch.randn(count, gan.latent_dim))
+        pictures = self.trainer.generate_(gan.G, torch.randn(count, gan.latent_dim, device=self.device))
         gan.train()
         return pictures
 
@@ -156,8 +161,8 @@ class StyleGAN2(Lucidrains):
 
     packages = ("stylegan2_pytorch.stylegan2_pytorch",)
 
-    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
-        (package,) = imported(self)
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool, device: torch.device) -> None:
+        (package,), self.device = imported(self, device), device
         settings = {"batch_size": 5, "gradient_accumulate_every": 6, "ttur_mult": 1.5, "trunc_psi": 0.75}
         super().__init__(package, folder, whole, {**settings, "image_size": side, "base_dir": work})
         self.drawing = (self.trainer.GAN.S, self.trainer.GAN.G)
@@ -170,8 +175,8 @@ class StyleGAN2(Lucidrains):
         """By the generator as it is: its average is not begun before 20,000 steps."""
         gan, trainer = self.trainer.GAN, self.trainer
         gan.eval()
-        style = [(torch.randn(count, gan.G.latent_dim), gan.G.num_layers)]
-        noise = torch.rand(count, trainer.image_size, trainer.image_size, 1)
+        style = [(torch.randn(count, gan.G.latent_dim, device=self.device), gan.G.num_layers)]
+        noise = torch.rand(count, trainer.image_size, trainer.image_size, 1, device=self.device)
         pictures = trainer.generate_truncated(gan.S, gan.G, style, noise, trunc_psi=trainer.trunc_psi)
         gan.train()
         return pictures
@@ -182,10 +187,10 @@ class MimicrySNGAN(Other):
 
     packages = ("torch_mimicry.nets", "torch_mimicry.training")
 
-    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool, device: torch.device) -> None:
         from torchvision import datasets, transforms
 
-        nets, training = imported(self)
+        (nets, training), self.device = imported(self, device), device
         if side != 64:
             raise ImportError("its network is for 64×64")
         self.log = training.metric_log.MetricLog
@@ -193,7 +198,7 @@ class MimicrySNGAN(Other):
         steps = [transforms.Resize(side), transforms.CenterCrop(side), transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
         photos = datasets.ImageFolder(str(folder), transforms.Compose(steps))
         loader = torch.utils.data.DataLoader(photos, 64, shuffle=True, num_workers=0)
-        generator, critic = nets.sngan.SNGANGenerator64(), nets.sngan.SNGANDiscriminator64()
+        generator, critic = nets.sngan.SNGANGenerator64().to(device), nets.sngan.SNGANDiscriminator64().to(device)
         optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.0, 0.9)) for network in (critic, generator)]
         self.trainer = training.Trainer(
             critic,
@@ -204,7 +209,7 @@ class MimicrySNGAN(Other):
             n_dis=5,
             lr_decay="linear",
             log_dir=str(work),
-            device="cpu",
+            device=str(device),
         )
         self.step, self.iterator, self.drawing = 0, iter(loader), (generator,)
         self.fetch = data(self.trainer._fetch_data)
@@ -246,8 +251,9 @@ class Diffusion(Other):
 
     packages = ("denoising_diffusion_pytorch.denoising_diffusion_pytorch",)
 
-    def __init__(self, folder: Path, side: int, work: Path, whole: bool) -> None:
-        (package,) = imported(self)
+    def __init__(self, folder: Path, side: int, work: Path, whole: bool, device: torch.device) -> None:
+        (package,), self.device = imported(self, device), device
+        os.environ["ACCELERATE_USE_CPU"] = str(device == CPU)  # its Trainer would take a GPU that is there
         package.cpu_count = lambda: 0  # worker processes
         package.tqdm = _quiet(package.tqdm)
         network = package.Unet(dim=32, dim_mults=(1, 2, 4, 8))
@@ -285,17 +291,17 @@ OTHERS: dict[str, type[Any]] = {
 }  # fmt: skip
 
 
-def imported(contender: Other | type[Other]) -> list[Any]:
-    """The modules that a contender is made of. Raises ImportError."""
-    return [_imported(name) for name in contender.packages]
+def imported(contender: Other | type[Other], device: torch.device = CPU) -> list[Any]:
+    """The modules that a contender is made of, bent for a processor where that is the `device`. Raises ImportError."""
+    return [_imported(name, device) for name in contender.packages]
 
 
-def make(name: str, folder: Path, side: int, work: Path, whole: bool = True) -> Other:
+def make(name: str, folder: Path, side: int, work: Path, whole: bool = True, device: torch.device = CPU) -> Other:
     """The contender `name` on all photos below `folder`; `work` is for its files. Raises ImportError where it is missing."""
     torch.manual_seed(0)
     np.random.seed(0)
     random.seed(0)
-    return OTHERS[name](folder, side, work, whole)
+    return OTHERS[name](folder, side, work, whole, device)
 
 
 class _TorchOnCPU(types.ModuleType):
@@ -310,13 +316,14 @@ def _quiet(bar: Any) -> Any:
     return lambda *args, **options: bar(*args, **{**options, "disable": True})
 
 
-def _imported(name: str) -> Any:
+def _imported(name: str, device: torch.device) -> Any:
     """A module of another program, imported as if CUDA and what it does not use were there. Raises ImportError."""
-    nn.Module.cuda = Tensor.cuda = lambda self, *args, **options: self
     available = torch.cuda.is_available
     with _stand_ins("aim", "torch_mimicry.metrics", "torch_mimicry.datasets", "skimage", "skimage.io"):
         try:
-            torch.cuda.is_available = lambda: not name.startswith("denoising")
+            if device == CPU:
+                nn.Module.cuda = Tensor.cuda = lambda self, *args, **options: self
+                torch.cuda.is_available = lambda: not name.startswith("denoising")
             return import_module(name)
         finally:
             torch.cuda.is_available = available

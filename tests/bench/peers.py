@@ -3,6 +3,8 @@
     make build/peers/.done                                   # once: the peers' packages, in an environment of their own
     python tests/bench/peers.py PHOTOS --hours 2             # goes on where it was stopped
     python tests/bench/peers.py PHOTOS --hours 2 --like docs/peers.json    # in the hours of an earlier machine (peers_clock.py)
+    python tests/bench/peers.py PHOTOS --pace --contenders NAME            # how fast it is on this processor, and …
+    python tests/bench/peers.py PHOTOS --device cuda --contenders NAME     # … as many updates in the same hours, on a GPU
     python tests/bench/peers.py PHOTOS --page                # docs/peers.md, .json, .svg and a row of pictures of each
 
 After a quarter of an hour, half an hour, one hour, two, … of the processor each contender (`contenders.py`, `others.py`)
@@ -12,7 +14,7 @@ Only the training counts, with the reading of the photos; not imports, drawing a
 lightweight-gan takes more than 6 GB of memory at 64×64, the others less.
 
 Files in --out: photos/ (links), asked.json, results.json, floor-NETWORK.json; in a folder for each contender state.pt,
-costs.json, and at each moment pictures-H/, moment-H.json and judged-H-NETWORK.json.
+costs.json, pace.json with --pace, and at each moment pictures-H/, moment-H.json and judged-H-NETWORK.json.
 """
 
 from __future__ import annotations
@@ -55,22 +57,31 @@ NAMES = ("flagship", "lightweight-gan", "stylegan2-pytorch", "mimicry-sngan", "c
 MOMENTS = (0.25, 0.5, 1, 2, 4, 8, 16)  # hours of the processor
 BLOCK = 100  # pictures drawn between two saves
 SAVE_SECONDS = 300  # of the processor between two saves of a training
+PACE = "pace"  # in the place of a moment: measure_pace
+PACE_SECONDS = 180  # of the processor in which the updates of `--pace` are made
 HOLDOUT, SEED = 0.15, 0
 
 
 # ------------------------------------------------------------------------------------------------------------ a contender
 
 
-def make(name: str, folder: Path, side: int, work: Path) -> Any:
+def make(name: str, folder: Path, side: int, work: Path, device: torch.device = CPU) -> Any:
     """The contender `name` on the photos in `folder`. Raises ImportError where its package is missing."""
-    return others.make(name, folder, side, work) if name in others.OTHERS else Ours(folder, name, side)
+    if name in others.OTHERS:
+        return others.make(name, folder, side, work, device=device)
+    return Ours(folder, name, side, device=device)
 
 
 def child(args: argparse.Namespace, name: str, moment: float) -> int:
-    """Train `name` up to a moment, in hours of the clock, and draw the pictures → exit code; 3: not installed."""
-    out = args.out
-    clock = peers_clock.clock(args.earlier, name, out)
+    """Train `name` up to a moment, in hours of the clock, and draw the pictures → exit code; 3: not installed.
+
+    On a GPU the hours are those that a processor takes for as many updates, and what a processor costs is that of its pace.
+    """
+    out, device = args.out, torch.device(args.device)
+    known = peers_clock.pace(args.earlier, name, out) if device != CPU else {}
+    clock = peers_clock.Clock(known["cpu"] / known["updates"]) if known else peers_clock.clock(args.earlier, name, out)
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32, as on a processor
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopped.append(number))
@@ -78,9 +89,9 @@ def child(args: argparse.Namespace, name: str, moment: float) -> int:
     place.mkdir(parents=True, exist_ok=True)
     try:
         if name in others.OTHERS:
-            others.imported(others.OTHERS[name])
+            others.imported(others.OTHERS[name], device)
         started = time.process_time(), time.perf_counter()
-        contender = make(name, out / "photos", args.resolution, place / "work")
+        contender = make(name, out / "photos", args.resolution, place / "work", device)
     except ImportError as error:
         print(f"{name}: not installed ({error})", file=sys.stderr)
         return 3
@@ -89,8 +100,7 @@ def child(args: argparse.Namespace, name: str, moment: float) -> int:
         spent = load(place / "state.pt", contender)
     if not train(contender, spent, clock, 3600 * moment, place / "state.pt", stopped):
         return 128 + stopped[0]
-    counts = torch.tensor([len(paths) for paths in find_photos(out / "photos").values()])
-    labels = quotas(torch.arange(len(counts)).repeat_interleave(counts), len(counts), args.pictures)
+    labels = asked_labels(args)
     drawn = draw(contender, labels, place / f"pictures-{moment:g}", stopped)
     if drawn is None:
         return 128 + stopped[0]
@@ -99,9 +109,38 @@ def child(args: argparse.Namespace, name: str, moment: float) -> int:
         **spent, "name": name, "moment": moment, "cpu": seconds, "cpu_here": spent["cpu"], "hardware": describe(CPU),
         "draw_seconds": drawn * seconds / spent["cpu"], "settings": contender.settings,
     }  # fmt: skip
+    if known:
+        found |= {"hardware": describe(device), "memory": known["memory"], "draw_seconds": known["draw_seconds"]}
     if not (place / "costs.json").exists():  # the steps that are counted are not kept
         write_atomic(place / "costs.json", json_bytes(costs(contender, labels)))
     write_atomic(place / f"moment-{moment:g}.json", json_bytes(found))
+    return 0
+
+
+def asked_labels(args: argparse.Namespace) -> torch.Tensor:
+    """The classes of the pictures that are drawn, in the shares of the photos trained on."""
+    counts = torch.tensor([len(paths) for paths in find_photos(args.out / "photos").values()])
+    return quotas(torch.arange(len(counts)).repeat_interleave(counts), len(counts), args.pictures)
+
+
+def measure_pace(args: argparse.Namespace, name: str) -> int:
+    """Write pace.json and costs.json: what an update and a picture cost this processor. Keeps no training. → exit code."""
+    torch.set_num_threads(1)
+    clock, place = peers_clock.clock(args.earlier, name, args.out), args.out / name
+    contender = make(name, args.out / "photos", args.resolution, place / "work")
+    contender.update()  # what is done once
+    started, updates = time.process_time(), 0
+    while updates < 2 or time.process_time() - started < PACE_SECONDS:
+        contender.update()
+        updates += 1
+    spent = {"updates": updates, "cpu": time.process_time() - started}
+    labels, begun = asked_labels(args)[: others.CHUNK], time.process_time()
+    contender.draw(labels)
+    drawn = (time.process_time() - begun) / len(labels)
+    seconds, memory = clock.seconds(spent), 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {"cpu": seconds, "cpu_here": spent["cpu"], "draw_seconds": drawn * seconds / spent["cpu"], "memory": memory}
+    write_atomic(place / "costs.json", json_bytes(costs(contender, labels)))
+    write_atomic(place / "pace.json", json_bytes({**found, "updates": updates, "hardware": describe(CPU)}))
     return 0
 
 
@@ -226,10 +265,10 @@ def run(args: argparse.Namespace, reference: Any) -> int:
     return worst
 
 
-def started(args: argparse.Namespace, name: str, moment: float) -> int:
-    """Run `child` in a process of its own → exit code. A signal to this process stops and saves that one."""
+def started(args: argparse.Namespace, name: str, moment: float | str) -> int:
+    """Run `child`, or with PACE `measure_pace`, in a process of its own → exit code. A signal here stops and saves that one."""
     command = [args.python, __file__, str(args.photos), "--out", str(args.out), "--resolution", str(args.resolution)]
-    command += ["--pictures", str(args.pictures), *(["--like", str(args.like)] if args.like else [])]
+    command += ["--device", args.device, "--pictures", str(args.pictures), *(["--like", str(args.like)] if args.like else [])]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with (args.out / f"{name}.log").open("a") as log:
         process = subprocess.Popen([*command, "--child", name, str(moment)], stdout=log, stderr=log, env=environment)
@@ -301,13 +340,18 @@ def main() -> int:
     parser.add_argument(
         "--like", type=Path, metavar="FILE", help="results of an earlier machine: count in its hours, keep them"
     )
+    parser.add_argument("--device", default="cpu", help="where contenders are trained: cpu or cuda (default cpu)")
+    parser.add_argument(
+        "--pace", action="store_true", help="measure how fast contenders are on this processor, for --device cuda, and end"
+    )
     parser.add_argument("--page", action="store_true", help="write docs/peers.md, .json, .svg and peers/, and end")
     parser.add_argument("--child", nargs=2, metavar=("NAME", "MOMENT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.out = args.out.resolve()
     args.earlier = json.loads(args.like.read_text()) if args.like else None
     if args.child:
-        return child(args, args.child[0], float(args.child[1]))
+        name, moment = args.child
+        return measure_pace(args, name) if moment == PACE else child(args, name, float(moment))
     if args.page:
         import peers_page
 
@@ -319,6 +363,8 @@ def main() -> int:
             for name in args.contenders:
                 stack.enter_context(lock.hold(args.out / name))
             reference = prepare(args.photos, args.out, args.resolution)
+            if args.pace:
+                return max(started(args, name, PACE) for name in args.contenders)
             peers_clock.check_same(args.earlier, args.resolution, len(reference.trained_on), args.pictures)
             return run(args, reference)
     except UserError as error:

@@ -1,7 +1,8 @@
 """How peers.py counts hours: by the processor here, or in hours of an earlier machine, so that another one can go on.
 
 On another machine an hour is as many updates as the contender made in an hour of the earlier one. For a contender that was not
-measured there, it is an hour here, times what the others' hours there are of theirs here.
+measured there, it is an hour here, times what the others' hours there are of theirs here. A GPU takes as many updates as the
+processor would have in these hours: by its pace on the earlier machine, or by pace.json, which `peers.py --pace` writes.
 """
 
 from __future__ import annotations
@@ -43,6 +44,19 @@ def clock(earlier: Mapping[str, Any] | None, name: str, out: Path) -> Clock:
     if not ratios:
         raise UserError(f"{name} was not measured on the earlier machine; train one that was first, so that the two compare.")
     return Clock(factor=median(ratios))
+
+
+def pace(earlier: Mapping[str, Any] | None, name: str, out: Path) -> Mapping[str, Any]:
+    """What contender `name` does on a processor: `updates` in `cpu` seconds, `draw_seconds` a picture, bytes of `memory`.
+
+    Raises UserError where nobody has measured it.
+    """
+    if earlier is not None and name in earlier["contenders"]:
+        return earlier["contenders"][name]["moments"][-1]
+    path = out / name / "pace.json"
+    if not path.exists():
+        raise UserError(f"nobody knows how fast {name} is on a processor; measure it with --pace before --device cuda.")
+    return json.loads(path.read_text())
 
 
 def check_same(earlier: Mapping[str, Any] | None, side: int, photos: int, pictures: int) -> None:

@@ -25,8 +25,8 @@ LABELS = {
 }  # fmt: skip
 ABOUT = {  # what each is, and what had to be bent
     "flagship": "this project's `--preset flagship`; its critic looks through a network that was trained on ImageNet",
-    "lightweight-gan": "lightweight-gan 1.2.1, defaults of its command line; it refuses to start without CUDA, so it is told "
-    "that CUDA is there, and computes on the CPU",
+    "lightweight-gan": "lightweight-gan 1.2.1, defaults of its command line; it refuses to start without CUDA, so on a "
+    "processor it is told that CUDA is there",
     "stylegan2-pytorch": "stylegan2-pytorch 1.9.0, defaults of its command line; bent in the same way",
     "mimicry-sngan": "torch-mimicry 0.1.16, SNGAN for 64×64 as its README trains it; its metrics and data sets, "
     "which want TensorFlow and an older PyTorch, are left out",
@@ -104,8 +104,8 @@ def page(results: Results) -> str:
         "# Beside its peers", "",
         "What else can be trained on so many photos, on one core, in the same time? Each contender began from nothing on the "
         f"same {photos['trained_on']:,} photos at {side}×{side}; {photos['held_out']} more were held out. Time is that of the "
-        f"processor. Each drew {results['pictures']:,} pictures at each moment, as its maker has it by default. One run, one "
-        "seed.", "",
+        f"processor. Each drew {results['pictures']:,} pictures at each moment{_fewer(results)}, as its maker has it by "
+        "default. One run, one seed.", "",
         "```sh", "make build/peers/.done", "python tests/bench/peers.py PHOTOS --hours 2    # goes on where it was stopped",
         "python tests/bench/peers.py PHOTOS --page", "```", "",
         _machines(results), "",
@@ -143,6 +143,17 @@ def _machines(results: Results) -> str:
         "was given as many updates as it makes in such an hour; where that is not known, the ratio between the machines is "
         "that of the others. Small differences say nothing."
     )
+
+
+def _fewer(results: Results) -> str:
+    """Which moments were judged by fewer pictures than the others, in brackets."""
+    found = [
+        f"{LABELS[name]} {count:,} after {moment['moment']:g} h"
+        for name, one in _in_order(results["contenders"]).items()
+        for moment in one["moments"]
+        if moment["judged"] and (count := min(j["n"] for j in moment["judged"].values())) < results["pictures"]
+    ]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _pictures(contenders: Mapping[str, Any]) -> list[str]:
