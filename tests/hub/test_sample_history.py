@@ -46,6 +46,14 @@ def test_what_came_after_the_model_is_left_out_and_so_is_what_is_no_grid(tmp_pat
     assert [images for images, _ in sample_history.frames(run)] == [0, 1000, 2000, 3000, 4000]
 
 
+def test_what_is_kept_stays_where_somebody_removed_the_grids(tmp_path):
+    run = run_with(tmp_path / "run", 3)
+    kept = sample_history.keep(run)
+    for grid in (run / "grids").iterdir():
+        grid.unlink()
+    assert sample_history.keep(run) == [] and [path for _, path in sample_history.frames(run)] == kept
+
+
 def test_a_folder_without_any_has_none(tmp_path):
     assert sample_history.frames(tmp_path) == []
 
