@@ -123,6 +123,14 @@ def test_a_gpu_takes_the_updates_that_a_processor_makes_in_the_same_hours(tmp_pa
     assert json.loads((tmp_path / "cwgan-gp-64" / "costs.json").read_text()) == {"bytes": 20}
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_operations_are_counted_in_every_mode(mode):
+    layer, maps = torch.nn.Conv2d(3, 8, 3), torch.zeros(1, 3, 16, 16)
+    with peers.Operations() as counted, mode():
+        layer(maps)
+    assert sum(counted.found.values()) == 2 * 14 * 14 * 8 * 27
+
+
 def test_a_moment_judged_by_fewer_pictures_says_so():
     fewer = moment(0.5, 0.2)
     fewer["judged"]["judge"]["n"] = 90

@@ -24,7 +24,13 @@ class Operations(TorchDispatchMode):
         self.found: Counter[str] = Counter()
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        out, name = function(*args, **(kwargs or {})), function._overloadpacket
+        name = function._overloadpacket
+        if name not in flop_registry:
+            with self:  # in inference mode a convolution arrives as what PyTorch makes one of
+                out = function.decompose(*args, **(kwargs or {}))
+            if out is not NotImplemented:
+                return out
+        out = function(*args, **(kwargs or {}))
         if count := flop_registry.get(name):
             groups = args[9] if name is torch.ops.aten.convolution_backward else 1
             if groups > 1:
