@@ -150,7 +150,9 @@ def serve(options: argparse.Namespace, *, wait: bool = True) -> Blocks:
     check_free(host, options.port)
     if options.mcp and importlib.util.find_spec("mcp") is None:
         raise UserError("--mcp needs the package mcp; install it by: pip install -r requirements-mcp.txt")
-    studio = Studio(*loader.load_or_bundled(options.model), options.photos)
+    model, said = loader.load_or_bundled(options.model)
+    loader.fetch_growth(model)
+    studio = Studio(model, said, options.photos)
     if studio.notice:
         print(f"app.py: {studio.notice}", file=sys.stderr)
     print(studio.status(), flush=True)

@@ -131,7 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         if repo is None:  # the Hub hides from strangers whether a repository exists
             known = "Authorization" in self.headers
             return self.answer(404 if known else 401, b"", {"X-Error-Code": "RepoNotFound"} if known else {})
-        revision, _, filename = rest.partition("/") if kind else rest.rpartition("/")
+        revision, _, filename = rest.partition("/")
+        if revision not in repo.commits and revision not in repo.refs:  # the name of a branch may have slashes
+            revision, _, filename = rest.rpartition("/")
         commit = repo.refs.get(revision, revision)
         if commit not in repo.commits:
             return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
@@ -172,6 +174,16 @@ class _Handler(BaseHTTPRequestHandler):
         files = [{"rfilename": path, "size": len(content)} for path, content in repo.commits[commit].items()]
         return self.json({"id": name.removeprefix("datasets/"), "sha": commit, "siblings": files, "tags": []})
 
+    def model(self, name: str, revision: str) -> None:
+        repo = self.hub.repos.get(name)
+        if repo is None or repo.private and "Authorization" not in self.headers:
+            return self.answer(404 if "Authorization" in self.headers else 401, b"", {"X-Error-Code": "RepoNotFound"})
+        commit = repo.refs.get(revision or "main", revision)
+        if commit not in repo.commits:
+            return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        files = [{"rfilename": path, "size": len(content)} for path, content in repo.commits[commit].items()]
+        return self.json({"id": name, "sha": commit, "private": repo.private, "siblings": files, "tags": []})
+
     # ------------------------------------------------------------------------------------------------------ writing
 
     def api(self, parts: list[str], body: bytes) -> None:
@@ -179,6 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.json({"errors": [], "warnings": []})
         if parts[0] == "datasets" and self.command == "GET":
             return self.dataset("/".join(parts[:3]), "/".join(parts[4:]))
+        if parts[0] == "models" and self.command == "GET":
+            return self.model("/".join(parts[1:3]), "/".join(parts[4:]))
         if "Authorization" not in self.headers:
             return self.answer(401, b"", {"X-Error-Message": "Invalid credentials in Authorization header"})
         if parts == ["repos", "create"]:

@@ -37,6 +37,7 @@ KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int6
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_PHOTO_INDEX_BYTES = 64 << 20  # features of 25,000 photos
+MAX_GROWTH_BYTES = 2 << 20  # of each picture of the growth; those of 256×256 have 0.8 MB at most
 MAX_CRITIC_BYTES = 3 << 20  # in half precision: the flagship's takes 1.4 MB, the paper's larger critics are not kept
 
 

@@ -14,11 +14,13 @@ from safetensors import SafetensorError, safe_open
 
 from gan.errors import UserError
 from gan.generator import Generator
+from gan.hub import sample_history
 from gan.hub.checkpoint import (
     CONFIG,
     CRITIC,
     MAX_CONFIG_BYTES,
     MAX_CRITIC_BYTES,
+    MAX_GROWTH_BYTES,
     MAX_PHOTO_INDEX_BYTES,
     MAX_WEIGHT_BYTES,
     MODEL_FILES,
@@ -30,7 +32,7 @@ from gan.hub.paper_weights import authors_path, convert_authors, read_authors
 from gan.presets import PRESETS
 from gan.utils import hub_client
 
-__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "load", "load_or_bundled"]
+__all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "fetch_growth", "load", "load_or_bundled"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Bundled models: in the package where it was installed, beside it in the repository.
@@ -93,6 +95,14 @@ def load_or_bundled(name: str, default: str = DEFAULT) -> tuple[Model, str | Non
             raise
         stand_in = default if default in others else others[0]
         return load(stand_in), f"{error} The bundled model {stand_in} is shown instead."
+
+
+def fetch_growth(model: Model) -> None:
+    """Bring the pictures of a Hub model's growth into the cache. The model is whole without them, so nothing is raised."""
+    if model.source == "hub":
+        repo = model.name.removeprefix(_HUB).partition("@")[0]
+        with suppress(UserError):  # it took too long: they come in the background
+            hub_client.bounded(lambda: _fetch_growth(repo, model.revision), EXTRAS_SECONDS, "the download")
 
 
 def bundled() -> list[str]:
@@ -287,6 +297,16 @@ def _fetch_extras(repo: str, commit: str) -> None:
                 hf_hub_download(repo, name, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS)
         except Exception:  # of three libraries, and most often that there is no such file
             pass
+
+
+def _fetch_growth(repo: str, commit: str) -> None:
+    """Bring the newest growth pictures of one commit into the cache. Raises what the client raises."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    about = HfApi().model_info(repo, revision=commit, files_metadata=True, timeout=hub_client.ANSWER_SECONDS)
+    names = [file.rfilename for file in about.siblings or () if (file.size or 0) <= MAX_GROWTH_BYTES]
+    for name in sorted(filter(sample_history.is_frame, names))[-sample_history.MOST :]:
+        hf_hub_download(repo, name, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS)
 
 
 def _cached(repo: str, filename: str, revision: str) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -62,6 +62,12 @@ def thin(run: Path) -> None:
         seen = [int(path.stem) for path in grids]
         closest = min(range(1, len(grids) - 1), key=lambda number: seen[number + 1] - seen[number - 1])
         grids.pop(closest).unlink(missing_ok=True)
+
+
+def is_frame(name: str) -> bool:
+    """Whether a file of a model folder, named from there on, is one of its growth pictures."""
+    path = PurePosixPath(name)
+    return str(path.parent) == FOLDER and path.suffix == ".webp" and path.stem.isdigit()
 
 
 def frames(model: Path) -> list[tuple[int, Path]]:

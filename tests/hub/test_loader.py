@@ -22,7 +22,7 @@ from safetensors.torch import save
 
 from gan.errors import UserError
 from gan.generator import ConvGenerator, Generator
-from gan.hub import loader, publish
+from gan.hub import loader, publish, sample_history
 from gan.hub.checkpoint import CARD, CONFIG, CRITIC, PHOTO_INDEX, SAMPLES, SNAPSHOT, WEIGHTS, save_model
 from gan.presets import from_preset
 from gan.utils import hub_client
@@ -431,6 +431,28 @@ def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer
     assert server.repos[REPO].commits[server.repos[REPO].refs["main"]][PHOTO_INDEX] == b"features"
     assert (loader.load(REPO).folder / PHOTO_INDEX).read_bytes() == b"features"
     assert (loader.load(REPO).folder / CRITIC).read_bytes() == b"critic"
+
+
+def test_the_pictures_of_a_growth_come_from_the_hub_when_asked_for(server: HubServer, files: dict[str, bytes]) -> None:
+    pictures = {f"growth/{number:09d}.webp": b"picture" for number in range(14)}
+    others = {"growth/notes.txt": b"by hand", "growth/old/000000001.webp": b"deeper", "growth/000000099.webp": b"x" * (3 << 20)}
+    server.put(REPO, {**files, **pictures, **others})
+    model = loader.load(REPO)
+    assert not (model.folder / "growth").exists(), "who only draws flowers does not wait for them"
+    loader.fetch_growth(model)
+    assert [seen for seen, _ in sample_history.frames(model.folder)] == list(range(2, 14))
+    assert {path.name for path in (model.folder / "growth").iterdir()} == {f"{number:09d}.webp" for number in range(2, 14)}
+
+
+def test_a_hub_that_fails_gives_no_growth_and_no_error(server: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
+    server.put(REPO, {**files, "growth/000000001.webp": b"picture"})
+    model = loader.load(REPO)
+    server.fault = "503"
+    loader.fetch_growth(model)
+    assert sample_history.frames(model.folder) == []
+    asked = len(server.requests)
+    loader.fetch_growth(loader.load(str(make(tmp_path / "model", seed=1))))
+    assert len(server.requests) == asked, "a folder has what it has"
 
 
 def test_a_memory_over_the_limit_stays_on_the_hub(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:
