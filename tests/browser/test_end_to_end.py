@@ -86,6 +86,8 @@ def test_the_hub_got_the_model_and_the_app_takes_it_from_there(run, server, hub_
     with serving(REPO, place / "hub.log", fresh=True, **hub_environment) as url:
         client = Client(url, verbose=False, download_files=str(place / "downloads"))
         assert len(client.predict("All", 7, 1.5, 1, api_name="/generate")) == 1
+    fetched = {path.name for path in (place / "hf").rglob("growth/*.webp")}
+    assert fetched and fetched == {path.name for path in (run / "growth").iterdir()}
     assert "weights from the Hub" in (place / "hub.log").read_text()
 
 
