@@ -266,7 +266,7 @@ def _choice(results: Results, contenders: Mapping[str, Any], moment: float | Non
         for name in _first({name: read(m) for name, m in at.items()}, less):
             best[name].append(words)
     lines = [
-        f"After {moment:g} hours of one core, the latest moment that all have reached, each is best of all where:", "",
+        f"After {moment:g} h of one core, the latest moment that all have reached, each is best of all where:", "",
         "| choose | when |", "| --- | --- |",
         *(f"| {LABELS[name]} | {'; '.join(words) or 'nothing that was measured here speaks for it'} |"
           for name, words in best.items()), "",
