@@ -30,7 +30,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     several = commands.add_parser("compare", parents=[common], allow_abbrev=False, help="put models side by side")
     several.add_argument("models", metavar="MODEL", nargs="+", help="path, bundled name or Hub name of a model")
     several.add_argument("photos", metavar="PHOTOS", help=f"the {PHOTOS} they were trained on")
-    several.set_defaults(do=_compare, thorough=False)
+    several.set_defaults(do=_compare, thorough=False, card=False)
     index = commands.add_parser(
         "index-photos",
         allow_abbrev=False,
@@ -226,7 +226,7 @@ def _judge(
     from gan.evaluation.evaluate_model import evaluate_model
 
     return evaluate_model(
-        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, network=networks,
+        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, curve=settings.curve, network=networks,
         reference=args.reference, classes=args.classes, resolution=side, manifest=args.manifest, thorough=args.thorough,
         command=settings.command,
     )  # fmt: skip
@@ -240,7 +240,8 @@ def _settings(args: argparse.Namespace, command: str, n: int) -> Settings:
 
     if args.resolution is not None:
         validation.whole("--resolution", args.resolution, 16, MAX_RESOLUTION)
-    return Settings(args.n if args.n is not None else n, args.seed, args.truncation, command).validate()
+    # --card with --truncation measures the curve, too, because the page shows it.
+    return Settings(args.n if args.n is not None else n, args.seed, args.truncation, args.card, command).validate()
 
 
 def _check_card(args: argparse.Namespace) -> None:

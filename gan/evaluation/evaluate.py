@@ -57,15 +57,17 @@ def evaluate(
     settings.validate()
     progress = progress or (lambda stage, done, total: None)
     judged = JudgedModel(model, reference, network, settings, progress)
-    curve = truncation_curve(judged) if thorough and settings.truncation is None else None
-    best = best_truncation(curve) if curve else default_truncation(model.generator.config.scores)
-    run = EvaluationRun(judged, settings.truncation if settings.truncation is not None else best)
+    search = thorough and settings.truncation is None
+    curve = truncation_curve(judged) if search or thorough and settings.curve else None
+    best = best_truncation(curve) if search and curve else None
+    given = default_truncation(model.generator.config.scores) if settings.truncation is None else settings.truncation
+    run = EvaluationRun(judged, given if best is None else best)
     result = {
         **_conditions(run),
         "parts": run.parts(),
         **{section.key: section.run(run) for section in SECTIONS if not section.thorough},
         "truncation": curve,
-        "best_truncation": best if curve else None,
+        "best_truncation": best,
         **{section.key: section.run(run) if thorough else None for section in SECTIONS if section.thorough},
         "also": [_seen_by(other, run, progress) for other in also],
         "notes": list(reference.notes),

@@ -27,6 +27,7 @@ def evaluate_model(
     n: int = 2000,
     seed: int = 0,
     truncation: float | None = None,
+    curve: bool = False,
     network: str | FeatureNetwork | Sequence[str | FeatureNetwork] = "mobilenetv2",
     device: str = "auto",
     reference: Path | None = None,
@@ -44,6 +45,7 @@ def evaluate_model(
     | `photos` | the photos it was trained on |
     | `n`, `seed` | how many flowers, 100 to 50,000, and the seed of the first |
     | `truncation` | 0.01 to 3; None: the one of eight with the best KID |
+    | `curve` | measure those eight also where `truncation` is given; the page shows them |
     | `network`, `device` | the feature network (features.find_network), or several of them, and where they compute |
     | `reference` | a folder of photos the model never saw; by default those that its training held out |
     | `classes` | the classes to judge; by default all |
@@ -56,7 +58,7 @@ def evaluate_model(
     UserError, with a sentence that says what to do.
     """
     model = model if isinstance(model, loader.Model) else loader.load(os.fspath(model))
-    settings = Settings(n, seed, truncation, command).validate()
+    settings = Settings(n, seed, truncation, curve, command).validate()
     asked = [network] if isinstance(network, (str, FeatureNetwork)) else list(network)
     networks = [find_judging_network(one, device) if isinstance(one, str) else one for one in asked]
     show = terminal.progress(display_name(model))

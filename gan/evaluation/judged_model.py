@@ -37,6 +37,7 @@ class Settings:
     n: int = 2000
     seed: int = 0  # of the first flower; the seeds of the others follow
     truncation: float | None = None  # None: the one with the best KID, searched for with other seeds
+    curve: bool = False  # measure the eight truncations of the search also where one is given
     command: str = ""  # the command line, for the report
 
     def validate(self) -> Settings:

@@ -159,6 +159,7 @@ def test_card_writes_the_figures_where_the_app_finds_them(tmp_path, photos, netw
     scores = checkpoint.read_config(folder).scores
     assert scores["settings"]["truncation"] == 0.3
     assert default_truncation(scores) == found["best_truncation"]  # which nobody has looked for anew
+    assert scores["curve"] == found["truncation"], "the page shows it, whatever the figures were taken at"
     assert not list(folder.glob("README-before*")), "a card that nobody has changed is not kept"
 
     (folder / checkpoint.CARD).write_text("My flowers, in my words.")
