@@ -164,17 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
                 break
         return None
 
-    def dataset(self, name: str, revision: str) -> None:
-        repo = self.hub.repos.get(name)
-        if repo is None:
-            return self.answer(401)
-        commit = repo.refs.get(revision, revision)
-        if commit not in repo.commits:
-            return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-        files = [{"rfilename": path, "size": len(content)} for path, content in repo.commits[commit].items()]
-        return self.json({"id": name.removeprefix("datasets/"), "sha": commit, "siblings": files, "tags": []})
-
-    def model(self, name: str, revision: str) -> None:
+    def info(self, name: str, revision: str) -> None:
+        """What a model or a dataset has: its commit, its files and their sizes."""
         repo = self.hub.repos.get(name)
         if repo is None or repo.private and "Authorization" not in self.headers:
             return self.answer(404 if "Authorization" in self.headers else 401, b"", {"X-Error-Code": "RepoNotFound"})
@@ -182,7 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         if commit not in repo.commits:
             return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
         files = [{"rfilename": path, "size": len(content)} for path, content in repo.commits[commit].items()]
-        return self.json({"id": name, "sha": commit, "private": repo.private, "siblings": files, "tags": []})
+        shown = name.removeprefix("datasets/")
+        return self.json({"id": shown, "sha": commit, "private": repo.private, "siblings": files, "tags": []})
 
     # ------------------------------------------------------------------------------------------------------ writing
 
@@ -190,9 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
         if parts == ["validate-yaml"]:
             return self.json({"errors": [], "warnings": []})
         if parts[0] == "datasets" and self.command == "GET":
-            return self.dataset("/".join(parts[:3]), "/".join(parts[4:]))
+            return self.info("/".join(parts[:3]), "/".join(parts[4:]))
         if parts[0] == "models" and self.command == "GET":
-            return self.model("/".join(parts[1:3]), "/".join(parts[4:]))
+            return self.info("/".join(parts[1:3]), "/".join(parts[4:]))
         if "Authorization" not in self.headers:
             return self.answer(401, b"", {"X-Error-Message": "Invalid credentials in Authorization header"})
         if parts == ["repos", "create"]:

@@ -72,7 +72,7 @@ def is_frame(name: str) -> bool:
 
 def frames(model: Path) -> list[tuple[int, Path]]:
     """(images seen, file) of what a model folder carries, in order; empty for one that carries nothing."""
-    return [(int(path.stem), path) for path in sorted((model / FOLDER).glob("*.webp")) if path.stem.isdigit()]
+    return [(int(path.stem), path) for path in sorted((model / FOLDER).glob("*")) if is_frame(f"{FOLDER}/{path.name}")]
 
 
 def flowers(grid: Path, side: int) -> np.ndarray:
