@@ -226,9 +226,9 @@ def _judge(
     from gan.evaluation.evaluate_model import evaluate_model
 
     return evaluate_model(
-        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, curve=settings.curve, network=networks,
-        reference=args.reference, classes=args.classes, resolution=side, manifest=args.manifest, thorough=args.thorough,
-        command=settings.command,
+        model, args.photos, n=settings.n, seed=settings.seed, truncation=settings.truncation, curve=settings.curve,
+        network=networks, reference=args.reference, classes=args.classes, resolution=side, manifest=args.manifest,
+        thorough=args.thorough, command=settings.command,
     )  # fmt: skip
 
 
