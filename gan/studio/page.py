@@ -105,7 +105,11 @@ class _Router:
         first = sum(len(tab.controls) for tab in self.tabs[:number])
         tab = self.tabs[number]
         own = slice(first, first + len(tab.controls))
-        wanted = tab.receive(flower, end, *values[own])
+        try:
+            now = tab.from_controls(*values[own])
+        except UserError:  # a field of the tab was left empty
+            now = tab.from_address(self._address(""))
+        wanted = tab.receive(flower, end, now)
         updates = [gr.skip()] * len(self.controls)
         updates[own] = tab.to_controls(wanted)
         return [gr.Tabs(selected=tab.id), *updates, *self._stages(number, wanted)]

@@ -84,6 +84,17 @@ def test_an_emptied_field_is_no_error_and_one_out_of_range_is_brought_back(visit
     assert visitor.page.locator(".toast-body").count() == 0
 
 
+def test_a_flower_arrives_at_a_tab_where_a_field_was_left_empty(visit):
+    visitor = visit("?seed=20&grid=1&from-seed=30&tab=interpolate", tab="interpolate")
+    page = visitor.page
+    page.locator(".seed input[type=number]").locator("visible=true").first.fill("")
+    page.get_by_role("tab", name="Generate").click()
+    page.locator(f"{FIGURES} button").first.click()
+    page.get_by_role("button", name="Interpolate to").click()
+    visitor.until("to-seed", "20")
+    assert visitor.query()["from-seed"] and page.locator(".toast-body").count() == 0
+
+
 def test_the_seed_can_be_dragged_and_a_bad_one_is_a_sentence(visit):
     visitor = visit("?seed=0&grid=1&tab=interpolate", tab="interpolate")
     fields = visitor.page.locator(".seed input[type=number]").locator("visible=true")

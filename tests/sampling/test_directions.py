@@ -312,7 +312,7 @@ def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_l
     now = tab.from_address(Address("explore-at=1_0_0_0_0_0&explore-degree=20&explore-across=3", lambda: 4))
     sent = tab.from_address(Address("explore-seed=5", lambda: 4)).start
     shift = write_shift(torch.ones(8))
-    taken = tab.receive(replace(sent, shift=shift), "to", *held(tab, now))
+    taken = tab.receive(replace(sent, shift=shift), "to", now)
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, NO_SHIFT, 0, 2)
     for bad in ("~sAAAA", "~f0:1:3"):
         found = tab.from_address(Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))

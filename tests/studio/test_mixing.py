@@ -53,16 +53,16 @@ def test_more_scales_of_the_row_bring_a_cell_nearer_to_it(tab):
 
 def test_a_link_brings_the_table_back(tab):
     first = tab.from_address(Address("mixing-scales=2", lambda: 7))
-    first = tab.receive(Flower(0, 99, 0.5), "from", *tab.to_controls(first))
+    first = tab.receive(Flower(0, 99, 0.5), "from", first)
     query = "&".join(f"{key}={value}" for key, value in tab.draw(first)["address"].items())
     again = tab.from_address(Address(query, lambda: 8))
     assert again == first and again.rows[0] == Flower(0, 99, 0.5) and len(again.rows) == 3
 
 
 def test_flowers_sent_here_become_the_first_row_or_column(tab):
-    values = tab.to_controls(tab.from_address(Address("", lambda: 7)))
+    now = tab.from_address(Address("", lambda: 7))
     mixed = Flower((0.5, 0.5, 0.0), 99, 0.5, fine=StyleMix(1, 2, 1))
-    row, column = (tab.receive(mixed, end, *values) for end in ("from", "to"))
+    row, column = (tab.receive(mixed, end, now) for end in ("from", "to"))
     assert [flower.seed for flower in row.rows] == [99, 7, 8] and [flower.seed for flower in row.columns] == [10, 11, 12, 13]
     assert row.rows[0].fine is None and isinstance(row.rows[0].label, tuple)
     level = column.rows[0].truncation  # of the cells, so a column is shown at it: it gives its class and seed alone

@@ -196,9 +196,7 @@ def test_flowers_sent_to_a_tab_arrive(rooms):
     flower = Flower(1, 77, 0.9)
     for kind in (TruncationTab, LadderTab):
         room = rooms[kind]
-        values = room.to_controls(room.from_address(Address("", lambda: 5)))
-        values = [value if not hasattr(value, "value") else value.value for value in values]
-        taken = room.receive(flower, "to", *values)
+        taken = room.receive(flower, "to", room.from_address(Address("", lambda: 5)))
         assert room.link_value(taken)["address"][f"{room.id}-seed"] == "77"
         assert room.link_value(taken)["address"][f"{room.id}-truncation"] == "0.9"
 

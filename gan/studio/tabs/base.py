@@ -71,8 +71,11 @@ class Tab:
         """The value of the stage: JSON values for the script, `address` among them. Raises UserError."""
         raise NotImplementedError
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Any:
-        """The settings after another tab has sent a flower. `end` is `from` or `to`, for a tab with two flowers."""
+    def receive(self, flower: Flower, end: str, now: Any) -> Any:
+        """The settings after another tab has sent a flower to the settings `now`.
+
+        `end` is `from` or `to`, for a tab with two flowers.
+        """
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------- what a subclass uses
@@ -177,7 +180,7 @@ class FlowerTab(Tab):
         """The flower that the controls describe. Raises UserError."""
         return self.flower.from_controls(*values)
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Flower:
+    def receive(self, flower: Flower, end: str, now: Flower) -> Flower:
         """The flower itself."""
         return flower
 

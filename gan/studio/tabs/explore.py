@@ -132,9 +132,8 @@ class ExploreTab(Tab):
             explore_state.check_step(step),
         )
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Explore:
+    def receive(self, flower: Flower, end: str, now: Explore) -> Explore:
         """The flower without changes of this tab."""
-        now = self.from_controls(*values)
         return replace(now, start=flower, sliders=NO_SHIFT, degree=0, fine=replace(now.fine, scales=0))
 
     # ----------------------------------------------------------------------------------------------------------- stage

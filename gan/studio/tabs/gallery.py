@@ -98,9 +98,9 @@ class GalleryTab(Tab):
         items = self.studio.items(wanted) if wanted else []
         return {"items": items, "address": {"gallery-compare": collection.write(wanted)}}
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> tuple[Flower, ...]:
+    def receive(self, flower: Flower, end: str, now: tuple[Flower, ...]) -> tuple[Flower, ...]:
         """The flower beside those that are compared; if there are too many, the first is dropped."""
-        return (*self.from_controls(*values), flower)[-MAX_COMPARED:]
+        return (*now, flower)[-MAX_COMPARED:]
 
     def _compare(self, message: Any) -> tuple[dict[str, Any], str]:
         """Draw two to four flowers side by side, or none. Raises UserError for another number."""

@@ -71,9 +71,9 @@ class GameTab(Tab):
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else number
         return self._check(number, label, None if off else level)
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> RoundRequest:
+    def receive(self, flower: Flower, end: str, now: RoundRequest) -> RoundRequest:
         """The same round: the visitor already knows a flower that they send."""
-        return self.from_controls(*values)
+        return now
 
     def draw(self, wanted: RoundRequest) -> dict[str, Any]:
         """The four pictures side by side as `sheet`, and what the script sends back with a choice as `asked`."""

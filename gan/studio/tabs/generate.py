@@ -71,7 +71,6 @@ class GenerateTab(SteppedTab):
     def _items(self, wanted: settings.Generate) -> Iterator[dict[str, Any]]:
         return self.studio.each_item(wanted.flowers(self.studio.classes), small=wanted.side > LARGE)
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> settings.Generate:
+    def receive(self, flower: Flower, end: str, now: settings.Generate) -> settings.Generate:
         """A grid that begins with the flower's class and seed."""
-        side = self.from_controls(*values).side
-        return settings.Generate(main_class(flower), flower.seed, flower.truncation, side)
+        return settings.Generate(main_class(flower), flower.seed, flower.truncation, now.side)

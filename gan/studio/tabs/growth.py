@@ -88,9 +88,9 @@ class GrowthTab(Tab):
             "address": {"growth-seed": str(wanted.seed), "growth-shown": "one" if wanted.alone else "several"},
         }
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Growth:
+    def receive(self, flower: Flower, end: str, now: Growth) -> Growth:
         """The stored flower whose number is the flower's seed modulo COUNT, alone."""
-        return replace(self.from_controls(*values), seed=flower.seed % COUNT, alone=True)
+        return replace(now, seed=flower.seed % COUNT, alone=True)
 
 
 def _check_seed(seed: Any) -> int:

@@ -93,10 +93,10 @@ class InterpolateTab(Tab):
         address = to_address(self.studio.classes, wanted)
         return {"frames": frames, "rate": images.FRAMES_A_SECOND, "address": address}
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> settings.Interpolate:
+    def receive(self, flower: Flower, end: str, now: settings.Interpolate) -> settings.Interpolate:
         """The path with the flower as one of its ends."""
         label, more = main_class(flower), extras(flower)
-        wanted = replace(self.from_controls(*values), truncation=flower.truncation)
+        wanted = replace(now, truncation=flower.truncation)
         if end == "from":
             return replace(wanted, from_label=label, from_seed=flower.seed, from_extras=more)
         return replace(wanted, to_label=label, to_seed=flower.seed, to_extras=more)

@@ -95,10 +95,10 @@ class LadderTab(SteppedTab):
             return super().link_value(wanted)
         return self.opening({**self._draw_tree(wanted, only_seen_spectra=True), "address": _address(wanted), "more": True})
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Ladder:
+    def receive(self, flower: Flower, end: str, now: Ladder) -> Ladder:
         """The flower's seed and truncation, and its class if the stages know it."""
         name = self.studio.classes[main_class(flower)]
-        wanted = replace(self.from_controls(*values), seed=flower.seed, truncation=flower.truncation)
+        wanted = replace(now, seed=flower.seed, truncation=flower.truncation)
         return replace(wanted, name=name) if name in self.names else wanted
 
     def _load(self) -> tuple[list[ladder_stages.Stage], list[ladder_stages.Stage]]:

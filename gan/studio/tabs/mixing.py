@@ -110,9 +110,8 @@ class MixingTab(Tab):
         """The table that the controls describe. Raises UserError."""
         return self._with(self._table(0), rows, columns, self._check_scales(scales))
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Mixing:
+    def receive(self, flower: Flower, end: str, now: Mixing) -> Mixing:
         """The table with the flower as its first row (`from`) or column (`to`); the last one is dropped."""
-        now = self.from_controls(*values)
         if end == "from":
             now = replace(now, rows=(replace(flower, fine=None), *now.rows[: len(now.rows) - 1]))
         else:

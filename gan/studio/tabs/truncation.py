@@ -92,9 +92,9 @@ class TruncationTab(Tab):
             },
         }
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Truncation:
+    def receive(self, flower: Flower, end: str, now: Truncation) -> Truncation:
         """The same rows, beginning with the flower."""
-        return replace(self.from_controls(*values), flower=flower)
+        return replace(now, flower=flower)
 
 
 def _check_levels(chosen: Any) -> tuple[float | None, ...]:

@@ -124,9 +124,9 @@ class YoursTab(Tab):
             return {"state": "", "address": self._to_address(wanted)}
         return {"state": "done", "item": self.studio.items([wanted.flower])[0], "address": self._to_address(wanted)}
 
-    def receive(self, flower: Flower, end: str, *values: Any) -> Yours:
+    def receive(self, flower: Flower, end: str, now: Yours) -> Yours:
         """The flower, as if it had been found."""
-        return Yours(self.from_controls(*values).label, flower)
+        return Yours(now.label, flower)
 
     # ------------------------------------------------------------------------------------------------------- the search
 
