@@ -6,10 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := build/lowest
 PEERS := build/peers
-# Two processes, each on one core; one file's tests stay together, in the order of tests/conftest.py, for they share what they have
-# built. They start some sixty others, so what Python has compiled is kept, also where the variable says otherwise.
+# WORKERS processes, each on one core. One file's tests stay together, in the order of tests/conftest.py, for they share what they
+# have built. They start some sixty other processes, so what Python has compiled is kept, also where the variable says otherwise.
+WORKERS ?= 2
 PYTEST_ENV := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
-PYTEST := -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST := -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .PHONY: demo garden check test test-lowest mutate clean
 

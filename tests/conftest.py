@@ -42,7 +42,7 @@ CHROMIUM_OPTIONS = [
 CLASSES = ("dandelion", "marigold")
 
 
-# Files that are begun first: begun last, one of the two processes would wait for the other.
+# Files that are begun first: begun last, the other processes would wait for one.
 LONG = ("test_distributed.py", "test_terminal.py", "test_evaluate.py")
 
 
