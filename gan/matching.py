@@ -61,21 +61,23 @@ class Matching(nn.Module):
         The gradient flows to `images` alone. Afterwards they are among the recent pictures.
         """
         groups = self.statistics(images)
-        kept = [self.processes.gather(group.detach()) for group in groups]
         whole = self.processes.gather(labels)
-        limit = RECENT * len(whole)
-        self.recent = [torch.cat([old, new])[-limit:] for old, new in zip(self.recent, kept)] if self.recent else kept
-        self.recent_labels = torch.cat([self.recent_labels, whole])[-limit:]
+        self.keep([self.processes.gather(group.detach()) for group in groups], whole)
+        places = torch.arange(len(self.recent_labels), device=labels.device)
+        own = self.processes.local_shard(places[-len(whole) :])  # a picture is not its own neighbour
         attract = _shares(labels[:, None] == self.photo_labels)
-        repel = labels[:, None] == self.recent_labels
-        own = self.processes.local_shard(torch.arange(len(whole), device=labels.device))
-        repel[torch.arange(len(labels)), own + repel.shape[1] - len(whole)] = False  # a picture is not its own neighbour
-        repel = _shares(repel)
+        repel = _shares((labels[:, None] == self.recent_labels) & (own[:, None] != places))
         distances = [
             kernel_distance(group, photos, recent, attract, repel, self.processes.mean)
             for group, photos, recent in zip(groups, self.photos, self.recent)
         ]
         return torch.stack(distances).mean()
+
+    def keep(self, groups: list[Tensor], labels: Tensor) -> None:
+        """Make pictures the last of the recent ones, by their statistics, groups of N×D, and their class indices N."""
+        limit = RECENT * len(labels)
+        self.recent = [torch.cat([old, new])[-limit:] for old, new in zip(self.recent, groups)] if self.recent else groups
+        self.recent_labels = torch.cat([self.recent_labels, labels])[-limit:]
 
     def state(self) -> dict[str, Any]:
         """What resuming needs: the photos are seen anew."""

@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gan import matching, trainer  # noqa: E402
 from gan.data.augment import holes, recolored  # noqa: E402
-from gan.losses import kernel_distance  # noqa: E402
 from gan.networks import style_generator  # noqa: E402
 from gan.networks.projected_critic import ProjectedCritic  # noqa: E402
 from gan.runs import run  # noqa: E402
@@ -92,22 +91,16 @@ def repeating_kernels(weight: Tensor) -> Tensor:
 class FixedMatching(matching.Matching):
     """The matching with its recent pictures always in the same memory."""
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """As Matching.forward, for RECENT = 2 and one process."""
-        groups, n = self.statistics(images), len(labels)
-        kept = [group.detach() for group in groups]
+    def keep(self, groups: list[Tensor], labels: Tensor) -> None:
+        """As Matching.keep, for RECENT = 2."""
+        n = len(labels)
         if len(self.recent_labels) < 2 * n:  # the first step at a side: no class is −1, so the copies count for nothing
-            self.recent = [torch.cat([group, group]) for group in kept]
+            self.recent = [torch.cat([group, group]) for group in groups]
             self.recent_labels = torch.cat([torch.full_like(labels, -1), labels])
         else:
-            for old, new in zip(self.recent, kept):
+            for old, new in zip(self.recent, groups):
                 old.copy_(torch.cat([old[n:], new]))
             self.recent_labels.copy_(torch.cat([self.recent_labels[n:], labels]))
-        attract = matching._shares(labels[:, None] == self.photo_labels)
-        own = torch.eye(2 * n, dtype=torch.bool, device=labels.device)[n:]  # a picture is not its own neighbor
-        repel = matching._shares((labels[:, None] == self.recent_labels) & ~own)
-        parts = zip(groups, self.photos, self.recent)
-        return torch.stack([kernel_distance(*part, attract, repel) for part in parts]).mean()
 
 
 def maps(self: ProjectedCritic, images: Tensor) -> list[Tensor]:
