@@ -15,7 +15,7 @@ from typing import Any
 from gan.utils.files import write_atomic
 
 FILE = "progress.jsonl"
-MAX_ROWS = 20_000  # rows that are returned at most; of more, every second one is dropped, repeatedly
+MAX_ROWS = 20_000  # rows of steps that are returned at most; every KID is returned
 
 
 class History:
@@ -23,7 +23,7 @@ class History:
 
     def __init__(self, folder: Path, images_seen: int) -> None:
         self._path = folder / FILE
-        kept = [row for row in read(folder) if row["images"] <= images_seen]
+        kept = [row for row in _rows(self._path) if row["images"] <= images_seen]
         write_atomic(self._path, "".join(map(_line, kept)).encode())
 
     def add(self, images: int, names: Mapping[str, str] | None = None, **values: float) -> None:
@@ -37,21 +37,21 @@ class History:
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run folder in order, at most MAX_ROWS, evenly spaced; empty where there is no file.
+    """The rows of a run folder in order, of those of steps at most MAX_ROWS, evenly spaced; empty where there is no file.
 
     Lines that are not rows are skipped, for example a last line that was cut off. Raises OSError.
     """
-    path, found = folder / FILE, []
+    found = _rows(folder / FILE)
+    every = -(-len(found) // MAX_ROWS)
+    return [row for number, row in enumerate(found) if number % every == 0 or "kid" in row]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """All rows of the file; none where there is no file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", errors="replace") as file:
-        for text in file:
-            row = _parsed(text)
-            if row:
-                found.append(row)
-    while len(found) > MAX_ROWS:
-        found = found[::2]
-    return found
+        return [row for row in map(_parsed, file) if row]
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

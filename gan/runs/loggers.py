@@ -98,7 +98,7 @@ class TensorBoard:
     def __init__(self, folder: Path, images: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._open = lambda images: SummaryWriter(str(folder / LOGS), purge_step=images or None)
+        self._open = lambda images: SummaryWriter(str(folder / LOGS), purge_step=images + 1)
         self._writer = self._open(images)
 
     def add_scalars(self, values: Mapping[str, float], images: int) -> None:

@@ -47,6 +47,8 @@ class Notebook:
         """Does nothing: the last grid stays."""
 
     def _show(self) -> None:
+        if not self._grid:  # a run that goes on may measure before it draws
+            return
         from IPython.display import HTML, display
 
         source = base64.b64encode(self._grid).decode()

@@ -70,6 +70,9 @@ def test_a_long_journal_is_thinned_when_it_is_read(tmp_path, monkeypatch):
     (tmp_path / history.FILE).write_text("".join(json.dumps({"images": n}) + "\n" for n in range(35)))
     found = [row["images"] for row in history.read(tmp_path)]
     assert len(found) <= 10 and found[0] == 0 and set(np.diff(found)) == {4}
+    history.History(tmp_path, 33).add(33, kid=0.5)
+    assert len((tmp_path / history.FILE).read_text().splitlines()) == 35, "a run that goes on loses none of its rows"
+    assert history.read(tmp_path)[-1] == {"images": 33, "kid": 0.5}, "no KID is left out"
     assert history.read(tmp_path / "nowhere") == []
 
 

@@ -17,6 +17,7 @@ from victims import FLAGS, Victim, differences
 import train
 from gan.runs import history, loggers
 from gan.runs.loggers import Loggers, WeightsAndBiases
+from gan.runs.notebook import Notebook
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -285,6 +286,23 @@ def test_what_was_logged_beyond_the_point_gone_back_to_is_dropped(tmp_path):
     for images, kid in ((8, 3.0), (16, 2.0), (24, 1.0)):
         board.add_scalars({"KID": kid}, images)
     board.rewind(16)
-    board.add_scalars({"KID": 5.0}, 16)
+    board.add_scalars({"KID": 5.0}, 32)
     board.close()
-    assert scalars(tmp_path, "KID") == [(8, 3.0), (16, 5.0)]
+    assert scalars(tmp_path, "KID") == [(8, 3.0), (16, 2.0), (32, 5.0)]
+    again = Loggers(tmp_path, 16, None, {}, print)  # resumed from the snapshot at 16
+    again.rewind(0)  # and back to the first one
+    again.add_scalars({"KID": 4.0}, 8)
+    again.close()
+    assert scalars(tmp_path, "KID") == [(8, 4.0)]
+
+
+def test_a_notebook_shows_nothing_before_the_first_grid(monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda content, **_: shown.append(content.data))
+    notebook = Notebook()
+    notebook.add_scalars({"KID": 0.3}, 12_800)
+    assert not shown
+    notebook.add_image("fixed noise", PICTURE, 16_000)
+    assert "16,000 images, KID 0.300 at 12,800" in shown[0]
