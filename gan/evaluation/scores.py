@@ -9,10 +9,9 @@ from typing import Any
 
 from gan.evaluation.sections import SECTIONS
 from gan.hub import checkpoint
-from gan.hub.model_card import model_card
+from gan.hub.model_card import model_card, write_card
 from gan.networks.latents import default_truncation
 from gan.networks.layers import parameters
-from gan.utils.files import write_atomic
 
 _KEPT = ("value", "error", "floor", "floor_error", "n")  # fields of a metric
 
@@ -24,13 +23,9 @@ def write_scores(folder: Path, result: Mapping[str, Any]) -> Path | None:
     model, and OSError when it cannot be written.
     """
     generator = checkpoint.load_model(folder)
-    card, count, name = folder / checkpoint.CARD, parameters(generator), folder.resolve().name
-    changed = card.is_file() and card.read_bytes() != model_card(generator.config, count, name).encode()
-    kept = card.with_stem(f"{card.stem}-before") if changed else None
     described = replace(generator.config, scores=summary(result, default_truncation(generator.config.scores)))
     checkpoint.save_config(folder, described)
-    write_atomic(card, model_card(described, count, name).encode(), kept)
-    return kept
+    return write_card(folder, model_card(described, parameters(generator), folder.resolve().name))
 
 
 def summary(result: Mapping[str, Any], truncation: float) -> dict[str, Any]:

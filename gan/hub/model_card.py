@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan.config import ModelConfig
 from gan.data.split import judging_photos
+from gan.hub.checkpoint import CARD
+from gan.utils.files import write_atomic
 from gan.utils.formatting import number, plain, share
 
 if TYPE_CHECKING:
@@ -22,7 +26,8 @@ _NO_MEASURE: dict[str, Any] = dict.fromkeys(("value", "error", "floor", "floor_e
 def model_card(config: ModelConfig, parameters: int, name: str = "") -> str:
     """The text of templates/card.md, filled from `config.json` alone, so that card and weights never disagree.
 
-    `name` is what the model is called, its preset where it is empty.
+    `name` is what the model is called, its preset where it is empty. The last line has a digest of the others, by which
+    `write_card` knows a card that nobody has changed.
     """
     from huggingface_hub import ModelCard
 
@@ -31,7 +36,32 @@ def model_card(config: ModelConfig, parameters: int, name: str = "") -> str:
         scores=config.scores, parameters=parameters, cell=_cell, judging_photos=judging_photos, measured=_measured,
         by_network=_by_network, number=number, share=share,
     )  # fmt: skip
-    return f"{card}\n"
+    return _marked(f"{card}\n")
+
+
+def write_card(folder: Path, card: str) -> Path | None:
+    """Write the card of a model folder, as `model_card` made it. Raises OSError.
+
+    One that was written or changed by hand is kept beside it as README-before.md, README-before-2.md, …; its path is returned.
+    """
+    path = folder / CARD
+    by_hand = path.is_file() and not _is_marked(path.read_text(encoding="utf-8", errors="replace"))
+    kept = _unused(path) if by_hand else None
+    write_atomic(path, card.encode(), kept)
+    return kept
+
+
+def _unused(path: Path) -> Path:
+    names = (path.with_stem(f"{path.stem}-before{'' if number == 1 else f'-{number}'}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _marked(text: str) -> str:
+    return f"{text}<!-- made from config.json, {hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
+
+
+def _is_marked(card: str) -> bool:
+    return card == _marked(card.rpartition("<!-- made from")[0])
 
 
 def completed(card: str, config: ModelConfig, name: str = "") -> str:

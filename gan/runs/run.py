@@ -268,7 +268,7 @@ class Run:
         self.files.save_page(self.validator, self.seconds)
 
     def _is_written(self) -> bool:
-        """Whether the folder has a model as this run would write it: it may have scores and a card by hand, which are kept."""
+        """Whether the folder has a model as this run would write it: it may have scores, which are kept."""
         try:
             trained = checkpoint.read_config(self.folder).trained
         except UserError:

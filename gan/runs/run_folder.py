@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from gan.hub import checkpoint, sample_history
-from gan.hub.model_card import model_card
+from gan.hub.model_card import model_card, write_card
 from gan.networks.layers import parameters
 from gan.runs import dashboard, loggers
 from gan.runs.history import History
@@ -49,7 +49,7 @@ class RunFolder:
 
         `wandb` is a project of Weights & Biases or None. `say` gets messages for the user.
         """
-        self.folder, self.trainer = folder, trainer
+        self.folder, self.trainer, self._say = folder, trainer, say
         self.seeds = range(GRID_SIDE * GRID_SIDE)
         self.labels = torch.arange(len(self.seeds)) % len(trainer.model.classes)
         self._last_gradient_norm = 0.0  # of the critic, from the last step that measured it
@@ -116,7 +116,10 @@ class RunFolder:
         checkpoint.save_snapshot(self.folder, {**self.trainer.state(), **progress}, keep=keep)
 
     def save_model(self, sheet: np.ndarray, about: Mapping[str, Any], seconds: float, *, half: bool) -> None:
-        """Write the averaged generator, its critic and a model card. `about` is added to config.json. Raises OSError."""
+        """Write the averaged generator, its critic and a model card. `about` is added to config.json. Raises OSError.
+
+        A card by hand is kept (write_card).
+        """
         trainer, config = self.trainer, self.trainer.config
         trained = {
             **{name: value for name, value in config.to_json().items() if name != "images"},
@@ -135,8 +138,9 @@ class RunFolder:
         described = replace(trainer.model, trained=trained)
         checkpoint.save_model(self.folder, trainer.averaged(), described, half=half)
         checkpoint.save_critic(self.folder, trainer.saved_critic())
-        card = model_card(described, parameters(trainer.ema), self.folder.resolve().name)
-        write_atomic(self.folder / checkpoint.CARD, card.encode())
+        kept = write_card(self.folder, model_card(described, parameters(trainer.ema), self.folder.resolve().name))
+        if kept:
+            self._say(f"the card was written or changed by hand: it is now {kept}")
         write_atomic(self.folder / checkpoint.SAMPLES, png(sheet))
 
     def save_page(self, validator: Any, seconds: float) -> None:

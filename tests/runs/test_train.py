@@ -562,3 +562,16 @@ def test_without_flags_a_preset_is_trained_as_it_says(preset):
         cli.parse(["photos", "--preset", preset, "--rotate", "--no-flip-horizontal"]), classes, "fp32"
     )
     assert turned.rotate and not turned.flip_horizontal
+
+
+def test_a_card_by_hand_is_kept_when_the_training_goes_on(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = [str(photos), *TINY, "--out", str(out), "--images"]
+    assert train.main([*words, "8"]) == 0 and train.main([*words, "16"]) == 0
+    assert not list(out.glob("README-*")), "a card as it was made is replaced"
+    for number, more in enumerate(("24", "32")):
+        (out / "README.md").write_text((out / "README.md").read_text().replace("# out", f"# Mine {number}"))
+        assert train.main([*words, more]) == 0
+    assert "README-before-2.md" in capsys.readouterr().out
+    assert "# Mine 0" in (out / "README-before.md").read_text() and "# Mine 1" in (out / "README-before-2.md").read_text()
+    assert "# out" in (out / "README.md").read_text()
