@@ -52,6 +52,10 @@ def test_a_model_is_trained_loaded_drawn_and_trained_further(tmp_path):
     assert gan.Sampler(model.generator).draw([gan.Flower(0, 7), gan.Flower(1, 7)]).shape == (2, 28, 28, 3)
     more = gan.train(str(photos), out=str(tmp_path / "mine"), **{**TINY, "images": 32})
     assert more.trainer.images_seen == 32, "the same call with more images goes on"
+    begun = gan.train(photos, out=tmp_path / "next", start_from=run.folder, **TINY)
+    assert begun.begun_from["name"] == "mine", "a path may be given where a name may"
+    card = (tmp_path / "mine" / "README.md").read_text()
+    assert "```\n\n```" not in card, "no command, so no block for it"
 
 
 def test_a_path_and_a_single_class_may_be_plain_text(tmp_path):
@@ -60,6 +64,7 @@ def test_a_path_and_a_single_class_may_be_plain_text(tmp_path):
     (tmp_path / "m.csv").write_text("file,class,verdict\n" + "".join(f"marigold/{name},marigold,kept\n" for name in names))
     run = gan.train(photos, out=str(tmp_path / "mine"), manifest=str(tmp_path / "m.csv"), classes="marigold", **TINY)
     assert isinstance(Request.of(photos, {"out": PurePosixPath("any/path")}).options.out, Path), "a path of another kind, too"
+    assert Request.of(photos, {"out": "~/mine"}).options.out == Path.home() / "mine"
     assert run.trainer.photos.counts() == {"marigold": 8}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gan.errors import UserError
-from gan.utils.files import check_writable, folder_name, json_bytes, write_atomic
+from gan.utils.files import check_outside, check_writable, folder_name, json_bytes, write_atomic
 from gan.utils.terminal import command, progress
 
 REPORT, MANIFEST = "doctor.json", "manifest.csv"
@@ -54,10 +54,7 @@ def _doctor(args: argparse.Namespace, choose_side: ChooseSide) -> int:
     folder = photo_folder(args.photos, lambda done, total: show("preparing photos", done, total))
     files = find_photos(folder, args.classes)
     args.out = out = args.out or Path("runs") / f"doctor-{folder_name(folder.resolve(), 'photos')}"
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise UserError(
-            f"--out {out} lies inside the photo folder, where its files would be taken for photos; choose another --out."
-        )
+    check_outside(out, folder)
     check_writable(out, "choose another --out")
     _check_manifest(out)
     resolution = args.resolution or choose_side(files)

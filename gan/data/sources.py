@@ -19,7 +19,7 @@ from pathlib import Path
 from gan.data import zip_archive
 from gan.errors import UserError
 from gan.utils import hub_client, lock
-from gan.utils.files import cache_folder, write_atomic
+from gan.utils.files import cache_folder, user_path, write_atomic
 from gan.utils.progress import Progress
 
 DONE = "prepared.json"  # beside the photos: their number, so that a copy with deleted files is made anew
@@ -39,7 +39,7 @@ def photo_folder(name: str, progress: Progress | None = None) -> Path:
 
     if hub_dataset.is_dataset(name):
         return _from_hub(name, progress)
-    path = Path(os.path.expanduser(name))
+    path = user_path(name)
     return _from_archive(path, progress) if _is_archive(path) else path
 
 

@@ -17,6 +17,7 @@ from gan.evaluation.reference import load_reference
 from gan.hub import loader
 from gan.utils import terminal
 from gan.utils.device import pick_device
+from gan.utils.files import user_path
 from gan.utils.progress import Progress, StageProgress
 
 
@@ -30,10 +31,10 @@ def evaluate_model(
     curve: bool = False,
     network: str | FeatureNetwork | Sequence[str | FeatureNetwork] = "mobilenetv2",
     device: str = "auto",
-    reference: Path | None = None,
+    reference: str | os.PathLike[str] | None = None,
     classes: Sequence[str] = (),
     resolution: int | None = None,
-    manifest: Path | None = None,
+    manifest: str | os.PathLike[str] | None = None,
     thorough: bool = True,
     command: str = "",
 ) -> Evaluation:
@@ -62,10 +63,11 @@ def evaluate_model(
     asked = [network] if isinstance(network, (str, FeatureNetwork)) else list(network)
     networks = [find_judging_network(one, device) if isinstance(one, str) else one for one in asked]
     show = terminal.progress(display_name(model))
-    folder, keep = open_photos(photos, manifest, show)
+    folder, keep = open_photos(photos, user_path(manifest) if manifest else None, show)
     read: Progress = lambda done, total: show("photos", done, total)  # noqa: E731
     config = model.generator.config
-    found = load_reference(folder, config, resolution or config.trained_side, reference, list(classes), read, keep)
+    side, others = resolution or config.trained_side, user_path(reference) if reference else None
+    found = load_reference(folder, config, side, others, list(classes), read, keep)
     return evaluate(model, found, networks[0], settings, also=networks[1:], thorough=thorough, progress=show)
 
 

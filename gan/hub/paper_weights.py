@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from gan.errors import UserError
 from gan.generator import ConvGenerator, Generator
 from gan.hub.checkpoint import KINDS, fit, save_model
 from gan.presets import PRESETS, resolve
+from gan.utils.files import user_path
 from gan.utils.safe_load import load_pickle
 
 MAX_BYTES = 200 << 20
@@ -70,7 +70,7 @@ def authors_path(source: str) -> Path:
     """`source` as a path. Raises UserError for an address: nothing is downloaded here."""
     if "://" in source:
         raise UserError(f"{source} is an address, and the authors' files are read from a disk; download it and give its path.")
-    return Path(os.path.expanduser(source))
+    return user_path(source)
 
 
 def read_authors(path: Path) -> Generator:

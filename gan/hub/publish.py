@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from gan.hub.checkpoint import CARD, CRITIC, MODEL_FILES, PHOTO_INDEX, load_mode
 from gan.hub.model_card import completed, model_card
 from gan.networks.layers import parameters
 from gan.utils import hub_client
-from gan.utils.safe_load import first_line
+from gan.utils.files import user_path
+from gan.utils.formatting import first_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -27,7 +29,7 @@ def check_publishing(repo: str) -> None:
         raise UserError("publishing needs a Hub token; log in with `hf auth login`, or set HF_TOKEN to one that may write.")
 
 
-def publish(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
+def publish(folder: str | os.PathLike[str], repo: str, *, private: bool = False, token: str | None = None) -> str:
     """Upload a model folder to the Hub in one commit, creating the repository where needed. Returns its address.
 
     Only the files of a model, its critic, what it remembers of its photos (photo_index.py) and the pictures of its growth are
@@ -40,6 +42,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, token: str | None
     if token is None:
         check_publishing(repo)
     hub_client.check_name(repo)
+    folder = user_path(folder)
     generator = load_model(folder)
     config = generator.config
     sent = [folder / name for name in (*MODEL_FILES, PHOTO_INDEX, CRITIC) if name != CARD and (folder / name).is_file()]

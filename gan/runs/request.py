@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass
-from pathlib import Path
 from typing import Any
 
 from gan.errors import UserError
 from gan.options import AUTO, RunOptions, TrainConfig, kind_of, options_of
+from gan.utils.files import user_path
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,11 @@ class Request:
 
 
 def _as_declared(item: Field[Any], value: Any) -> Any:
-    """A value as options.py declares it: a path for its text, a tuple for a list or for one text. Others are unchanged."""
+    """A value as options.py declares it: a path for its text and the other way round, a tuple for a list or for one text."""
     if kind_of(item) == "Path" and isinstance(value, (str, os.PathLike)):
-        return Path(value)
+        return user_path(value)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if str(item.type).startswith("tuple"):
         return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
     return value

@@ -36,7 +36,7 @@ from gan.trainer import StepStats
 from gan.utils import interrupts, lock
 from gan.utils.device import describe, pick_device, pick_precision
 from gan.utils.distributed import ProcessGroup, joined
-from gan.utils.files import check_writable, folder_name
+from gan.utils.files import check_outside, check_writable, folder_name
 from gan.utils.formatting import clock
 from gan.utils.terminal import command, safe_output
 
@@ -96,7 +96,7 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
     if len(model.classes) != len(photos.classes):
         photos = photos.merged(model.classes[0])
     _print_plan(model, config, out, describe(device, processes.size))
-    validator = _make_validator(options, source, model, config, photos, device) if processes.first else None
+    validator = _make_validator(options, out, source, model, config, photos, device) if processes.first else None
     run = Run(out, model, config, photos, device, about=about, half=options.half, processes=processes, validator=validator,
               wandb=options.wandb, say=_print_above_bar)  # fmt: skip
     with ExitStack() as held:
@@ -166,10 +166,7 @@ def _print_choice(request: Request, choice: Choice) -> None:
 
 def _check_out(options: RunOptions, photos: Path, out: Path) -> None:
     """Raise UserError when the run folder `out` cannot be used: inside the photos, not writable, in use, or holding a model."""
-    if out.resolve().is_relative_to(photos.resolve()):
-        raise UserError(
-            f"--out {out} lies inside the photo folder, where its files would be taken for photos; choose another --out."
-        )
+    check_outside(out, photos)
     check_writable(out, "choose another --out")
     if not options.dry_run:
         lock.check_free(out)
@@ -228,9 +225,14 @@ def _saved_settings(options: RunOptions, out: Path) -> tuple[ModelConfig, dict[s
 
 
 def _make_validator(
-    options: RunOptions, source: TrainingPhotos, model: ModelConfig, config: TrainConfig, photos: Photos, device: torch.device
+    options: RunOptions, out: Path, source: TrainingPhotos, model: ModelConfig, config: TrainConfig, photos: Photos,
+    device: torch.device,
 ) -> Validator | None:  # fmt: skip
-    """The validator of a run; None without --evaluate-every, and where validation is not possible, which is printed."""
+    """The validator of a run; None without --evaluate-every, and where validation is not possible, which is printed.
+
+    Raises UserError where that is a mistake: a --network was named, or the run in `out` was validated before, and its best
+    model would be lost.
+    """
     if options.dry_run or not options.evaluate_every:
         return None
     if options.evaluate_every > config.images:
@@ -239,8 +241,24 @@ def _make_validator(
     try:
         return make_validator(photos, device, source.load_held_out(model, config), options.network)
     except UserError as error:
+        if options.network != RunOptions.network:
+            raise
+        if _has_best(options, out):
+            raise UserError(
+                f"{out} holds the best validated model of its run, and the run cannot be validated any more: {error} Or add "
+                "--evaluate-every 0 to keep the last model in its place."
+            ) from None
         print(f"not validated, the last model will be kept: {error}")
         return None
+
+
+def _has_best(options: RunOptions, out: Path) -> bool:
+    """Whether the run that is continued in `out` was validated."""
+    try:
+        state = load_snapshot(out) if options.resume == AUTO else None
+    except UserError:  # Run.resume raises it again
+        return False
+    return bool(state and state["images_seen"] and state.get("best"))
 
 
 def _card_notes(request: Request) -> dict[str, Any]:

@@ -18,6 +18,11 @@ PATIENCE = 5.0 if WINDOWS else 0.0  # seconds to wait until another program clos
 CACHE = "this-flower-does-not-exist"  # folder below the user's cache folder
 
 
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path as a user gives it: `~` at its beginning is the home folder."""
+    return Path(os.path.expanduser(path))
+
+
 def write_atomic(path: Path, data: bytes, keep: Path | None = None) -> None:
     """Write `data` to a temporary file beside `path`, sync it, rename it onto `path`, sync the folder.
 
@@ -79,6 +84,14 @@ def cache_folder() -> Path | None:
     except RuntimeError:
         return None
     return root / CACHE
+
+
+def check_outside(out: Path, photos: Path) -> None:
+    """Raise UserError when the folder --out lies inside the photo folder."""
+    if out.resolve().is_relative_to(photos.resolve()):
+        raise UserError(
+            f"--out {out} lies inside the photo folder, where its files would be taken for photos; choose another --out."
+        )
 
 
 def check_writable(folder: Path, otherwise: str) -> None:

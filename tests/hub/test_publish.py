@@ -16,6 +16,7 @@ from hub_server import HubServer
 from huggingface_hub import ModelCard, SpaceCard
 from test_loader import REPO, make
 
+import gan
 from gan.__main__ import main
 from gan.config import ModelConfig
 from gan.hub import loader, model_card, spaces
@@ -241,6 +242,10 @@ def test_a_card_that_was_written_by_hand_stays_and_gets_what_it_lacks(server, si
     before = len(server.repos[REPO].commits)
     assert main(["publish", str(folder), REPO]) == 2
     assert "mend it" in capsys.readouterr().err and len(server.repos[REPO].commits) == before
+
+
+def test_a_folder_may_be_plain_text(server, signed_in, tmp_path):
+    assert gan.publish(str(make(tmp_path / "run", seed=6)), REPO) == f"{server.url}/{REPO}"
 
 
 def test_a_card_says_what_it_was_trained_on():

@@ -10,6 +10,7 @@ from test_trainer import same
 
 import train as front_door
 from gan.data.image_folder import OVERSAMPLE, load_photos
+from gan.errors import UserError
 from gan.hub import checkpoint, sample_history
 from gan.networks import latents
 from gan.presets import from_preset
@@ -237,3 +238,23 @@ def test_the_photos_of_a_coarse_side_are_as_the_training_shows_them(tmp_path, mo
     make_validator(trainer.photos, CPU)(trainer)
     shown = trainer.stream.pictures(torch.arange(len(trainer.photos.labels)), 64)
     assert np.abs(seen[-1].astype(int) - to_uint8(shown).astype(int)).max() <= 1
+
+
+def test_a_judge_that_is_none_is_refused_and_the_best_model_stays(tmp_path, capsys, monkeypatch):
+    """Without a validator a run keeps its last model, so the best one would be lost to a slip of the fingers."""
+    assert go(make(tmp_path, Scripted(0.5, 0.2, 0.4, 0.3)))
+    words = [str(tmp_path / "photos"), "--preset", "cwgan-gp-28", "--width", "4", "--batch", "4", "--critic-steps", "2",
+             "--device", "cpu", "--out", str(tmp_path / "run"), "--images", "80", "--evaluate-every", "16"]  # fmt: skip
+    before = (tmp_path / "run" / "config.json").read_bytes()
+    assert front_door.main([*words, "--network", "mobilenet"]) == 2
+    assert "mobilenet" in capsys.readouterr().err
+
+    def missing(*_):
+        raise UserError("torchmetrics is not installed; run pip install -r requirements-dev.txt.")
+
+    monkeypatch.setattr("gan.runs.training.make_validator", missing)
+    assert front_door.main(words) == 2
+    assert "cannot be validated any more: torchmetrics is not installed" in capsys.readouterr().err
+    assert (tmp_path / "run" / "config.json").read_bytes() == before
+    assert front_door.main([*words[:-1], "0"]) == 0
+    assert checkpoint.read_config(tmp_path / "run").trained["images"] == 80
