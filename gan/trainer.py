@@ -91,6 +91,7 @@ class Trainer:
         self.from_trained = False  # whether the weights are those of a trained model at the start (transfer.py)
         self.generator_steps = 0  # fewer, where the critic was warmed up
         self.spectrum = torch.zeros(())  # the mean log spectrum of the photos, once measured
+        self._averaged_at: int | None = None  # generator steps at which the average was last made ready to draw
         self._calibrated_at = 0  # the side of the pictures that the critic was made ready for
         self.known_side = 0  # the side at which the critic's statistics came with it from another run (transfer.py)
 
@@ -279,6 +280,11 @@ class Trainer:
         half_life = min(self.config.ema_images, (0.25 if self.from_trained else 0.05) * self.images_seen)
         return 1 - (0.5 ** (self.config.batch * self.config.critic_steps / half_life) if half_life else 0.0)
 
+    def restart_average(self) -> None:
+        """Begin the weight average anew, with the generator as it is."""
+        self.ema.load_state_dict(self.generator.state_dict())
+        self._averaged_at = None
+
     @torch.no_grad()
     def _update_ema(self) -> None:
         """Move the average towards the generator, weights and batch-norm statistics alike (Karras et al. 2018, section 4)."""
@@ -297,7 +303,9 @@ class Trainer:
 
     def averaged(self) -> Generator:
         """The averaged generator, ready to draw: the model to share."""
-        self.ema.calibrate()
+        if self._averaged_at != self.generator_steps:  # it takes long for many classes
+            self.ema.calibrate()
+            self._averaged_at = self.generator_steps
         return self.ema
 
     @torch.no_grad()
@@ -371,6 +379,7 @@ class Trainer:
             self.steps, self.images_seen = int(state["steps"]), int(state["images_seen"])
             self.from_trained = bool(state.get("from_trained", False))
             self.generator_steps = int(state.get("generator_steps", self.steps))
+            self._averaged_at = None
             self._calibrated_at, self.known_side = 0, int(state.get("known_side", 0))
             self.regularizers.load_state(state)
             settled = self.matching is not None and state["settled_at"] == self.side  # else the next step begins at a new side

@@ -731,6 +731,13 @@ def test_the_averages_mean_styles_are_those_of_its_own_weights(larger):
     averaged.mean_style.zero_()
     averaged.calibrate()
     assert torch.equal(found, averaged.mean_style) and found.abs().max() > 0.1
+    averaged.mean_style.zero_()
+    assert not trainer.averaged().mean_style.any(), "measured once for the same weights: it takes long for many classes"
+    trainer.step()
+    assert trainer.averaged().mean_style.any()
+    averaged.mean_style.zero_()
+    trainer.load_state(trainer.state())
+    assert trainer.averaged().mean_style.any()
 
 
 def test_the_preset_itself_trains_at_both_of_its_sides(larger):

@@ -60,11 +60,11 @@ def _export_page(args: argparse.Namespace) -> int:
     if out.exists() and any(out.iterdir()) and not args.force:
         raise UserError(f"{out} is there already, and nothing was written; choose another --out, or add --force.")
     files = args.garden(model, args.vendor)
-    for old in (old for name in ("styles", "painting") for old in out.glob(f"{name}-????????????.onnx")):
+    graphs = {path.rpartition("-")[0] for path in files if path.endswith(".onnx")}
+    for old in (old for name in graphs for old in out.glob(f"{name}-????????????.onnx")):
         if old.name not in files:
             old.unlink()  # of the model that was there
     for path, content in files.items():
-        (out / path).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out / path, content)
     print(f"{out}: {sum(map(len, files.values())) / 1e6:.1f} MB; see it with: python -m http.server --directory {out}")
     return 0

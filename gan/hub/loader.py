@@ -40,6 +40,7 @@ CHECKPOINTS = _PACKAGE / "bundled" if (_PACKAGE / "bundled").is_dir() else _PACK
 DEFAULT = "flagship"
 
 EXTRAS_SECONDS = 20  # for what a model is whole without
+_EXTRAS = {PHOTO_INDEX: MAX_PHOTO_INDEX_BYTES, CRITIC: MAX_CRITIC_BYTES}  # file → its largest size
 
 _HUB = "https://huggingface.co/"  # an address on the Hub is as good as the name
 _AUTHORS = re.compile(r"https?://[^?#]+\.pt(?:[?#]|$)", re.IGNORECASE)  # the address of a file of theirs
@@ -280,7 +281,7 @@ def _fetch(repo: str, revision: str) -> str:
     if revision != commit and _cached_commit(repo, revision) != commit:
         # Lets the cache remember which commit the branch is at, for a start without the Hub.
         hf_hub_download(repo, CONFIG, revision=revision, etag_timeout=hub_client.ANSWER_SECONDS)
-    if not whole:
+    if not whole or any(_is_unknown(repo, name, commit) for name in _EXTRAS):
         with suppress(UserError):  # it took too long: the model is there, and the rest comes in the background
             hub_client.bounded(lambda: _fetch_extras(repo, commit), EXTRAS_SECONDS, "the download")
     return commit
@@ -289,14 +290,16 @@ def _fetch(repo: str, revision: str) -> str:
 def _fetch_extras(repo: str, commit: str) -> None:
     """Bring the critic, and what the model remembers of its photos. The model is whole without them, so nothing is raised."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError
 
-    for name, limit in ((PHOTO_INDEX, MAX_PHOTO_INDEX_BYTES), (CRITIC, MAX_CRITIC_BYTES)):
-        try:
-            found = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=hub_client.ANSWER_SECONDS)
-            if found.size is not None and found.size <= limit:
+    for name, limit in _EXTRAS.items():
+        with suppress(Exception):  # of three libraries, and most often that there is no such file
+            try:
+                size = get_hf_file_metadata(hf_hub_url(repo, name, revision=commit), timeout=hub_client.ANSWER_SECONDS).size
+            except EntryNotFoundError:
+                size = 0  # the download finds none either, and the cache remembers that
+            if size is not None and size <= limit:
                 hf_hub_download(repo, name, revision=commit, etag_timeout=hub_client.ANSWER_SECONDS)
-        except Exception:  # of three libraries, and most often that there is no such file
-            pass
 
 
 def _fetch_growth(repo: str, commit: str) -> None:
@@ -314,6 +317,13 @@ def _cached(repo: str, filename: str, revision: str) -> Path | None:
 
     found = try_to_load_from_cache(repo, filename, revision=revision)
     return Path(found) if isinstance(found, str) else None
+
+
+def _is_unknown(repo: str, filename: str, commit: str) -> bool:
+    """Whether the cache has neither the file nor a note that the commit has none: an earlier attempt failed."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return try_to_load_from_cache(repo, filename, revision=commit) is None
 
 
 def _cached_commit(repo: str, revision: str) -> str | None:

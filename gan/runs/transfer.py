@@ -29,7 +29,7 @@ def init_trainer_from(trainer: Trainer, other: Generator) -> int:
         trainer.schedule = _from_side(reached, trainer.schedule)
     trainer.from_trained = layers > 0
     trainer.generator.train()
-    trainer.ema.load_state_dict(trainer.generator.state_dict())
+    trainer.restart_average()
     return layers
 
 

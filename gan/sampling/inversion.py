@@ -162,8 +162,13 @@ class _Candidates:
 
     @torch.no_grad()
     def draw_more(self) -> np.ndarray:
-        """Draw BATCH more; returns the last picture, uint8 S×S×3."""
+        """Draw BATCH more, and return the last picture, uint8 S×S×3.
+
+        Where another search has drawn them all meanwhile, only the last one is drawn again.
+        """
         more = self._wanted[len(self.flowers) : len(self.flowers) + BATCH]
+        if not more:
+            return self._sampler.draw(self._wanted[-1:])[0]
         pictures = self._sampler.draw(more)
         found = self._perceptual(_floats(pictures))
         half = [part.half() for part in found]

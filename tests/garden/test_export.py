@@ -34,6 +34,7 @@ def test_a_folder_is_written_and_replaced_only_when_told_to(model_folder, tmp_pa
     (out / "mine.txt").write_text("mine")
     assert main(["export", str(loader.CHECKPOINTS / "wgan-gp-28"), "--web", "--force", "--out", str(out)]) == 0
     assert (out / "mine.txt").exists() and len(list(out.glob("painting-*.onnx"))) == 1, "the other model's graph has gone"
+    assert len(list(out.glob("warmup-*.onnx"))) == 1
 
 
 def test_what_is_refused(model_folder, tmp_path, capsys, monkeypatch):

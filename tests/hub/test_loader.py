@@ -433,6 +433,17 @@ def test_what_a_model_remembers_goes_to_the_hub_and_comes_back(server: HubServer
     assert (loader.load(REPO).folder / CRITIC).read_bytes() == b"critic"
 
 
+def test_what_could_not_be_fetched_at_first_is_fetched_later(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:
+    server.put(REPO, {**files, CRITIC: b"critic"})
+    with monkeypatch.context() as patch:
+        patch.setattr(loader, "_fetch_extras", lambda *_: None)  # the program ended first
+        assert not (loader.load(REPO).folder / CRITIC).exists()
+    assert (loader.load(REPO).folder / CRITIC).read_bytes() == b"critic"
+    server.requests.clear()
+    loader.load(REPO)
+    assert not [asked for asked in server.requests if PHOTO_INDEX in asked or CRITIC in asked], "both are known by now"
+
+
 def test_the_pictures_of_a_growth_come_from_the_hub_when_asked_for(server: HubServer, files: dict[str, bytes]) -> None:
     pictures = {f"growth/{number:09d}.webp": b"picture" for number in range(14)}
     others = {"growth/notes.txt": b"by hand", "growth/old/000000001.webp": b"deeper", "growth/000000099.webp": b"x" * (3 << 20)}
@@ -456,7 +467,7 @@ def test_a_hub_that_fails_gives_no_growth_and_no_error(server: HubServer, files:
 
 
 def test_a_memory_over_the_limit_stays_on_the_hub(server: HubServer, files: dict[str, bytes], monkeypatch) -> None:
-    monkeypatch.setattr(loader, "MAX_PHOTO_INDEX_BYTES", 4)
+    monkeypatch.setitem(loader._EXTRAS, PHOTO_INDEX, 4)
     server.put(REPO, {**files, PHOTO_INDEX: b"features"})
     assert not (loader.load(REPO).folder / PHOTO_INDEX).exists()
 

@@ -151,3 +151,13 @@ def test_a_frozen_network_can_look_too(house):
     assert news[-1].distance < 0.8 * news[0].distance
     assert all(one.grad is None for one in backbone.parameters())
     inverter.close()
+
+
+def test_a_search_goes_on_where_another_drew_the_last_first_flowers_meanwhile(house):
+    """One that was stopped still draws in its thread while the next one begins."""
+    _, sampler, inverter = house
+    nearest(inverter, sampler.draw([Flower(0, 9, 1.5)])[0], steps=1)
+    candidates = inverter._candidates
+    assert candidates.complete
+    before = len(candidates.flowers)
+    assert candidates.draw_more().shape == (16, 16, 3) and len(candidates.flowers) == before

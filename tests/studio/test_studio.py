@@ -140,6 +140,18 @@ def test_growth_shows_the_same_flower_at_every_moment(rooms):
     assert several["item"] is None and picture(several["frames"][0]).shape == (4 * 16 + 6, 4 * 16 + 6, 3)
 
 
+def test_growth_shows_the_newest_moments_of_many(tmp_path):
+    """A run writes MOST of them at most; more lie in a folder that was put together by hand."""
+    import gradio as gr
+
+    (tmp_path / "growth").mkdir()
+    for images in range(sample_history.MOST + 2):
+        Image.new("RGB", (8 * 18 - 2,) * 2).save(tmp_path / "growth" / f"{images:09d}.webp")
+    with gr.Blocks(), gr.Tabs():
+        room = GrowthTab(Studio(loader.Model("tiny", "path", "0123", tiny_generator(), tmp_path)))
+    assert room.link_value(Growth(5))["images"] == list(range(2, sample_history.MOST + 2))
+
+
 def test_growth_of_a_model_without_any_is_empty():
     import gradio as gr
 

@@ -77,7 +77,7 @@ class GrowthTab(Tab):
     def draw(self, wanted: Growth) -> dict[str, Any]:
         """One of the `frames` for each moment, how many `images` the training had seen, and the final flower as `item`."""
         folder = self.studio.model.folder
-        moments = sample_history.frames(folder)[: sample_history.MOST] if folder else []
+        moments = sample_history.frames(folder)[-sample_history.MOST :] if folder else []
         side = self.studio.config.resolution
         frames = [_frame(sample_history.flowers(path, side), wanted) for _, path in moments]  # one grid at a time in memory
         flower = Flower(wanted.seed % len(self.studio.classes), wanted.seed, TRUNCATION)
