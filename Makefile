@@ -12,7 +12,7 @@ WORKERS ?= 2
 PYTEST_ENV := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 PYTEST := -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo garden check test test-lowest mutate clean
+.PHONY: demo garden runtime check test test-lowest mutate clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py
@@ -22,6 +22,10 @@ MODEL ?= flagship
 garden: $(VENV)/.web
 	$(BIN)/python -m gan export $(MODEL) --web --vendor --force --out build/garden
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/garden 8000
+
+# Takes another release of the runtime that draws in a browser: PACKAGE is the folder of its npm package.
+runtime: $(VENV)/.app
+	$(BIN)/python -c "import sys, gan.garden.runtime as it; it.PINS.write_text(it.pin(it.Path(sys.argv[1])))" $(PACKAGE)
 
 # Style, docstrings and types.
 check: $(VENV)/.dev

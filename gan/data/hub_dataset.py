@@ -18,6 +18,7 @@ from gan.data.decode import MAX_BYTES
 from gan.data.zip_archive import MAX_FILES, MAX_TOTAL
 from gan.errors import UserError
 from gan.utils import hub_client
+from gan.utils.formatting import first_line
 from gan.utils.names import composed, is_ignored
 from gan.utils.progress import Progress
 
@@ -129,8 +130,9 @@ def download(dataset: Dataset, into: Path, progress: Progress | None = None) -> 
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # from the system, for example a full disk; pyarrow's own errors have no number
-        reason = (str(error).strip().splitlines() or ["no reason given"])[0][:120].rstrip(".")
-        raise UserError(f"a Parquet file of {dataset.repo} cannot be read ({reason}); name another dataset.") from None
+        raise UserError(
+            f"a Parquet file of {dataset.repo} cannot be read ({first_line(error)}); name another dataset."
+        ) from None
     if not written:
         raise UserError(f"{dataset.repo} has no picture with a label; name another dataset, or another folder in it.")
 

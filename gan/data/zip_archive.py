@@ -14,6 +14,7 @@ from gan.data import zip_names
 from gan.data.decode import MAX_BYTES, rejection_reason
 from gan.errors import UserError
 from gan.utils.files import RESERVED, WINDOWS
+from gan.utils.formatting import first_line
 from gan.utils.names import is_ignored, printable
 from gan.utils.progress import Progress
 
@@ -165,5 +166,4 @@ def _has_picture(paths: list[Path]) -> bool:
 
 def _damaged_archive(name: str, error: Exception) -> UserError:
     """The error for an archive that zipfile cannot read."""
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")
-    return UserError(f"{name} is no whole zip archive ({said}); make or fetch it again, or {_UNPACK_YOURSELF}.")
+    return UserError(f"{name} is no whole zip archive ({first_line(error)}); make or fetch it again, or {_UNPACK_YOURSELF}.")

@@ -47,7 +47,7 @@ def table(result: Result) -> str:
     setting, reference = result["settings"], result["reference"]
     lines = wrapped(
         f"{plain(result['model'])}: {number(setting['n'])} flowers of {squared(result['resolution'])} from seed "
-        f"{setting['seed']} on, {cut(setting['truncation'])}, seen by {setting['network_label']} at "
+        f"{setting['seed']} on, {truncation_words(setting['truncation'])}, seen by {setting['network_label']} at "
         f"{squared(setting['compared_at'])} beside {number(reference['trained_on'])} photos trained on and "
         f"{number(reference['held_out'])} held out."
     )
@@ -108,7 +108,7 @@ def _one_markdown(results: Sequence[Result]) -> str:
     return "\n".join([*(f"| {' | '.join(cells)} |" for cells in body), "", " ".join(map(markdown, notes))]) + "\n"
 
 
-def cut(truncation: float | None) -> str:
+def truncation_words(truncation: float | None) -> str:
     """A truncation in words."""
     return "no truncation" if truncation is None else f"truncation {truncation:g}"
 
@@ -134,13 +134,11 @@ def page(result: Result, pictures: Mapping[str, Any]) -> str:
 
     - `samples`: flowers with consecutive seeds, uint8 N×S×S×3, or a grid of them, uint8 H×W×3
     - `pairs`: a list of (flower, photo), uint8 H×W×3 each, in the order of `copies.pairs` in the result
-    - `by_class`: class → such pictures as `samples`
     """
     pairs = zip_longest(at(result, "copies", "pairs") or (), pictures.get("pairs") or ())
     return template("report.html").render(
         result=result,
         samples=pictures.get("samples"),
-        by_class=pictures.get("by_class") or {},
         pairs=[{**about, "pictures": both} for about, both in pairs if about],
     )
 
@@ -196,8 +194,9 @@ def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
     words = {"number": number, "count": count, "share": share}
     environment.filters.update({name: _unbroken(function) for name, function in words.items()})
     environment.filters.update(
-        cut=cut, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths, row=_row, views=views
-    )
+        truncation_words=truncation_words, squared=squared, sheet=_sheet, data_url=_data_url, fifths=_fifths, row=_row,
+        views=views,
+    )  # fmt: skip
     environment.globals.update(
         style=Markup(style),
         digest=digest,

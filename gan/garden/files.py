@@ -47,7 +47,7 @@ def garden_files(model: Model, *, vendored: Mapping[str, bytes] | None = None) -
     """
     content = _checked_graphs(model.generator)
     named = {name: f"{name}-{hashlib.sha256(file).hexdigest()[:12]}.onnx" for name, file in content.items()}
-    given = _facts(model, {named[name]: file for name, file in content.items()}, vendored)
+    given = _facts(model, vendored)
     given["garden"]["graphs"] = {name: {"url": named[name], **_size(file)} for name, file in content.items()}
     page = _page(given, model)
     data = {named[name]: file for name, file in content.items()} | dict(vendored or {})
@@ -111,7 +111,7 @@ def _drawn(generator: Generator, sessions: Mapping[str, Any], seed: int, code: n
     return sessions[PAINTING].run(None, given)[0]
 
 
-def _facts(model: Model, content: Mapping[str, bytes], vendored: Mapping[str, bytes] | None) -> dict[str, Any]:
+def _facts(model: Model, vendored: Mapping[str, bytes] | None) -> dict[str, Any]:
     """What the page's scripts know of the model: `window.FLOWERS`."""
     generator, config = model.generator, model.generator.config
     text = read_words([*(STUDIO / "text" / f"{name}.json" for name in ("page", *TABS)), HERE / "words.json"])

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from gan.errors import UserError
+from gan.utils.formatting import first_line
 
 PACKAGE = "onnxruntime-web"
-PINNED: dict[str, Any] = json.loads((Path(__file__).parent / "runtime.json").read_text(encoding="utf-8"))
+PINS = Path(__file__).parent / "runtime.json"  # made by `make runtime`
+PINNED: dict[str, Any] = json.loads(PINS.read_text(encoding="utf-8"))
 VERSION: str = PINNED["version"]
 KINDS = {  # what a browser loads for each: the script, its glue code, the WebAssembly
     "wasm": ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
@@ -92,7 +94,7 @@ def _fetched(folder: Path) -> Path:
         raise UserError(f"npm did not fetch {PACKAGE} {VERSION} ({type(error).__name__}); try {command} yourself.") from None
     archives = list(folder.glob("*.tgz"))
     if done.returncode or not archives:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        said = first_line(done.stderr)
         raise UserError(f"npm did not fetch {PACKAGE} {VERSION} ({said}); see to the network, or try {command} yourself.")
     with tarfile.open(archives[0]) as archive:
         for name in FILES:
@@ -127,7 +129,7 @@ def digest(content: bytes) -> str:
 
 
 def pin(package: Path) -> str:
-    """The content of runtime.json for another release of the package: for whoever takes the next one."""
+    """The content of runtime.json for another release of the package, whose folder it is."""
     version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
     files = {}
     for name in FILES:

@@ -25,7 +25,8 @@ from gan.errors import UserError
 from gan.generator import Generator, make_generator
 from gan.networks.projected_critic import SavedCritic
 from gan.utils.files import replace, write_atomic
-from gan.utils.safe_load import first_line, load_pickle
+from gan.utils.formatting import first_line
+from gan.utils.safe_load import load_pickle
 
 CONFIG, WEIGHTS, CARD, SAMPLES = "config.json", "model.safetensors", "README.md", "samples.png"
 MODEL_FILES = (CONFIG, WEIGHTS, CARD, SAMPLES)

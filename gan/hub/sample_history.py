@@ -88,14 +88,14 @@ def flowers(grid: Path, side: int) -> np.ndarray:
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{grid.name} of the model's growth cannot be read ({error}); fetch it anew.") from None
-    return cut(pixels, side)
+    return cells(pixels, side)
 
 
-def cut(pixels: np.ndarray, side: int) -> np.ndarray:
+def cells(pixels: np.ndarray, side: int) -> np.ndarray:
     """Whole rows of a grid, uint8 H×W×3, as the flowers in them, N×`side`×`side`×3, row by row."""
     padded = np.pad(pixels, ((0, GAP), (0, GAP), (0, 0)))
-    cells = padded.reshape(-1, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
-    return np.ascontiguousarray(cells.reshape(-1, side, side, 3))
+    squares = padded.reshape(-1, side + GAP, SIDE, side + GAP, 3).swapaxes(1, 2)[:, :, :side, :side]
+    return np.ascontiguousarray(squares.reshape(-1, side, side, 3))
 
 
 def _convert(grid: Path, path: Path) -> Path:

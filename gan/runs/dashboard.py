@@ -18,7 +18,7 @@ from gan.data.split import judging_photos
 from gan.evaluation import memorization
 from gan.evaluation.features import features
 from gan.evaluation.reference import pictures
-from gan.evaluation.report import cut, template
+from gan.evaluation.report import template, truncation_words
 from gan.hub import sample_history
 from gan.networks.latents import DEFAULT_TRUNCATION
 from gan.runs import history
@@ -118,7 +118,7 @@ def collect(
     side, classes = trainer.model.resolution, len(trainer.model.classes)
     seeds, labels = range(ACROSS), torch.arange(ACROSS) % classes
     rows = {level: to_uint8(trainer.draw(seeds, labels, level)) for level in TRUNCATIONS}
-    known = validator if isinstance(validator, Validator) else None  # only this class has features of the photos
+    judge = validator if isinstance(validator, Validator) else None  # only this class has features of the photos
     return DashboardData(
         name=name,
         images=trainer.images_seen,
@@ -128,11 +128,11 @@ def collect(
         photos=trainer.photos.counts(),
         rows=history.read(folder),
         moments=moments(folder / "grids", side),
-        truncations=[(cut(level), flowers) for level, flowers in rows.items()],
-        pairs=_pairs(trainer.photos, known, rows[DEFAULT_TRUNCATION]) if known else (),
+        truncations=[(truncation_words(level), flowers) for level, flowers in rows.items()],
+        pairs=_pairs(trainer.photos, judge, rows[DEFAULT_TRUNCATION]) if judge else (),
         reals=_picture(folder / "reals.png"),
-        kid_name=known.network.kid_name if known else "KID",
-        kid_to=judging_photos(known.held_out) if known else "the photos",
+        kid_name=judge.network.kid_name if judge else "KID",
+        kid_to=judging_photos(judge.held_out) if judge else "the photos",
     )
 
 
@@ -164,5 +164,5 @@ def moments(grids: Path, side: int) -> list[tuple[int, np.ndarray]]:
                 row = image.convert("RGB").crop((0, 0, image.width, side))
         except OSError:
             continue
-        rows.append((int(path.stem), sample_history.cut(np.asarray(row), side)))
+        rows.append((int(path.stem), sample_history.cells(np.asarray(row), side)))
     return rows

@@ -60,10 +60,7 @@ class Address:
     def __init__(self, query: Any, fresh: Callable[[], int], truncation: float = latents.DEFAULT_TRUNCATION) -> None:
         """`fresh` returns a seed where the address has none; `truncation` is the model's own."""
         self._fresh, self._truncation = fresh, truncation
-        try:
-            pairs = parse_qs(str(query or "")[:MAX_ADDRESS].lstrip("?"))
-        except ValueError:  # too many fields, or bytes that are not UTF-8
-            pairs = {}
+        pairs = parse_qs(str(query or "")[:MAX_ADDRESS].lstrip("?"))
         self._found = {key: values[-1] for key, values in pairs.items()}
 
     def take(self, key: str, read: Callable[[str], _Value], default: _Value) -> _Value:

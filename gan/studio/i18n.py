@@ -118,10 +118,7 @@ def _is_url(text: str) -> bool:
 
 
 def _from_query(query: str) -> str | None:
-    try:
-        found = parse_qs(query[:4096]).get("lang", [""])[-1]
-    except ValueError:
-        return None
+    found = parse_qs(query[:4096]).get("lang", [""])[-1]
     return found if found in LANGUAGES else None
 
 

@@ -14,6 +14,7 @@ from gan.evaluation.artifacts import PERIODS, mean_spectrum, radial_spectrum
 from gan.evaluation.photo_folder import PhotoFolder
 from gan.studio.i18n import say
 from gan.utils import svg_plots
+from gan.utils.formatting import rounded
 
 RANGE = 60.0  # decibels from black to white
 MOST_PHOTOS = 64  # photos of a class behind a spectrum
@@ -42,6 +43,14 @@ def peaks(scores: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
         for period in PERIODS
         if (key := f"peaks_{period}") in drawn and key in real
     }
+
+
+def peak_sentences(found: Mapping[int, tuple[float, float]], language: str) -> list[str]:
+    """What the page says of such `peaks`, a sentence for each period."""
+    return [
+        say("ladder_peak", language, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))
+        for period, (drawn, real) in found.items()
+    ]
 
 
 class PhotoSpectra:

@@ -114,3 +114,9 @@ def wrapped(text: str, begin: str = "") -> list[str]:
 def markdown(text: Any) -> str:
     """`text` escaped for a cell of a Markdown table: no markup, no HTML, no line break."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", plain(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def first_line(said: BaseException | str) -> str:
+    """The first line of what a library or a program said, at most 160 characters, as part of an error sentence."""
+    lines = str(said).strip().splitlines() or ["no reason given" if isinstance(said, str) else type(said).__name__]
+    return lines[0][:160].rstrip(".")

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from gan.errors import UserError
-from gan.utils.safe_load import first_line
+from gan.utils.formatting import first_line
 
 ANSWER_SECONDS = 8.0  # limit for one answer of the Hub about a file
 LOAD_SECONDS = 60.0  # limit for a whole model; the client alone would retry for minutes

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gan.errors import UserError
+from gan.utils.formatting import first_line
 
 
 def load_pickle(path: Path) -> Any:
@@ -21,8 +22,3 @@ def load_pickle(path: Path) -> Any:
         raise UserError(f"{path} holds more than plain weights, or is damaged; it was not read: use another file.") from None
     except Exception as error:  # the unpickler raises many kinds of errors for damaged files
         raise UserError(f"{path} is not a whole file of weights ({first_line(error)}); download or write it again.") from None
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a library's error message, at most 160 characters, as part of an error sentence."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")

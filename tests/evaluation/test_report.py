@@ -369,7 +369,7 @@ def test_the_pages_of_hostile_names_are_only_odd():
         result["settings"][key] = HOSTILE
     result["reference"].update(photos=HOSTILE, held_out_from=HOSTILE)
     result["notes"] = [HOSTILE]
-    html = report.page(result, {**pictures(), "by_class": {HOSTILE: pictures()["samples"]}})
+    html = report.page(result, pictures())
     assert "<script" not in html and HOSTILE in check(html).text
     html = report.comparison_page([result, made_up()], {HOSTILE: pictures()["samples"]})
     assert "<script" not in html and HOSTILE in check(html).text
@@ -423,7 +423,7 @@ def test_pages_fit_and_are_legible_in_a_browser(browser, tmp_path, width, scheme
     """No sideways scrolling, nothing asked of a network, nothing the policy stops, contrast of 4.5 or more."""
     five = made_up(("dandelion", "marigold", "rose", "x" * 60, HOSTILE), model=HOSTILE)
     pages = {
-        "one": report.page(five, {**pictures(), "by_class": {"rose": pictures()["samples"]}}),
+        "one": report.page(five, pictures()),
         "two": report.comparison_page(models(), {"a": pictures()["samples"]}),
     }
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

@@ -101,10 +101,7 @@ class InsideTab(FlowerTab):
         shown = [_spectrum(picture[None], say("inside_this_flower", language))]
         if len(photos):
             shown.append(_spectrum(photos, say("inside_photos", language, count=len(photos))))
-        peaks = [
-            say("ladder_peak", language, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))
-            for period, (drawn, real) in spectra.peaks(self.studio.config.scores).items()
-        ]
+        peaks = spectra.peak_sentences(spectra.peaks(self.studio.config.scores), language)
         return {
             "svg": spectra.plot(picture, photos, language),
             "pictures": shown,

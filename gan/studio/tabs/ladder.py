@@ -16,7 +16,7 @@ from gan.errors import UserError
 from gan.hub import loader
 from gan.networks import latents
 from gan.sampling.flower import Flower, check_truncation, describe, level_text, main_class, read_level
-from gan.studio import ladder_stages
+from gan.studio import ladder_stages, spectra
 from gan.studio.address import Address
 from gan.studio.controls import class_selector, seed_number, truncation_controls, truncation_values
 from gan.studio.handlers import request_language
@@ -119,10 +119,7 @@ class LadderTab(SteppedTab):
         picture = stage.sampler.draw([flower])[0]
         metadata = {"model": stage.name, **describe(flower, stage.classes)}
         language = request_language()
-        peaks = [
-            say("ladder_peak", language, period=period, drawn=rounded(drawn, 1), real=rounded(real, 1))
-            for period, (drawn, real) in stage.peaks().items()
-        ]
+        peaks = spectra.peak_sentences(stage.peaks(), language)
         spectrum = ""
         if stage.has_spectrum or not only_seen_spectra:
             with self._lock:  # each spectrum is computed once
