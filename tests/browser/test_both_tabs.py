@@ -75,6 +75,9 @@ def test_an_emptied_field_is_no_error_and_one_out_of_range_is_brought_back(visit
     field.fill("")
     visitor.page.wait_for_timeout(500)
     assert visitor.page.locator(".toast-body").count() == 0
+    field.press("Tab")
+    visitor.page.wait_for_timeout(500)
+    assert field.input_value() == "5" and visitor.query()["seed"] == "5", "what is shown is what the field says"
     field.fill("4294967296")
     field.press("Enter")
     visitor.until("seed", "4294967295")

@@ -162,7 +162,7 @@ def test_files_that_are_no_photos_are_a_sentence(guest, locale):
         visitor.said(english if locale == "en-US" else ukrainian)
     assert visitor.page.locator(f"{ROOM} .pick").is_visible() and not letters(visitor)
     visitor.page.locator("#yours-find").click()
-    visitor.said("Choose a photo first" if locale == "en-US" else "Спершу оберіть світлину")
+    visitor.said("Choose a photo first" if locale == "en-US" else "Спершу оберіть фотографію")
 
 
 def test_a_file_over_forty_megabytes_is_a_sentence(guest, tmp_path):

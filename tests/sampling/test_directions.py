@@ -314,6 +314,8 @@ def test_a_flower_that_arrives_is_the_start_and_a_forged_one_in_the_address_is_l
     shift = write_shift(torch.ones(8))
     taken = tab.receive(replace(sent, shift=shift), "to", now)
     assert (taken.start.shift, taken.sliders, taken.degree, taken.across) == (shift, NO_SHIFT, 0, 2)
+    for label in (0, 1):
+        assert tab.receive(replace(sent, label=label), "to", now).second != label, "a class is not mixed with itself"
     for bad in ("~sAAAA", "~f0:1:3"):
         found = tab.from_address(Address(f"explore-seed=5&explore-class=dandelion&explore-extras=0.5{bad}", lambda: 4))
         assert found.start == replace(sent, label=0)

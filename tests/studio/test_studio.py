@@ -21,7 +21,7 @@ from gan.studio import ladder_stages, theme
 from gan.studio.address import Address
 from gan.studio.controls import class_selector
 from gan.studio.i18n import TEXT, class_titles, language_of, t
-from gan.studio.page import TABS, build
+from gan.studio.page import TABS, _Router, build
 from gan.studio.session import Studio
 from gan.studio.tabs.growth import Growth, GrowthTab
 from gan.studio.tabs.ladder import Ladder, LadderTab
@@ -211,6 +211,16 @@ def test_flowers_sent_to_a_tab_arrive(rooms):
         taken = room.receive(flower, "to", room.from_address(Address("", lambda: 5)))
         assert room.link_value(taken)["address"][f"{room.id}-seed"] == "77"
         assert room.link_value(taken)["address"][f"{room.id}-truncation"] == "0.9"
+
+
+def test_a_flower_arrives_at_a_tab_whose_fields_hold_nothing(studio):
+    """A field that was emptied, or filled by somebody else's script: the tab opens with its defaults and the flower."""
+    with gr.Blocks(), gr.Tabs() as tab_bar:
+        tabs = [GrowthTab(studio), LadderTab(studio), TruncationTab(studio)]
+    router = _Router(studio, tab_bar, tabs)
+    message = {"to": "truncation", "flower": {"class": "marigold", "seed": 77, "truncation": 0.9, "extras": ""}}
+    opened, *updates = router.send(message, *[None] * len(router.controls))
+    assert opened.selected == "truncation" and updates[-1]["address"]["truncation-seed"] == "77"
 
 
 def test_all_levels_of_the_rows_can_be_drawn(rooms):

@@ -1,7 +1,7 @@
 // The Gallery tab: flowers kept in this browser's own storage, compared, filmed, put on a sheet, and carried in a file.
 flowers.gallery = (() => {
   "use strict";
-  const { classes, extra, facts, label, make, meadow, model, player, remember, say, showFlower, size } = flowers.kit;
+  const { begin, classes, extra, facts, label, make, meadow, model, player, remember, say, showFlower, size } = flowers.kit;
   const { revision } = window.FLOWERS;
   const KEY = "flowers.favourites.1", FORMAT = "this-flower-does-not-exist/favourites";
   const MOST = 200, LEAST_COMPARED = 2, MOST_COMPARED = 4, LEAST_FILMED = 2, MOST_FILMED = 12, THUMBNAIL = 128;
@@ -385,20 +385,23 @@ flowers.gallery = (() => {
         say(chosen.size ? "gallery_sheet_chosen" : "gallery_sheet_all", { count: wished().length - left }),
         ...(left ? [say("gallery_sheet_left", { count: left })] : []),
       ].join(" ");
-      badge();
     }
     draw();
-    new MutationObserver(badge).observe(document.querySelector("#tabs .tab-wrapper"), { childList: true, subtree: true });
   }
 
   // How many there are, on the tab itself; the framework has it twice, once to measure.
   function badge() {
     for (const tab of document.querySelectorAll("#tabs .tab-wrapper button")) {
-      if (tab.textContent.trim() !== say("tab_gallery")) continue;
-      if (kept.length) tab.dataset.kept = kept.length;
-      else delete tab.dataset.kept;
+      if (tab.textContent.trim() === say("tab_gallery") && kept.length) tab.dataset.kept = kept.length;
+      else delete tab.dataset.kept; // the framework takes a button for another tab, too
     }
   }
+  begin.push(() => {
+    views.push(badge);
+    badge();
+    const tabs = document.querySelector("#tabs .tab-wrapper");
+    if (tabs) new MutationObserver(badge).observe(tabs, { childList: true, subtree: true, characterData: true });
+  });
 
   // ------------------------------------------------------------------------------------------------------ the list as a file
 

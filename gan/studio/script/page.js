@@ -70,15 +70,26 @@ window.flowers = (() => {
     return !document.querySelector(`#${tab}-pictures img[src]`);
   }
 
+  const begin = []; // what other scripts do once the page is there
+
   function restored() {
     ready = true;
+    for (const kind of ["waiting", "arriving"]) wait(false, kind);
     document.title = say("title"); // the framework has given the page its own by now
-    flowers.welcome?.(); // the page that draws in the browser has none
+    begin.forEach((start) => start());
     const theirs = new URLSearchParams(arrived).get("model");
     if (!theirs || theirs === model) return;
     const notice = make("p", { class: "notice", role: "status" });
     notice.textContent = say("other_model", { theirs: theirs.slice(0, 80), ours: model });
     document.querySelector("#head header")?.after(notice);
+  }
+
+  // While an answer is awaited that will open another tab, a line runs below the tabs. A page whose address names a tab opens
+  // with the first one, which stays unseen until the server has read the address.
+  const wait = (on, kind = "waiting") => document.documentElement.classList.toggle(kind, on);
+  if (new URLSearchParams(arrived).has("tab")) {
+    for (const kind of ["waiting", "arriving"]) wait(true, kind);
+    setTimeout(() => ["waiting", "arriving"].forEach((kind) => wait(false, kind)), 60_000); // whatever has become of the answer
   }
 
   const seed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -117,8 +128,8 @@ window.flowers = (() => {
         facts(item),
         link,
         ...extra.map((add) => add(item, sheet)),
-        make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends),
-        button("close", () => sheet.close())));
+        make("div", { class: "sends", role: "group", "aria-label": say("send") }, make("p", {}, say("send")), ...sends)),
+      make("button", { type: "button", class: "shut", "aria-label": say("close"), title: say("close"), onclick: () => sheet.close() }, "✕"));
     sheet.showModal();
   }
 
@@ -240,10 +251,12 @@ window.flowers = (() => {
 
   // Send a flower to a tab; `end` says which of two it becomes there.
   function send(to, item, end = "to") {
+    wait(true);
     post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
+    wait(false);
     const tab = document.querySelector('#tabs [role="tab"][aria-selected="true"]');
     tab?.scrollIntoView({ block: "nearest" });
   }
@@ -294,15 +307,30 @@ window.flowers = (() => {
   document.addEventListener("input", ({ target, isTrusted }) => {
     if (isTrusted && target.matches?.(".level input[type=range]")) target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
   });
-  // A number typed beside a slider, or a seed, is brought into its range before the framework sees it as set.
+  // A number typed beside a slider, or a seed, is brought into its range before the framework sees it as set; an emptied field
+  // gets back what it had.
+  const NUMBER = ".level input[type=number], .seed input[type=number]";
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.matches?.(NUMBER)) target.dataset.had = target.value;
+  });
   document.addEventListener("blur", ({ target }) => {
-    if (!target.matches?.(".level input[type=number], .seed input[type=number]") || target.value === "" || target.max === "") return;
+    if (!target.matches?.(NUMBER) || target.max === "") return;
+    if (target.value === "") {
+      target.value = target.dataset.had;
+      target.dispatchEvent(new Event("input", { bubbles: true }));
+      return;
+    }
     const near = Math.min(+target.max, Math.max(+target.min, +target.value));
     const value = String(+target.step >= 1 ? Math.round(near) : near);
     if (value === target.value) return;
     target.value = value;
     target.dispatchEvent(new Event("input", { bubbles: true }));
   }, true);
+  // The framework's menu of the tabs that have no room opens and closes by its button alone.
+  document.addEventListener("keydown", ({ key }) => {
+    const menu = document.querySelector("#tabs .overflow-menu");
+    if (key === "Escape" && menu?.querySelector(".overflow-dropdown:not(.hide)")) menu.querySelector(":scope > button").click();
+  });
   document.addEventListener("keydown", ({ target, key }) => {
     if (key === "Enter" && target.matches?.(".level input[type=number]")) {
       target.blur();
@@ -312,6 +340,6 @@ window.flowers = (() => {
 
   return {
     address, delivered, mail, opened, restored, save, seed, speak, whole, stages: {},
-    kit: { classes, extra, facts, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
+    kit: { begin, classes, extra, facts, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
   };
 })();

@@ -1,5 +1,5 @@
 // Three steps for whoever opens the page for the first time, beside the pictures; once closed they do not come again.
-flowers.welcome = () => {
+flowers.kit.begin.push(() => {
   "use strict";
   const { make, say } = flowers.kit;
   const KEY = "flowers.welcomed";
@@ -29,4 +29,4 @@ flowers.welcome = () => {
     make("button", { type: "button", onclick: close }, say("welcome_close")));
   document.addEventListener("keydown", escape);
   document.querySelector(".gradio-container").append(card);
-};
+});

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from gan.sampling.directions import COUNT, REACH, can_be_found
-from gan.sampling.flower import Flower
+from gan.sampling.flower import Flower, main_class
 from gan.studio import explore_state
 from gan.studio.address import Address
 from gan.studio.controls import FlowerControls, class_selector, seed_number, slider
@@ -56,7 +56,7 @@ class ExploreTab(Tab):
     def _build_directions(self) -> list[Any]:
         hint = "explore_directions_hint" if self.has_directions else "explore_directions_none"
         gr.HTML(_heading("explore_directions", hint), apply_default_css=False, elem_classes="part")
-        with gr.Column(visible=self.has_directions, elem_classes="group"):
+        with gr.Column(visible=self.has_directions, elem_classes=["group", "directions"]):
             self.sliders = [slider(f"explore_direction_{number + 1}", -REACH, REACH, 0, 0.1) for number in range(COUNT)]
         self.back = gr.Button(t("explore_back"), elem_id="explore-back", visible=self.has_directions)
         return self.sliders
@@ -134,7 +134,9 @@ class ExploreTab(Tab):
 
     def receive(self, flower: Flower, end: str, now: Explore) -> Explore:
         """The flower without changes of this tab."""
-        return replace(now, start=flower, sliders=NO_SHIFT, degree=0, fine=replace(now.fine, scales=0))
+        own, classes = main_class(flower), len(self.studio.classes)
+        second = (own + 1) % classes if now.second == own else now.second  # a class mixed with itself changes nothing
+        return replace(now, start=flower, sliders=NO_SHIFT, second=second, degree=0, fine=replace(now.fine, scales=0))
 
     # ----------------------------------------------------------------------------------------------------------- stage
 
