@@ -1,4 +1,4 @@
-"""The commands of a model: `python -m gan COMMAND`. Each sub-package declares its own in its cli.py; train.py trains."""
+"""The commands of a model: `python -m gan COMMAND`. train.py trains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         complain(f"note: '{words[0]}' is called '{RENAMED[words[0]]}' now; the old name goes with the next release.")
         words[0] = RENAMED[words[0]]
     parser = argparse.ArgumentParser(prog="python -m gan", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(dest="what", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     gan.evaluation.cli.add_commands(commands)
     gan.data.cli.add_commands(commands, _choose_side)
     gan.sampling.cli.add_commands(commands)

@@ -252,10 +252,9 @@ def _check_number(item: Field[Any], value: Any) -> None:
     fits = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
     if fits and low <= value <= (math.inf if high is None else high):
         return
-    bounds = f"a {'whole number' if whole else 'value'}" + (
-        f" of {low:g} or more" if high is None else f" from {low:g} to {high:g}"
-    )
-    raise UserError(f"{flag_of(item)} is {value}; use {bounds}.")
+    low, high = (bound if bound is None or not whole else int(bound) for bound in (low, high))
+    bounds = f"a {'whole number' if whole else 'value'}" + (f" of {low} or more" if high is None else f" from {low} to {high}")
+    raise UserError(f"{flag_of(item)} is {value!r}; use {bounds}.")
 
 
 def parse_sides(sides: tuple[str, ...], images: int) -> list[tuple[int, int]]:

@@ -236,10 +236,9 @@ def _check_photos(trained_on: Photos, others: Photos | None, folder: Path, held_
     for photos, place, side in ((trained_on, folder, "trained on"), (others, held_out or folder, "held out")):
         for name, count in photos.counts().items() if photos else ():
             if count < MIN_OF_A_CLASS:
-                raise UserError(
-                    f"there are only {count} photos of '{name}' in '{place}' among those {side}; add photos until there are "
-                    f"{MIN_OF_A_CLASS} or more of them, or hold out another share."
-                )
+                more = f"add photos until there are {MIN_OF_A_CLASS} or more of them"
+                share = ", or train with another --holdout" if others is not None and held_out is None else ""
+                raise UserError(f"there are only {count} photos of '{name}' in '{place}' among those {side}; {more}{share}.")
 
 
 def _notes_on_training(

@@ -205,7 +205,7 @@ def _mean(taken: np.ndarray) -> tuple[float, float]:
 
 def _read_key(path: Path) -> tuple[str, list[Picture]]:
     """The name of a survey and its pictures. Raises UserError, also for a key of which there is nothing to add up."""
-    about = _read_json(path)
+    about = _read_json(path, f"name the {KEY} that python -m gan survey wrote")
     try:
         if about["format"] != FORMAT:
             raise KeyError
@@ -234,7 +234,7 @@ def _sheets(files: Sequence[Path], key: Path) -> Iterator[Path]:
 
 def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
     """The name of a sheet, and its answer to each picture. Raises UserError for anything but a whole sheet of this survey."""
-    sheet: Any = _read_json(path)
+    sheet: Any = _read_json(path, "leave it out, or ask for it again")
     if not isinstance(sheet, Mapping) or sheet.get("format") != FORMAT or not isinstance(sheet.get("answers"), list):
         raise UserError(f"{path} is not a file of answers; leave it out, or ask for it again.")
     if sheet.get("survey") != survey:
@@ -252,8 +252,8 @@ def _answers(path: Path, survey: str, count: int) -> tuple[str, list[str]]:
     return sheet["sheet"], [given[place] for place in range(count)]
 
 
-def _read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises UserError."""
+def _read_json(path: Path, otherwise: str) -> Any:
+    """The content of a JSON file. Raises UserError, whose sentence ends with `otherwise`."""
     try:
         if path.stat().st_size > MAX_FILE:
             raise ValueError("too large")
@@ -261,4 +261,4 @@ def _read_json(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); name another file.") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path} is not a JSON file of a survey; leave it out, or ask for it again.") from None
+        raise UserError(f"{path} is not a JSON file of a survey; {otherwise}.") from None

@@ -18,6 +18,7 @@ from gan.data.doctor_report import training_warnings
 from gan.data.image_folder import Photos
 from gan.data.split import judging_photos
 from gan.errors import UserError
+from gan.evaluation.features import find_network
 from gan.hub import loader, publish
 from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapshot
 from gan.options import AUTO, RunOptions, TrainConfig, settings_of
@@ -120,8 +121,12 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
 
 
 def _check_services(request: Request) -> Request:
-    """The request with its W&B project. Raises UserError where the Hub or Weights & Biases is asked for and cannot be used."""
+    """The request with its W&B project. Raises UserError where the Hub, Weights & Biases or a feature network is asked for and
+    cannot be used.
+    """
     options = request.options
+    if options.evaluate_every and options.network != RunOptions.network:
+        find_network(options.network)
     if options.push_to_hub:
         publish.check_publishing(options.push_to_hub)
     if options.wandb is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from gan.errors import UserError
@@ -49,12 +50,12 @@ def _sample(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.networks.latents import default_truncation
     from gan.sampling import sample_files
-    from gan.sampling.flower import check_label, every, grid_flowers
+    from gan.sampling.flower import grid_flowers
     from gan.utils import validation
 
     model = loader.load(args.model)
     config = model.generator.config
-    label = check_label(config.classes, args.label if args.label is not None else every(config.classes))
+    label = _label(config.classes, args.label)
     truncation = default_truncation(config.scores) if args.truncation is None else _level(args.truncation)
     count = validation.whole("count", args.count, 1, sample_files.MOST)
     flowers = [flower.resolve(len(config.classes)) for flower in grid_flowers(label, args.seed, truncation, count)]
@@ -67,7 +68,7 @@ def _film(args: argparse.Namespace, command: str) -> int:
     from gan.hub import loader
     from gan.networks.latents import default_truncation
     from gan.sampling import films
-    from gan.sampling.flower import Flower, check_label, every
+    from gan.sampling.flower import Flower
     from gan.sampling.sampler import Sampler
     from gan.utils.files import check_writable, write_atomic
 
@@ -80,7 +81,7 @@ def _film(args: argparse.Namespace, command: str) -> int:
     seeds, (columns, rows) = films.read_seeds(args.seeds), films.read_grid(args.grid)
     model = loader.load(args.model)
     config = model.generator.config
-    label = check_label(config.classes, args.label if args.label is not None else every(config.classes))
+    label = _label(config.classes, args.label)
     truncation = default_truncation(config.scores) if args.truncation is None else _level(args.truncation)
     flowers = tuple(Flower(label, seed, truncation) for seed in seeds)
     film = films.FilmGrid(flowers, columns, rows, args.seconds, args.paths, not args.open, args.path).check()
@@ -91,6 +92,15 @@ def _film(args: argparse.Namespace, command: str) -> int:
         sampler.close()
     print(args.out)
     return 0
+
+
+def _label(classes: Sequence[str], name: str | None) -> int | None:
+    """The class of --class; None where it was not given. Raises UserError, also for a name given to a model without classes."""
+    from gan.sampling.flower import check_label, every
+
+    if name is not None and len(classes) == 1 and name not in (*classes, every(classes)):
+        raise UserError(f"the class is '{name}', and this model draws '{classes[0]}' only; leave out --class.")
+    return check_label(classes, every(classes) if name is None else name)
 
 
 def _level(text: str) -> float | None:

@@ -19,7 +19,10 @@ def pick_device(name: str = "auto") -> torch.device:
             raise RuntimeError
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise UserError(f"--device {name} is not available on this computer; use auto, cpu, cuda or mps.") from None
+        others = [kind for kind in ("auto", "cpu", "cuda", "mps") if kind != name]
+        raise UserError(
+            f"--device {name} is not available on this computer; use {', '.join(others[:-1])} or {others[-1]}."
+        ) from None
     return device
 
 

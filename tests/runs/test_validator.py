@@ -248,6 +248,8 @@ def test_a_judge_that_is_none_is_refused_and_the_best_model_stays(tmp_path, caps
     before = (tmp_path / "run" / "config.json").read_bytes()
     assert front_door.main([*words, "--network", "mobilenet"]) == 2
     assert "mobilenet" in capsys.readouterr().err
+    assert front_door.main([*words, "--network", "mobilenet", "--dry-run"]) == 2
+    capsys.readouterr()
 
     def missing(*_):
         raise UserError("torchmetrics is not installed; run pip install -r requirements-dev.txt.")

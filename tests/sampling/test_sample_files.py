@@ -42,6 +42,12 @@ def test_one_class_without_truncation_and_the_default(model_folder, tmp_path):
     assert about["class"] == "marigold" and about["truncation"] == 1.5 and about["model"] == "tiny"
 
 
+def test_a_class_asked_of_a_model_without_classes_is_refused(tmp_path, capsys):
+    assert run("wgan-gp-28", "--class", "rose", "--out", tmp_path) == 2
+    assert "the class is 'rose', and this model draws 'all' only; leave out --class" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()) and run("wgan-gp-28", "--class", "all", "--out", tmp_path) == 0
+
+
 def test_a_grid_has_all_of_them_and_says_which(model_folder, tmp_path):
     grid = tmp_path / "sheets" / "all.png"
     assert run(model_folder, "--count", 5, "--seed", 3, "--out", tmp_path / "out", "--grid", grid) == 0
