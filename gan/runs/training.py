@@ -19,6 +19,7 @@ from gan.data.image_folder import Photos
 from gan.data.split import judging_photos
 from gan.errors import UserError
 from gan.evaluation.features import find_network
+from gan.evaluation.reference import MIN_OF_A_CLASS
 from gan.hub import loader, publish
 from gan.hub.checkpoint import has_snapshot, is_model, load_critic, load_snapshot
 from gan.options import AUTO, RunOptions, TrainConfig, settings_of
@@ -91,6 +92,7 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
     model, config = configure(request, tuple(source.files), pick_precision(device), saved, choice)
     photos = source.load(model, config)
     _print_photos(photos, model.resolution)
+    _print_few_held_out(photos, config.holdout)
     about = {**_card_notes(request), "photos": photos.counts()}  # before classes are merged for a plain model
     if options.epochs:
         config = replace(config, images=options.epochs * len(photos.labels)).validate()
@@ -328,6 +330,17 @@ def _print_photos(photos: Photos, resolution: int) -> None:
     for line in lines:
         print(f"doctor: {line}")
     print("doctor: nothing to complain about" if not lines else "doctor: python -m gan doctor PHOTOS says more")
+
+
+def _print_few_held_out(photos: Photos, share: float) -> None:
+    """Print which classes have too few photos held out for `python -m gan evaluate`; their numbers are estimates."""
+    held = {name: round(count * share / (1 - share)) for name, count in photos.counts().items()} if share else {}
+    few = [f"{count} {name}" for name, count in held.items() if count < MIN_OF_A_CLASS]
+    if few:
+        print(
+            f"note: about {', '.join(few)} held out, and python -m gan evaluate needs {MIN_OF_A_CLASS} of each class: give a "
+            "larger --holdout, more photos, or no --holdout."
+        )
 
 
 def _print_plan(model: ModelConfig, train: TrainConfig, out: Path, hardware: str) -> None:

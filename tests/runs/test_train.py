@@ -205,6 +205,14 @@ def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no umask")
+def test_a_holdout_too_small_to_judge_by_is_said_before(photos, tmp_path, capsys):
+    command = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--dry-run"]
+    assert train.main([*command, "--holdout", "0.25"]) == 0
+    assert "note: about 2 dandelion, 2 marigold held out, and python -m gan evaluate needs 12" in capsys.readouterr().out
+    assert train.main(command) == 0
+    assert "held out" not in capsys.readouterr().out
+
+
 def test_the_cost_of_a_step_has_its_share_of_the_penalty(monkeypatch):
     class Fourth:
         config, steps, now = TrainConfig(critic=("C4,1,0>1",), penalty_every=4), 0, 0.0
