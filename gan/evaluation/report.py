@@ -22,6 +22,7 @@ from gan.evaluation.results import (
     ALL_METRICS,
     ARROWS,
     HEADLINES,
+    Row,
     by_network,
     compared,
     differences,
@@ -88,8 +89,24 @@ def _one_comparison(results: Sequence[Result]) -> str:
     for i, result in enumerate(results):
         body.append([plain(result["model"], _NAME), *(row.figures[i].text + " *"[i in row.best] for row in rows)])
     body.append(["real photos", *(f"{row.real} " for row in rows)])
-    notes = [f"* {BEST}.", *differences(results)]
+    notes = _remarks(results, rows, "*")
     return "\n".join([*columns(body), "", *(line for note in notes for line in wrapped(note))])
+
+
+def _remarks(results: Sequence[Result], rows: Sequence[Row], mark: str) -> list[str]:
+    """What stands below a comparison: what `mark` means, how was measured, what was not alike, and the notes of all models."""
+    setting, reference = results[0]["settings"], results[0]["reference"]
+    truncations = {result["settings"]["truncation"] for result in results}
+    level = f", {truncation_words(setting['truncation'])}" if len(truncations) == 1 else ""
+    notes = dict.fromkeys(note for result in results for note in result.get("notes", ()))
+    return [
+        f"{mark} {BEST}." if any(row.best for row in rows) else "None is better by more than two standard errors.",
+        f"{number(setting['n'])} flowers of each{level}, seen by {plain(setting['network_label'])} at "
+        f"{squared(setting['compared_at'])} beside {number(reference['trained_on'])} photos trained on and "
+        f"{number(reference['held_out'])} held out.",
+        *differences(results),
+        *notes,
+    ]
 
 
 def comparison_markdown(results: Sequence[Result]) -> str:
@@ -104,7 +121,7 @@ def _one_markdown(results: Sequence[Result]) -> str:
         cells = [f"**{row.figures[i].text}**" if i in row.best else row.figures[i].text for row in rows]
         body.append([markdown(result["model"]), *cells])
     body.append(["*real photos*", *(row.real for row in rows)])
-    notes = [f"Bold: {BEST}.", *differences(results)]
+    notes = _remarks(results, rows, "Bold:")
     return "\n".join([*(f"| {' | '.join(cells)} |" for cells in body), "", " ".join(map(markdown, notes))]) + "\n"
 
 

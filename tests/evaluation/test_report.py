@@ -233,6 +233,16 @@ def test_the_comparison_fits_a_terminal():
     assert "0.104 ± 0.004*" in text and "0.113 ± 0.004 " in text and "real photos" in text
 
 
+def test_a_comparison_says_how_it_was_measured_and_what_is_to_be_doubted():
+    results = models()
+    results[1]["notes"] = ["The photos are not those of the training."]
+    for text in (report.comparison_table(results), report.comparison_markdown(results)):
+        assert "flowers of each, truncation 1.5, seen by" in text and "photos trained on and" in text
+        assert text.count("The photos are not those of the training.") == 1 and "None is better" not in text
+    alike = report.comparison_table([results[0], results[0]])
+    assert "None is better by more than two standard errors." in alike and report.BEST not in alike
+
+
 def test_the_markdown_is_one_table_that_no_name_breaks():
     text = report.comparison_markdown(models())
     lines = [line for line in text.splitlines() if line.startswith("|")]
