@@ -57,8 +57,11 @@ def _export_page(args: argparse.Namespace) -> int:
     model = loader.load(args.model)
     out: Path = args.out or Path(f"{file_stem(model.title)}-garden")
     check_writable(out.parent if not out.exists() else out, "choose another --out")
-    if out.exists() and any(out.iterdir()) and not args.force:
-        raise UserError(f"{out} is there already, and nothing was written; choose another --out, or add --force.")
+    if out.exists() and any(out.iterdir()):
+        ours = (out / "facts.js").exists()  # of a page that was exported before
+        if not (ours and args.force):
+            force = ", or add --force to replace the page in it" if ours else ""
+            raise UserError(f"{out} is not empty, and nothing was written; choose another --out{force}.")
     files = args.garden(model, args.vendor)
     graphs = {path.rpartition("-")[0] for path in files if path.endswith(".onnx")}
     for old in (old for name in graphs for old in out.glob(f"{name}-????????????.onnx")):

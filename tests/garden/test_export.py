@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from pictures import make_photos
 
 from gan.__main__ import main
 from gan.garden import runtime
@@ -30,7 +31,11 @@ def test_a_folder_is_written_and_replaced_only_when_told_to(model_folder, tmp_pa
     garden = facts["garden"]
     assert garden["graphs"]["painting"]["url"] in first and garden["classes"] == ["dandelion", "marigold"]
     assert garden["runtime"]["wasm"]["wasm"]["url"].startswith(runtime.CDN) and set(facts["text"]) == {"en", "uk"}
-    assert "is there already, and nothing was written" in refused(capsys, model_folder, "--web", "--out", out)
+    assert "or add --force to replace the page in it" in refused(capsys, model_folder, "--web", "--out", out)
+    photos = make_photos(tmp_path / "photos")
+    said = refused(capsys, model_folder, "--web", "--force", "--out", photos)
+    assert "photos is not empty, and nothing was written; choose another --out." in said
+    assert {path.name for path in photos.iterdir()} == {"dandelion", "marigold"}
     (out / "mine.txt").write_text("mine")
     assert main(["export", str(loader.CHECKPOINTS / "wgan-gp-28"), "--web", "--force", "--out", str(out)]) == 0
     assert (out / "mine.txt").exists() and len(list(out.glob("painting-*.onnx"))) == 1, "the other model's graph has gone"
