@@ -157,7 +157,7 @@ window.flowers.mail(letter, () => {
   tab.begin(tab.receive(withExtras(plain, sent.extras, facts), end));
   show(tab);
   tab.redraw();
-  tab.handle.scrollIntoView({ block: "nearest" });
+  window.flowers.delivered();
 });
 kit.places.unshift(["generate", "", "tab_generate"]);
 

@@ -74,7 +74,7 @@ window.flowers = (() => {
 
   function restored() {
     ready = true;
-    for (const kind of ["waiting", "arriving"]) wait(false, kind);
+    settle();
     document.title = say("title"); // the framework has given the page its own by now
     begin.forEach((start) => start());
     const theirs = new URLSearchParams(arrived).get("model");
@@ -86,10 +86,10 @@ window.flowers = (() => {
 
   // While an answer is awaited that will open another tab, a line runs below the tabs. A page whose address names a tab opens
   // with the first one, which stays unseen until the server has read the address.
-  const wait = (on, kind = "waiting") => document.documentElement.classList.toggle(kind, on);
+  const states = document.documentElement.classList, settle = () => states.remove("waiting", "arriving");
   if (new URLSearchParams(arrived).has("tab")) {
-    for (const kind of ["waiting", "arriving"]) wait(true, kind);
-    setTimeout(() => ["waiting", "arriving"].forEach((kind) => wait(false, kind)), 60_000); // whatever has become of the answer
+    states.add("waiting", "arriving");
+    setTimeout(settle, 60_000); // whatever has become of the answer
   }
 
   const seed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -251,12 +251,12 @@ window.flowers = (() => {
 
   // Send a flower to a tab; `end` says which of two it becomes there.
   function send(to, item, end = "to") {
-    wait(true);
+    states.add("waiting");
     post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
-    wait(false);
+    settle();
     const tab = document.querySelector('#tabs [role="tab"][aria-selected="true"]');
     tab?.scrollIntoView({ block: "nearest" });
   }
