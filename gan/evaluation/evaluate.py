@@ -57,11 +57,12 @@ def evaluate(
     settings.validate()
     progress = progress or (lambda stage, done, total: None)
     judged = JudgedModel(model, reference, network, settings, progress)
-    search = thorough and settings.truncation is None
-    curve = truncation_curve(judged) if search or thorough and settings.curve else None
-    best = best_truncation(curve) if search and curve else None
-    given = default_truncation(model.generator.config.scores) if settings.truncation is None else settings.truncation
-    run = EvaluationRun(judged, given if best is None else best)
+    truncation, best = settings.truncation, None
+    curve = truncation_curve(judged) if thorough and (truncation is None or settings.curve) else None
+    if truncation is None:
+        best = best_truncation(curve) if curve else None
+        truncation = best or default_truncation(model.generator.config.scores)
+    run = EvaluationRun(judged, truncation)
     result = {
         **_conditions(run),
         "parts": run.parts(),

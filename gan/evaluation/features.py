@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate
 from gan.errors import UserError
 from gan.networks import dinov2
 from gan.networks.backbones import HEAD, WHEELS, check_digest, find_backbone
-from gan.utils.files import cache_folder, write_atomic
+from gan.utils.files import cache_folder, user_path, write_atomic
 from gan.utils.progress import Progress
 
 SIDE = 224  # what MobileNetV2 and EfficientNet-Lite0 were trained on, and what a network of the user's gets
@@ -198,9 +198,9 @@ def _inception(device: torch.device) -> FeatureNetwork:
 
 def _scripted(name: str, device: torch.device) -> FeatureNetwork:
     try:
-        path = Path(name).expanduser()
+        path = user_path(name)
         content = path.read_bytes()
-    except (OSError, ValueError, RuntimeError):  # missing, a folder, forbidden, a null byte, an unknown ~user
+    except (OSError, ValueError):  # missing, a folder, forbidden, a null byte
         raise UserError(
             f"there is no feature network '{name}'; use {', '.join(NAMES)}, or the path of a TorchScript file."
         ) from None

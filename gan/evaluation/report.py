@@ -45,12 +45,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def table(result: Result) -> str:
     """One model as plain text, at most 100 columns wide: every figure over all classes, then the headlines of each class."""
-    setting, reference = result["settings"], result["reference"]
+    setting = result["settings"]
     lines = wrapped(
         f"{plain(result['model'])}: {number(setting['n'])} flowers of {squared(result['resolution'])} from seed "
-        f"{setting['seed']} on, {truncation_words(setting['truncation'])}, seen by {setting['network_label']} at "
-        f"{squared(setting['compared_at'])} beside {number(reference['trained_on'])} photos trained on and "
-        f"{number(reference['held_out'])} held out."
+        f"{setting['seed']} on, {truncation_words(setting['truncation'])}, {_seen(result)}"
     )
     body = [
         [plain(one.label, _NAME), one.text, _n(one.n), one.real, _n(one.real_n), one.noise, one.against]
@@ -68,6 +66,15 @@ def table(result: Result) -> str:
         lines += ["", *columns([["", *(plain(label(result, key), _NAME) for key in names)], *body])]
     lines += [""] + [line for note in [f"{ERRORS}.", *result["notes"]] for line in wrapped(note)]
     return "\n".join(lines)
+
+
+def _seen(result: Result) -> str:
+    """The end of a sentence: by which network the flowers were seen, and beside which photos."""
+    setting, reference = result["settings"], result["reference"]
+    return (
+        f"seen by {plain(setting['network_label'])} at {squared(setting['compared_at'])} beside "
+        f"{number(reference['trained_on'])} photos trained on and {number(reference['held_out'])} held out."
+    )
 
 
 def comparison_table(results: Sequence[Result]) -> str:
@@ -95,15 +102,13 @@ def _one_comparison(results: Sequence[Result]) -> str:
 
 def _remarks(results: Sequence[Result], rows: Sequence[Row], mark: str) -> list[str]:
     """What stands below a comparison: what `mark` means, how was measured, what was not alike, and the notes of all models."""
-    setting, reference = results[0]["settings"], results[0]["reference"]
+    setting = results[0]["settings"]
     truncations = {result["settings"]["truncation"] for result in results}
     level = f", {truncation_words(setting['truncation'])}" if len(truncations) == 1 else ""
     notes = dict.fromkeys(note for result in results for note in result.get("notes", ()))
     return [
         f"{mark} {BEST}." if any(row.best for row in rows) else "None is better by more than two standard errors.",
-        f"{number(setting['n'])} flowers of each{level}, seen by {plain(setting['network_label'])} at "
-        f"{squared(setting['compared_at'])} beside {number(reference['trained_on'])} photos trained on and "
-        f"{number(reference['held_out'])} held out.",
+        f"{number(setting['n'])} flowers of each{level}, {_seen(results[0])}",
         *differences(results),
         *notes,
     ]

@@ -205,19 +205,20 @@ def _mean(taken: np.ndarray) -> tuple[float, float]:
 
 def _read_key(path: Path) -> tuple[str, list[Picture]]:
     """The name of a survey and its pictures. Raises UserError, also for a key of which there is nothing to add up."""
-    about = _read_json(path, f"name the {KEY} that python -m gan survey wrote")
+    name_it = f"name the {KEY} that python -m gan survey wrote"
+    about = _read_json(path, name_it)
     try:
         if about["format"] != FORMAT:
             raise KeyError
         name, pictures = about["survey"], [Picture(**one) for one in about["pictures"]]
     except (KeyError, TypeError):
-        raise UserError(f"{path} is not the key of a survey; name the {KEY} that python -m gan survey wrote.") from None
+        raise UserError(f"{path} is not the key of a survey; {name_it}.") from None
     if not isinstance(name, str) or not all(isinstance(one.flower, str) and isinstance(one.drawn, bool) for one in pictures):
-        raise UserError(f"{path} is a key that was changed; name the {KEY} that python -m gan survey wrote.")
+        raise UserError(f"{path} is a key that was changed; {name_it}.")
     drawn, photos = ({one.flower for one in pictures if one.drawn == side} for side in (True, False))
     if not pictures or drawn != photos:
         what = f"both drawn pictures and photos of '{min(drawn ^ photos)}'" if pictures else "a picture"
-        raise UserError(f"{path} does not have {what}; name the {KEY} that python -m gan survey wrote.")
+        raise UserError(f"{path} does not have {what}; {name_it}.")
     return name, pictures
 
 

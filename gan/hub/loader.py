@@ -31,6 +31,7 @@ from gan.hub.checkpoint import (
 from gan.hub.paper_weights import authors_path, convert_authors, read_authors
 from gan.presets import PRESETS
 from gan.utils import hub_client
+from gan.utils.files import user_path
 
 __all__ = ["CHECKPOINTS", "DEFAULT", "Model", "bundled", "convert_authors", "fetch_growth", "load", "load_or_bundled"]
 
@@ -121,11 +122,11 @@ def bundled() -> list[str]:
 def _local(name: str) -> Path | None:
     """The model folder, or the file, that `name` is the path of, or None."""
     try:
-        path = Path(name).expanduser()
+        path = user_path(name)
         if path.is_file() and path.name in MODEL_FILES and (path.parent / CONFIG).is_file():
             path = path.parent  # config.json or model.safetensors of a model folder was meant as the folder
         return path if name and (path.is_file() or (path / CONFIG).is_file()) else None
-    except (OSError, ValueError, RuntimeError):  # too long, forbidden, a null byte, an unknown ~user
+    except (OSError, ValueError):  # too long, forbidden, a null byte
         return None
 
 

@@ -56,12 +56,15 @@ def _unused(path: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
+_MARK = "<!-- made from config.json, "
+
+
 def _marked(text: str) -> str:
-    return f"{text}<!-- made from config.json, {hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
+    return f"{text}{_MARK}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
 
 
 def _is_marked(card: str) -> bool:
-    return card == _marked(card.rpartition("<!-- made from")[0])
+    return card == _marked(card.rpartition(_MARK)[0])
 
 
 def completed(card: str, config: ModelConfig, name: str = "") -> str:

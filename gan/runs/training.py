@@ -140,12 +140,18 @@ def _check_services(request: Request) -> Request:
 
 def _kept_preset(options: RunOptions) -> str | None:
     """The preset of the run that is continued in --out, where auto would choose one; None for a new run."""
-    if options.preset != AUTO or options.out is None or options.resume != AUTO:
+    if options.preset != AUTO or options.out is None:
         return None
+    state = _snapshot(options, options.out)
+    return state["model"].get("preset") if state else None
+
+
+def _snapshot(options: RunOptions, out: Path) -> dict[str, Any] | None:
+    """The snapshot of the run that is continued in `out`; None for a new run, and where Run.resume will raise an error."""
     try:
-        state = load_snapshot(options.out)
-        return state["model"]["preset"] if state and state["images_seen"] else None
-    except (UserError, KeyError):  # Run.resume raises it again
+        state = load_snapshot(out) if options.resume == AUTO else None
+        return state if state and state["images_seen"] and state["model"] else None
+    except (UserError, KeyError):
         return None
 
 
@@ -220,10 +226,10 @@ def configure(
 
 def _saved_settings(options: RunOptions, out: Path) -> tuple[ModelConfig, dict[str, Any]] | None:
     """Model and training settings in the snapshot of the run that is continued in `out`; None for a new run."""
+    state = _snapshot(options, out)
+    if state is None:
+        return None
     try:
-        state = load_snapshot(out) if options.resume == AUTO else None
-        if state is None or not state["images_seen"]:
-            return None
         model, settings = ModelConfig.from_json(state["model"]), settings_of(state)
     except (UserError, KeyError):  # Run.resume raises it again
         return None
@@ -250,22 +256,13 @@ def _make_validator(
     except UserError as error:
         if options.network != RunOptions.network:
             raise
-        if _has_best(options, out):
+        if (_snapshot(options, out) or {}).get("best"):
             raise UserError(
                 f"{out} holds the best validated model of its run, and the run cannot be validated any more: {error} Or add "
                 "--evaluate-every 0 to keep the last model in its place."
             ) from None
         print(f"not validated, the last model will be kept: {error}")
         return None
-
-
-def _has_best(options: RunOptions, out: Path) -> bool:
-    """Whether the run that is continued in `out` was validated."""
-    try:
-        state = load_snapshot(out) if options.resume == AUTO else None
-    except UserError:  # Run.resume raises it again
-        return False
-    return bool(state and state["images_seen"] and state.get("best"))
 
 
 def _card_notes(request: Request) -> dict[str, Any]:

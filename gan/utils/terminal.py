@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from gan.utils.files import WINDOWS
+from gan.utils.files import WINDOWS, user_path
 from gan.utils.progress import StageProgress
 
 
@@ -92,7 +92,7 @@ def published_command(words: Sequence[str]) -> str:
 
 def published_name(value: str) -> str:
     """The last name of a path of this computer, as `published_command` shows it; another text as it is."""
-    path = Path(os.path.expanduser(value)) if value.startswith(("~/", "~\\")) else Path(value)
+    path = user_path(value) if value.startswith(("~/", "~\\")) else Path(value)
     try:
         local = path.is_absolute() or value.startswith("..") or path.exists()
     except (OSError, ValueError):  # no path at all

@@ -204,7 +204,6 @@ def test_dry_run_prints_the_plan_and_its_cost_and_writes_nothing(photos, tmp_pat
     assert files(tmp_path) == before
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there is no umask")
 def test_a_holdout_too_small_to_judge_by_is_said_before(photos, tmp_path, capsys):
     command = [str(photos), *TINY, "--out", str(tmp_path / "out"), "--dry-run"]
     assert train.main([*command, "--holdout", "0.25"]) == 0
@@ -226,6 +225,7 @@ def test_the_cost_of_a_step_has_its_share_of_the_penalty(monkeypatch):
     assert dry_run._step_seconds(trainer, None) == (9 + 1 + 1 + 1) / 4
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there is no umask")
 def test_the_files_of_a_run_are_for_whom_the_umask_says(photos, tmp_path):
     """Photos are among them."""
     before = os.umask(0o077)

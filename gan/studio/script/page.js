@@ -315,13 +315,8 @@ window.flowers = (() => {
   });
   document.addEventListener("blur", ({ target }) => {
     if (!target.matches?.(NUMBER) || target.max === "") return;
-    if (target.value === "") {
-      target.value = target.dataset.had;
-      target.dispatchEvent(new Event("input", { bubbles: true }));
-      return;
-    }
     const near = Math.min(+target.max, Math.max(+target.min, +target.value));
-    const value = String(+target.step >= 1 ? Math.round(near) : near);
+    const value = target.value === "" ? target.dataset.had : String(+target.step >= 1 ? Math.round(near) : near);
     if (value === target.value) return;
     target.value = value;
     target.dispatchEvent(new Event("input", { bubbles: true }));
