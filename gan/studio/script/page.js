@@ -1,6 +1,6 @@
 // What every tab has: words, the settings in the address, flowers in a grid and one of them large, letters between tabs, keys.
 // Every word comes from gan/studio/text by way of window.FLOWERS; every picture and setting from the server. The stage of a tab
-// is a function in a file of its own: flowers.stages.<tab>(element, props, watch, trigger).
+// is filled by a function in a file of its own: flowers.stages.<tab>(element, props, watch, trigger).
 window.flowers = (() => {
   "use strict";
   const { model, size, classes, names } = window.FLOWERS;
@@ -63,11 +63,39 @@ window.flowers = (() => {
     }
   }
 
-  // Whether the tab that was just opened has nothing to show yet.
+  // ---------------------------------------------------------------------------------------------- tabs and stages
+
+  const stages = {}, asks = {}; // by the names of tabs: what fills a stage, and what asks the server for its pictures
+  let current, late; // the open tab, and one whose stage has yet to be made before it can ask
+  let awaited = new URLSearchParams(arrived).get("tab"), timer; // the tab that an answer on its way will open and fill
+
+  function stage(tab, script, element, props, watch, trigger) {
+    stages[script](element, props, watch, trigger);
+    const empty = () => !props.value?.address && !element.querySelector("img[src]");
+    asks[tab] = () => empty() && trigger("retry");
+    if (tab === late) setTimeout(fill, 0, tab); // not while the framework hands over a value
+  }
+
+  // Only an empty stage asks: a server that is asked for nothing closes the stream of answers, and what is asked meanwhile is lost.
+  function fill(tab) {
+    late = asks[tab] ? null : tab;
+    asks[tab]?.();
+  }
+
   function opened(tab) {
-    if (!ready) return false;
+    current = tab;
+    if (!ready) return;
     remember({ tab });
-    return !document.querySelector(`#${tab}-pictures img[src]`);
+    if (tab !== awaited) fill(tab);
+  }
+
+  // An answer has come that opened a tab. The framework may lose the value of a stage that it was still making.
+  function filled() {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      awaited = null;
+      fill(current);
+    }, 1000);
   }
 
   const begin = []; // what other scripts do once the page is there
@@ -75,6 +103,7 @@ window.flowers = (() => {
   function restored() {
     ready = true;
     settle();
+    filled();
     document.title = say("title"); // the framework has given the page its own by now
     begin.forEach((start) => start());
     const theirs = new URLSearchParams(arrived).get("model");
@@ -89,7 +118,7 @@ window.flowers = (() => {
   const states = document.documentElement.classList, settle = () => states.remove("waiting", "arriving");
   if (new URLSearchParams(arrived).has("tab")) {
     states.add("waiting", "arriving");
-    setTimeout(settle, 60_000); // whatever has become of the answer
+    setTimeout(settle, 20_000); // whatever has become of the answer
   }
 
   const seed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -252,11 +281,14 @@ window.flowers = (() => {
   // Send a flower to a tab; `end` says which of two it becomes there.
   function send(to, item, end = "to") {
     states.add("waiting");
+    clearTimeout(timer);
+    awaited = to;
     post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
     settle();
+    filled();
     const tab = document.querySelector('#tabs [role="tab"][aria-selected="true"]');
     tab?.scrollIntoView({ block: "nearest" });
   }
@@ -334,7 +366,7 @@ window.flowers = (() => {
   });
 
   return {
-    address, delivered, mail, opened, restored, save, seed, speak, whole, stages: {},
+    address, delivered, mail, opened, restored, save, seed, speak, stage, stages, whole,
     kit: { begin, classes, extra, facts, label, make, meadow, model, places, remember, save, say, seed, send, showFlower, size, still, title },
   };
 })();

@@ -114,7 +114,7 @@ class Tab:
     def _build_stage(self) -> gr.HTML:
         return gr.HTML(
             {}, html_template=f'<div class="{self.stage_class}"></div>', elem_id=f"{self.id}-pictures", apply_default_css=False,
-            js_on_load=f"flowers.stages[{self.script or self.id!r}](element, props, watch, trigger)",
+            js_on_load=f"flowers.stage({self.id!r}, {self.script or self.id!r}, element, props, watch, trigger)",
         )  # fmt: skip
 
     def redraw(self, *values: Any) -> Any:
@@ -124,15 +124,10 @@ class Tab:
                 return gr.skip()
             return self.draw(self.from_controls(*values))
 
-    def redraw_if_empty(self, empty: Any, *values: Any) -> Any:
-        """What `redraw` gives where `empty` is True, as the script says it of the stage."""
-        return self.redraw(*values) if empty is True else gr.skip()
-
     def _connect_opening(self) -> None:
-        """When the tab is opened, write it into the address, and draw its pictures if it has none."""
-        script = f"(_, ...values) => [flowers.opened('{self.id}'), ...values]"
-        inputs = [self.stage, *self.controls]
-        self.tab.select(self.redraw_if_empty, inputs, self.stage, js=script, **self.event_options, **DRAW_QUEUE)
+        """When the tab is opened, write it into the address. The script sends `retry` when a stage has stayed empty."""
+        self.tab.select(None, js=f"() => flowers.opened('{self.id}')", **NO_API)
+        self.stage.retry(self.redraw, self.controls, self.stage, **self.event_options, **DRAW_QUEUE)
 
 
 class SteppedTab(Tab):
@@ -151,10 +146,6 @@ class SteppedTab(Tab):
             wanted = self.from_controls(*values)
             yield from self.draw_steps(wanted)
             yield self.draw(wanted)
-
-    def redraw_if_empty(self, empty: Any, *values: Any) -> Iterator[Any]:
-        """The same where `empty` is True."""
-        yield from self.redraw(*values) if empty is True else [gr.skip()]
 
 
 class FlowerTab(Tab):
