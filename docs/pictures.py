@@ -126,7 +126,7 @@ def stand_ins(place: Path) -> None:
 
 
 def yours(page, address: str, place: Path) -> None:
-    """The Yours tab: the search for a flower near to one that the flagship drew itself, from another file."""
+    """The Your photo tab: the search for a flower near to one that the flagship drew itself, from another file."""
     generator = loader.load("flagship").generator
     [picture] = Sampler(generator).draw(grid_flowers(None, 23, 1.0, 1))
     file = place / "flower.jpg"

@@ -298,12 +298,29 @@ def schedule_of(state: dict[str, Any]) -> list[tuple[int, int]]:
 
 
 # How long a run goes on, how it ends, and what is written about it, may change between its parts; nothing else may.
-_FREE = ("images", "lr_decay", "trained", "scores")
+FREE = ("images", "lr_decay", "trained", "scores")
+_LAYERS_SET_BY = {"generator": "--width", "critic": "--critic-width or --critic-norm"}
 
 
 def refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
     """Raise UserError where the settings in a snapshot are not those of the run that goes on with it."""
-    changed = [key for key in mine if key not in _FREE and saved.get(key) != mine[key]]
+    changed = [key for key in mine if key not in FREE and saved.get(key) != mine[key]]
+    if {"preset", "resolution"} & set(changed):
+        changed = [key for key in changed if key != "generator"]  # its layers follow from both
     if changed:
-        differences = "; ".join(f"{key} was {saved.get(key)!r} and is now {mine[key]!r}" for key in changed)
-        raise UserError(f"the run began under another configuration: {differences}. Use the same one, or another --out.")
+        differences = "; ".join(_difference(key, saved.get(key), mine[key]) for key in changed)
+        raise UserError(f"the run began with other settings: {differences}. Give the same ones, or another --out.")
+
+
+def _difference(key: str, before: Any, now: Any) -> str:
+    if key in _LAYERS_SET_BY:
+        return f"its {key} had other layers ({_LAYERS_SET_BY[key]})"
+    flags = {item.name: flag_of(item) for cls in (TrainConfig, RunOptions) for item in options_of(cls)}
+    return f"{flags.get(key, key)} was {_as_given(before)} and is now {_as_given(now)}"
+
+
+def _as_given(value: Any) -> str:
+    """A setting as a user would write it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return (" ".join(map(str, value)) if isinstance(value, list) else str(value)) or "none"

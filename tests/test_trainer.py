@@ -89,9 +89,14 @@ def test_another_seed_is_another_run(photos):
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"lr": 1e-3}, "lr was 0.0002 and is now 0.001"), ({"batch": 5}, "batch"), ({"width": 5}, "generator"),
-                          ({"flip_vertical": False}, "flip_vertical"), ({"seed": 3}, "seed")],
-)  # fmt: skip
+    [
+        ({"lr": 1e-3}, "--lr was 0.0002 and is now 0.001"),
+        ({"batch": 5}, "--batch was 4 and is now 5"),
+        ({"width": 5}, "its generator had other layers .--width"),
+        ({"flip_vertical": False}, "--flip-vertical was on and is now off"),
+        ({"seed": 3}, "--seed was 0 and is now 3"),
+    ],
+)
 def test_another_configuration_is_refused_and_named(photos, change, named):
     state = make(photos).state()
     with pytest.raises(UserError, match=named):
@@ -102,7 +107,7 @@ def test_a_run_from_before_a_setting_existed_goes_on_under_its_default(photos):
     state = make(photos).state()
     del state["train"]["critic_warm_up"]
     make(photos).load_state(state)
-    with pytest.raises(UserError, match="critic_warm_up was 0 and is now 8"):
+    with pytest.raises(UserError, match="--critic-warm-up was 0 and is now 8"):
         make(photos, critic_warm_up=8).load_state(state)
 
 

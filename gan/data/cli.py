@@ -66,7 +66,8 @@ def _doctor(args: argparse.Namespace, choose_side: ChooseSide) -> int:
     for number, (label, sheet) in enumerate(report.sheets(found)):
         write_atomic(out / f"sheet-{number:02d}-{re.sub('[^A-Za-z0-9]', '_', label)[:60]}.png", png(sheet))
     print(report.report(found, args.photos))
-    print(f"written into {out}: {REPORT}, {MANIFEST}, and a sheet for each class")
+    sheets = ", a sheet for each class" if any(found.thumbnails.values()) else ""
+    print(f"written into {out}: {REPORT}, {MANIFEST}{sheets}")
     if sum(found.kept.values()) < len(found.photos):
         words = ["python", "train.py", args.photos, "--manifest", str(out / MANIFEST)]
         print(f"train on what is kept: {command(words)}")

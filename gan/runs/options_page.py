@@ -13,7 +13,9 @@ _HEAD = """# Options of a training
 `python train.py PHOTOS [options]` and `gan.train("photos/", **options)` take the same options. In Python the names have `_`
 for `-` (`--critic-lr 0.001` is `critic_lr=0.001`), and `--from` is `start_from`. A run that goes on keeps what is not given
 again, except for what makes the model: `--classes`, `--width`, `--critic-width`, `--critic-norm`, `--unconditional`.
-A preset's own default is named behind the usual one.
+It may change its length (`--images`, `--epochs`), its end (`--lr-decay`), and how it is run, written and judged (`--device`,
+`--threads`, `--every`, `--evaluate-every`, `--network`, `--half`, `--note`, `--push-to-hub`, `--wandb`); any other change is
+refused. A preset's own default is named behind the usual one.
 """
 _TITLES = {
     "everyday": "Everyday", "run": "The run and its folder", "model": "The model", "learning": "Learning",

@@ -112,7 +112,7 @@ def test_the_flower_goes_on_to_the_other_tabs(guest):
     visitor.page.get_by_role("button", name="Show it large").click()
     visitor.page.get_by_role("button", name="Interpolate to").click()
     visitor.until("to-extras", extras)
-    visitor.page.get_by_role("tab", name="Yours").click()
+    visitor.page.get_by_role("tab", name="Your photo").click()
     assert visitor.page.locator(f"{ROOM}[data-state=done]").is_visible(), "it is still there"
 
 

@@ -240,7 +240,8 @@ def test_exit_codes(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture)
         return __main__.main(["doctor", *map(str, words), "--resolution", str(RESOLUTION)])
 
     assert code(photos, "--out", tmp_path / "out") == 0
-    assert "nothing to complain about" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "nothing to complain about" in printed and "a sheet for each class" in printed
     for words in ((tmp_path / "nowhere",), (photos, "--out", photos / "out"), (photos, "--classes", "lilies")):
         assert code(*words, *([] if "--out" in words else ["--out", tmp_path / "other"])) == 2
         error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -249,6 +250,10 @@ def test_exit_codes(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture)
         path.unlink()
     assert code(photos, "--out", tmp_path / "out") == 1
     assert "the class tulips has no photo left" in capsys.readouterr().out
+    for path in (photos / "roses").iterdir():
+        path.write_bytes(b"")
+    assert code(photos, "--out", tmp_path / "nothing") == 1
+    assert "doctor.json, manifest.csv\n" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------------------------------------------ the manifest

@@ -1,4 +1,4 @@
-"""The Yours tab as a server: what it takes, what it keeps (nothing), and who waits for whom."""
+"""The Your photo tab as a server: what it takes, what it keeps (nothing), and who waits for whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// The Yours tab: a photo of the visitor's, cut to a square in this browser, and the flower nearest to it.
+// The Your photo tab: a photo of the visitor's, cut to a square in this browser, and the flower nearest to it.
 flowers.yours = { photo: () => ({}), failed() {}, stop() {} };
 flowers.stages.yours = (element, props, watch) => {
   "use strict";

@@ -1,4 +1,4 @@
-"""The Yours tab: the flower nearest to a photo of the visitor's own."""
+"""The Your photo tab: the flower nearest to a photo of the visitor's own."""
 
 from __future__ import annotations
 
