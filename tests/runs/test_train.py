@@ -455,7 +455,7 @@ def test_auto_goes_on_without_the_model_that_the_run_began_with(photos, tmp_path
 
 
 def test_epochs_are_counted_before_the_sides_are_checked(photos, tmp_path, capsys):
-    argv = [str(photos), "--preset", "flagship", "--dry-run", "--out", str(tmp_path / "out")]
+    argv = [str(photos), "--preset", "flagship", "--width", "4", "--batch", "4", "--dry-run", "--out", str(tmp_path / "out")]
     assert train.main([*argv, "--sides", "32:64", "64", "--epochs", "4"]) == 2
     assert "the run has 64" in capsys.readouterr().err
     assert train.main([*argv, "--sides", "32:200000", "64", "--epochs", "20000"]) == 0
