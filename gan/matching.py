@@ -64,7 +64,7 @@ class Matching(nn.Module):
         whole = self.processes.gather(labels)
         self.keep([self.processes.gather(group.detach()) for group in groups], whole)
         places = torch.arange(len(self.recent_labels), device=labels.device)
-        own = self.processes.local_shard(places[-len(whole) :])  # a picture is not its own neighbour
+        own = self.processes.local_shard(places[-len(whole) :])  # a picture is not its own neighbor
         attract = _shares(labels[:, None] == self.photo_labels)
         repel = _shares((labels[:, None] == self.recent_labels) & (own[:, None] != places))
         distances = [
@@ -91,7 +91,7 @@ class Matching(nn.Module):
 
 
 def _mean_tile(images: Tensor) -> Tensor:
-    """The mean of all tiles of TILE pixels a side that N×3×S×S are cut into, without the mean colour: N×3·TILE²."""
+    """The mean of all tiles of TILE pixels a side that N×3×S×S are cut into, without the mean color: N×3·TILE²."""
     n, channels, side, _ = images.shape
     tiles = images.reshape(n, channels, side // TILE, TILE, side // TILE, TILE).mean((2, 4))
     return (tiles - tiles.mean((2, 3), keepdim=True)).flatten(1)

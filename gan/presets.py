@@ -45,7 +45,7 @@ _LRELU = "bn lrelu"
 # the rest of the batch (Gulrajani et al. 2017, section 4), so `bn` is only there as the paper's variant. A norm for each sample
 # (`ln`) is correct too, but the penalty alone is enough and faster.
 # Padding lets the critic see every pixel: without it (28→13→5→1) the last six rows and columns do not change the score, and the
-# generator leaves them grey.
+# generator leaves them gray.
 _CRITIC_28 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C7,1,0>1")
 _CRITIC_64 = ("C4,2,1>h norm lrelu", "C4,2,1>2h norm lrelu", "C4,2,1>4h norm lrelu", "C4,2,1>8h norm lrelu", "C4,1,0>1")
 _CRITIC_128 = _CRITIC_64[:4] + ("C4,2,1>8h norm lrelu", "C4,1,0>1")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-COLOURS = {"dandelion": (240, 210, 40), "marigold": (230, 90, 20), "seedhead": (220, 220, 225)}
+COLORS = {"dandelion": (240, 210, 40), "marigold": (230, 90, 20), "seedhead": (220, 220, 225)}
 
 
 def make_photos(folder: Path, count: int = 8, classes: tuple[str, ...] = ("dandelion", "marigold"), side: int = 40) -> Path:
-    """`folder`/CLASS/NN.png: a disc of the class's colour on noisy green, `count` a class, the same at every call."""
+    """`folder`/CLASS/NN.png: a disc of the class's color on noisy green, `count` a class, the same at every call."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side]
     for name in classes:
@@ -20,6 +20,6 @@ def make_photos(folder: Path, count: int = 8, classes: tuple[str, ...] = ("dande
             picture = rng.normal((30, 80, 30), 12, (side, side, 3))
             middle = rng.uniform(0.4, 0.6, 2) * side
             disc = (x - middle[0]) ** 2 + (y - middle[1]) ** 2 < (side * rng.uniform(0.25, 0.4)) ** 2
-            picture[disc] = rng.normal(COLOURS[name], 20, (int(disc.sum()), 3))
+            picture[disc] = rng.normal(COLORS[name], 20, (int(disc.sum()), 3))
             Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / name / f"{number:02d}.png")
     return folder

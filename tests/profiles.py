@@ -36,7 +36,7 @@ class Profile:
         self.set_default_timeout, self.cookies = self._context.set_default_timeout, self._context.cookies
 
     def new_page(self) -> Any:
-        """A page of the size and in the colours that the profile was lent with."""
+        """A page of the size and in the colors that the profile was lent with."""
         page = self._context.new_page()
         media, viewport = self.look
         page.emulate_media(**media)

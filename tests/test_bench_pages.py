@@ -75,9 +75,9 @@ def test_ours_may_be_past_the_best_of_the_others_at_its_first_moment():
 
 
 def test_each_peer_has_a_row_of_pictures_of_its_latest_moment_that_stays_on_another_machine(tmp_path):
-    for hours, colour in (("0.25", 10), ("0.5", 200)):
+    for hours, color in (("0.25", 10), ("0.5", 200)):
         (tmp_path / "flagship" / f"pictures-{hours}").mkdir(parents=True)
-        pixels = np.full((peers.BLOCK, 8, 8, 3), colour, np.uint8)
+        pixels = np.full((peers.BLOCK, 8, 8, 3), color, np.uint8)
         np.save(tmp_path / "flagship" / f"pictures-{hours}" / "000.npy", pixels)
     (tmp_path / "peers").mkdir()
     (tmp_path / "peers" / "diffusion.webp").write_bytes(b"of an earlier machine")

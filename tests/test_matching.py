@@ -54,12 +54,12 @@ def noise(*shape, seed=0):
 
 
 def test_photos_are_nearer_to_themselves_than_anything_else(critic, photos):
-    """A set of photos against others, of the right labels, of the wrong ones, in a colour of their own, and one of it alone."""
+    """A set of photos against others, of the right labels, of the wrong ones, in a color of their own, and one of it alone."""
     some, labels = photos[[0, 1, 2, 3, 18, 19, 20, 21]], classes(4, 4)
     own = settled(critic, photos)(some, labels)
     others = {
         "of the other class": (some, 1 - labels),
-        "of another colour": (some.flip(1), labels),
+        "of another color": (some.flip(1), labels),
         "noise": (noise(8, 3, 32, 32), labels),
         "the same one each time": (photos[[0] * 4 + [18] * 4], labels),
     }
@@ -85,7 +85,7 @@ def test_the_distance_is_the_mean_over_what_is_seen_with_shares_by_class(critic,
     attract, repel = torch.zeros(3, 4 * EACH), torch.zeros(3, 3)
     attract[:, : 2 * EACH] = torch.tensor([[1.0] * EACH + [0.0] * EACH, [0.0] * EACH + [1.0] * EACH])[labels] / (2 * EACH)
     attract[:, 2 * EACH :] = attract[:, : 2 * EACH]
-    repel[0, 2] = repel[2, 0] = 1  # the only one of class 1 has no neighbour
+    repel[0, 2] = repel[2, 0] = 1  # the only one of class 1 has no neighbor
     wanted = [
         kernel_distance(group, known, group, attract, repel)
         for group, known in zip(matching.statistics(pictures), matching.photos, strict=True)
@@ -121,7 +121,7 @@ def test_maps_of_a_single_pixel_have_no_deviation_and_do_no_harm(critic, side):
 
 
 def test_pictures_that_begin_alike_part_and_come_near_to_the_photos_of_their_class(critic, photos):
-    """Free pixels, from one flat grey that is no photo; how near is told by the mean of each class in all that is seen."""
+    """Free pixels, from one flat gray that is no photo; how near is told by the mean of each class in all that is seen."""
     matching, labels = settled(critic, photos), classes(4, 4)
     pictures = (0.5 + 0.01 * noise(8, 3, 32, 32)).requires_grad_(True)
 
@@ -129,7 +129,7 @@ def test_pictures_that_begin_alike_part_and_come_near_to_the_photos_of_their_cla
         seen = [group[labels == label].mean(0) for group in matching.statistics(pictures.detach())]
         known = [group[matching.photo_labels == label].mean(0) for group in matching.photos]
         far = torch.stack([(a - b).norm() for a, b in zip(seen, known)])
-        return torch.cat([far[:1], far[2:-1]])  # a flat grey has no grid to lose, and a single pixel deviates from nothing
+        return torch.cat([far[:1], far[2:-1]])  # a flat gray has no grid to lose, and a single pixel deviates from nothing
 
     def apart():
         return pictures.detach().view(2, 4, -1).std(1).mean().item()
@@ -241,6 +241,6 @@ def test_the_mean_tile_is_the_grid_and_nothing_else():
     tile = torch.randn(1, 3, TILE, TILE)
     tile -= tile.mean((2, 3), keepdim=True)
     found = _mean_tile(tile.repeat(1, 1, 4, 4) + torch.tensor([0.3, -0.2, 0.5])[:, None, None])
-    assert torch.allclose(found, tile.flatten(1), atol=1e-6), "a colour all over is no grid"
+    assert torch.allclose(found, tile.flatten(1), atol=1e-6), "a color all over is no grid"
     smooth = torch.linspace(-1, 1, 32).expand(1, 3, 32, 32)
     assert _mean_tile(smooth).abs().max() < 0.25 < _mean_tile(tile.repeat(1, 1, 4, 4)).abs().max()

@@ -351,7 +351,7 @@ def test_a_snapshot_from_before_the_decay_goes_on_with_its_rates(photos):
     assert rates(again) == [1e-4, 1e-4]
 
 
-def test_learns_the_colours_of_its_photos(photos):
+def test_learns_the_colors_of_its_photos(photos):
     """Not a test of quality: after a short training the two classes differ as their photos do, red against green."""
     trainer = make(photos, width=16, batch=16, lr=1e-3, beta1=0.0, beta2=0.9, ema_images=200)
     for _ in range(60):
@@ -487,7 +487,7 @@ def test_the_critic_sees_the_photos_anew_at_every_side(larger, critic_steps):
     while trainer.images_seen <= 16:
         trainer.step()
     assert at(32) and not at(16)
-    assert len(trainer.matching.recent_labels) == 4, "pictures of the other side are no neighbours"
+    assert len(trainer.matching.recent_labels) == 4, "pictures of the other side are no neighbors"
 
 
 def test_every_class_is_shown_where_there_are_more_photos_than_are_looked_at(larger, monkeypatch):

@@ -97,9 +97,9 @@ LOOSE = """figures => figures.map(figure => {
 CONTRAST = """element => {
   const sheet = Object.assign(document.createElement("canvas"), {width: 1, height: 1});
   const pen = sheet.getContext("2d", {willReadFrequently: true});
-  const read = colour => {
+  const read = color => {
     pen.clearRect(0, 0, 1, 1);
-    pen.fillStyle = colour;
+    pen.fillStyle = color;
     pen.fillRect(0, 0, 1, 1);
     return [...pen.getImageData(0, 0, 1, 1).data];
   };
@@ -199,5 +199,7 @@ def barriers_everywhere(page) -> list[str]:
         for dark in (False, True):
             page.evaluate("dark => { document.body.classList.toggle('dark', dark); }", dark)
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            found += [f"{size['width']}, {'dark' if dark else 'light'}: {one}" for one in barriers(page, COLORS if dark else RULES)]
+            found += [
+                f"{size['width']}, {'dark' if dark else 'light'}: {one}" for one in barriers(page, COLORS if dark else RULES)
+            ]
     return found

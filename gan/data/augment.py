@@ -106,8 +106,8 @@ def diffaugment(images: Tensor, rng: ShardedRandom) -> Tensor:
 def recolored(images: Tensor, draws: Tensor) -> Tensor:
     """Pictures N×3×S×S with other brightness, saturation and contrast, by the first three columns of `draws` in [0, 1)."""
     brightness, saturation, contrast = (draws[:, i, None, None, None] for i in range(3))
-    grey = images.mean(1, keepdim=True)
-    images = grey + (images - grey) * (2 * saturation)
+    gray = images.mean(1, keepdim=True)
+    images = gray + (images - gray) * (2 * saturation)
     mean = images.mean((1, 2, 3), keepdim=True)
     return mean + (images - mean) * (contrast + 0.5) + (brightness - 0.5)
 

@@ -209,21 +209,21 @@ def _central_square(image: Image.Image, size: int, tags: Mapping[int, Any], deep
 
 def _eight_bit(image: Image.Image, tags: Mapping[int, Any], deep: bool) -> Image.Image:
     """A picture of any mode as RGB, or RGBA where it has transparency. Raises _Unsupported."""
-    if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255
+    if image.mode.startswith("I"):  # 16-bit gray: Pillow's own conversion clips at 255
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:  # of a TIFF of 32 bits, whose white nobody knows
             raise _Unsupported(f"a TIFF of 32 bits is not read; {_SAVE_AS}")
-        grey = values.astype(np.uint32)
+        gray = values.astype(np.uint32)
         if tags.get(_BITS, (16,))[0] == 12:
-            grey = (grey.clip(max=4095) * 65535 + 2047) // 4095
-        _check_depth(grey.min(), grey.max(), 4095)
+            gray = (gray.clip(max=4095) * 65535 + 2047) // 4095
+        _check_depth(gray.min(), gray.max(), 4095)
         if tags.get(_PHOTOMETRIC) == 0:  # white as zero; Pillow inverts it for 8 bits only
-            grey = 65535 - grey
-        return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
+            gray = 65535 - gray
+        return Image.fromarray(((gray + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise _Unsupported(_NO_FLOATS)
     if image.mode == "LAB":
-        raise _Unsupported("Lab colours are not read; save it as RGB")
+        raise _Unsupported("Lab colors are not read; save it as RGB")
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if deep:
         lowest, highest = zip(*image.getextrema()[:3])

@@ -3,7 +3,7 @@
 Photos are examined as training sees them: the central square at OVERSAMPLE times the trained side.
 
 Near-duplicates are found by a fingerprint of 512 bits (a difference hash: is a cell of a 16×16 grid brighter than its
-neighbour to the left, and than the one above?) beside a coarse grid of colors. 512 bits separate copies from different photos;
+neighbor to the left, and than the one above?) beside a coarse grid of colors. 512 bits separate copies from different photos;
 the usual 64 bits do not. Sharpness is mean(Laplacian²) / mean(gradient²), which does not depend on brightness or contrast.
 docs/training.md has the measurements behind the limits below; tests/bench/doctor.py repeats them.
 
@@ -162,13 +162,13 @@ def examine(
 
 def measure(images: Tensor) -> Fingerprints:
     """The fingerprints of pictures uint8 N×3×S×S, where S is OVERSAMPLE × the resolution; sharpness 0 for one plain color."""
-    grey = images.float().mean(1, keepdim=True)
-    small = avg_pool2d(grey, OVERSAMPLE)
+    gray = images.float().mean(1, keepdim=True)
+    small = avg_pool2d(gray, OVERSAMPLE)
     kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
     laplacian = conv2d(small, kernel).square().flatten(1).mean(1)
     gradient = small.diff(dim=3)[:, :, 1:].square().flatten(1).mean(1) + small.diff(dim=2)[..., 1:].square().flatten(1).mean(1)
     colors = adaptive_avg_pool2d(images.float(), 4).flatten(1)
-    return Fingerprints(_hash(grey), _hash(grey.flip(3)), colors, laplacian / gradient.clamp_min(1e-6))
+    return Fingerprints(_hash(gray), _hash(gray.flip(3)), colors, laplacian / gradient.clamp_min(1e-6))
 
 
 def measure_all(images: Tensor) -> Fingerprints:
@@ -176,9 +176,9 @@ def measure_all(images: Tensor) -> Fingerprints:
     return _concatenated([measure(batch) for batch in images.split(_BATCH)])
 
 
-def _hash(grey: Tensor) -> Tensor:
-    """The difference hashes, bool N×512, of grey pictures N×1×S×S."""
-    across, down = adaptive_avg_pool2d(grey, (16, 17))[:, 0], adaptive_avg_pool2d(grey, (17, 16))[:, 0]
+def _hash(gray: Tensor) -> Tensor:
+    """The difference hashes, bool N×512, of gray pictures N×1×S×S."""
+    across, down = adaptive_avg_pool2d(gray, (16, 17))[:, 0], adaptive_avg_pool2d(gray, (17, 16))[:, 0]
     return torch.cat([(across.diff(dim=2) > 0).flatten(1), (down.diff(dim=1) > 0).flatten(1)], 1)
 
 

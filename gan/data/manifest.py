@@ -27,7 +27,7 @@ COLUMNS = ("file", "class", "verdict")
 _LEFT_OUT = (
     "left out", "near-duplicate of", "also in the class", "blurred", "too small", "too large", "empty file", "not a ",
     "broken link", "cannot be read", "heic", "truncated", "damaged", "floating-point", "lies beside", "a link to",
-    "only the thumbnail", "16 bits", "a tiff of", "lab colours",
+    "only the thumbnail", "16 bits", "a tiff of", "lab colors", "lab colours",
 )  # fmt: skip
 
 

@@ -162,7 +162,7 @@ def _neighbor_metrics(k: int, shown: tuple[str, ...]) -> list[Metric]:
         Metric(
             f"{name}_{k}", f"{name} (k={k})", better="high", distance=distance, equal_numbers=True, headline=name in shown,
             share=name != "density",  # which may exceed 1
-            gauge=Gauge(f"{name.capitalize()}, {k} neighbours", "Right is better.", "variety") if name in shown else None,
+            gauge=Gauge(f"{name.capitalize()}, {k} neighbors", "Right is better.", "variety") if name in shown else None,
             comparison=_NEIGHBOR_COMPARISONS.get(f"{name}_{k}"),
         )
         for name in ("precision", "recall", "density", "coverage")

@@ -247,7 +247,7 @@ def _sheet(pictures: np.ndarray) -> np.ndarray:
     if pictures.ndim == 3:
         return pictures
     columns, gap = math.ceil(math.sqrt(len(pictures))), max(1, pictures.shape[1] // 32)
-    opaque = images.grid(list(np.full_like(pictures, 255)), columns, gap, colour=0)
+    opaque = images.grid(list(np.full_like(pictures, 255)), columns, gap, color=0)
     return np.concatenate([images.grid(list(pictures), columns, gap), opaque[..., :1]], axis=2)
 
 

@@ -32,7 +32,7 @@ FILE = "learning.html"
 TEMPLATES = Path(__file__).parent / "templates"
 MOMENTS = 10  # moments of the training whose grids are shown, evenly spaced
 ACROSS = sample_history.SIDE  # pictures of each moment
-POINTS = 160  # points of a curve; each is the median of its neighbours
+POINTS = 160  # points of a curve; each is the median of its neighbors
 TRUNCATIONS = (0.01, DEFAULT_TRUNCATION, None)  # as in the paper, fig. 20
 LOSSES, GRADIENTS, SLOPE = "Losses", "Gradients of the weights", "Slope of the critic"
 WORDS = {  # name of a curve → the text below it
@@ -102,7 +102,7 @@ def _curve(name: str, parts: Sequence[tuple[str, str, str]], rows: Sequence[Mapp
 
 
 def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-    """At most POINTS points; each is the median of some neighbours."""
+    """At most POINTS points; each is the median of some neighbors."""
     step = -(-len(points) // POINTS)
     parts = [points[start : start + step] for start in range(0, len(points), step)]
     return [(median(images for images, _ in part), median(value for _, value in part)) for part in parts]

@@ -21,7 +21,7 @@ def measure(pictures: np.ndarray) -> dict[str, Tensor]:
 
     | attributes | larger means |
     | --- | --- |
-    | `brightness`, `contrast`, `colour`, `sharpness` | the picture is brighter, richer in contrast and color, sharper |
+    | `brightness`, `contrast`, `color`, `sharpness` | the picture is brighter, richer in contrast and color, sharper |
     | `head_light`, `head_red`, `head_size` | the head is brighter, more red than yellow, larger |
     | `ground_light`, `ground_green` | the ground is brighter, greener |
     | `right`, `up` | the head is farther to the right, higher |
@@ -36,7 +36,7 @@ def measure(pictures: np.ndarray) -> dict[str, Tensor]:
     return {
         "brightness": light.mean((1, 2)),
         "contrast": light.flatten(1).std(1),
-        "colour": (small.amax(1) - small.amin(1)).mean((1, 2)),
+        "color": (small.amax(1) - small.amin(1)).mean((1, 2)),
         "sharpness": _sharpness(full),
         "head_light": of_head @ LUMA,
         "head_red": of_head[:, 0] - of_head[:, 1],

@@ -149,15 +149,15 @@ def _add_page(file: FPDF, sheet: Sheet, start: int, each: int, columns: int, num
     for place, flower in enumerate(sheet.flowers[start : start + each]):
         x, y = MARGIN + place % columns * (side + GAP), MARGIN + 46 + place // columns * step
         file.image(Image.fromarray(sheet.pictures[start + place]), x, y, side, side)
-        for line, (words, colour) in enumerate(sheet.caption(flower)):
+        for line, (words, color) in enumerate(sheet.caption(flower)):
             below = y + side + 4 + (line + 0.8) * size * 1.25
-            _write(file, x, below, _fitted(words, size, side + GAP / 2, bold=line == 0), size, colour, bold=line == 0)
+            _write(file, x, below, _fitted(words, size, side + GAP / 2, bold=line == 0), size, color, bold=line == 0)
 
 
-def _write(file: FPDF, x: float, y: float, words: str, size: float, colour: Sequence[int], bold: bool = False) -> None:
+def _write(file: FPDF, x: float, y: float, words: str, size: float, color: Sequence[int], bold: bool = False) -> None:
     """One line whose letters stand on the line y."""
     file.set_font("sheet", "B" if bold else "", size)
-    file.set_text_color(*colour)
+    file.set_text_color(*color)
     file.text(x, y, words)
 
 

@@ -64,12 +64,12 @@ def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def grid(pictures: Sequence[np.ndarray], columns: int, gap: int = 2, colour: int = 255) -> np.ndarray:
-    """All pictures (of one size) in rows of `columns`, `gap` pixels of grey value `colour` between them."""
+def grid(pictures: Sequence[np.ndarray], columns: int, gap: int = 2, color: int = 255) -> np.ndarray:
+    """All pictures (of one size) in rows of `columns`, `gap` pixels of gray value `color` between them."""
     height, width = pictures[0].shape[:2]
     columns = max(1, min(columns, len(pictures)))
     rows = -(-len(pictures) // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), colour, np.uint8)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), color, np.uint8)
     for i, picture in enumerate(pictures):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = picture
@@ -93,7 +93,7 @@ def enlarge(picture: np.ndarray, least: int) -> np.ndarray:
 def gif(pictures: Sequence[np.ndarray]) -> bytes:
     """A GIF that repeats for ever: 12.5 pictures a second (GIF counts in 1/100 s), at least GIF_SIDE pixels a side.
 
-    Equal neighbours become one picture that is shown as long as both.
+    Equal neighbors become one picture that is shown as long as both.
     """
     frames = [Image.fromarray(enlarge(picture, GIF_SIDE)) for picture in pictures]
     # One palette for all frames: with a palette each, parts that do not move would flicker.

@@ -62,8 +62,8 @@ def hashes(folder: str) -> None:
     for name, change in COPIES.items():
         copies = doctor.measure(changed(images, change), SIDE)
         bits = (marks.hashes != copies.hashes).sum(1).float()
-        colour = (marks.colors - copies.colors).abs().mean(1).max()
-        print(f"{name}: {bits.median():.0f} bits in the middle, {bits.max():.0f} at most; colours by {colour:.0f} at most")
+        color = (marks.colors - copies.colors).abs().mean(1).max()
+        print(f"{name}: {bits.median():.0f} bits in the middle, {bits.max():.0f} at most; colors by {color:.0f} at most")
 
 
 def blur(folder: str) -> None:

@@ -1,4 +1,4 @@
-"""Explore in the system's Chromium: the search and its end, sliders, neighbours, mixing, and what the address brings back."""
+"""Explore in the system's Chromium: the search and its end, sliders, neighbors, mixing, and what the address brings back."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sliders(visitor: Visitor) -> list[float]:
     return [float(value) for value in found.evaluate_all("all => all.map(one => one.value)")][1:7]
 
 
-def test_the_middle_is_the_flower_itself_and_a_press_on_a_neighbour_goes_exactly_there(walk):
+def test_the_middle_is_the_flower_itself_and_a_press_on_a_neighbor_goes_exactly_there(walk):
     visitor = walk("explore-seed=7&explore-class=marigold")
     before = sources(visitor)
     visitor.page.goto(f"{visitor.url}/?seed=7&class=marigold&grid=1")
@@ -77,7 +77,7 @@ def test_the_middle_is_the_flower_itself_and_a_press_on_a_neighbour_goes_exactly
     assert sliders(again) == [0] * 6 and "explore-at" not in again.query()
 
 
-def test_sliders_move_it_and_at_the_end_there_is_no_neighbour(walk):
+def test_sliders_move_it_and_at_the_end_there_is_no_neighbor(walk):
     visitor = walk("explore-seed=3")
     first = sources(visitor)
     number = visitor.page.locator(".controls .level input[type=number]").locator("visible=true").nth(1)
@@ -91,7 +91,7 @@ def test_sliders_move_it_and_at_the_end_there_is_no_neighbour(walk):
     assert cells.nth(3).get_attribute("aria-label").count("+2") == 1
 
 
-def test_the_two_directions_of_the_neighbours_are_never_the_same(walk):
+def test_the_two_directions_of_the_neighbors_are_never_the_same(walk):
     visitor = walk("explore-seed=3")
     before = sources(visitor)
     across, down = (visitor.page.locator(".steps .segments").nth(number) for number in (0, 1))

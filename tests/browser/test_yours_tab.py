@@ -48,7 +48,7 @@ class Guest(Visitor):
         self.page.locator("#yours-find").click()
         self.state("done")
 
-    def colour(self, x: float, y: float) -> list[int]:
+    def color(self, x: float, y: float) -> list[int]:
         """Of the square, at these shares of its sides."""
         return self.page.locator(f"{ROOM} canvas").evaluate(
             "(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(x * 511, y * 511, 1, 1).data]", [x, y]
@@ -125,12 +125,12 @@ def test_it_stands_upright_and_the_square_can_be_moved(guest):
     sides.save(buffer, "JPEG", exif=exif, quality=95)
     visitor.choose(buffer.getvalue())
     visitor.state("ready")
-    assert visitor.colour(0.5, 0.1)[0] > 200 and visitor.colour(0.5, 0.9)[2] > 200
+    assert visitor.color(0.5, 0.1)[0] > 200 and visitor.color(0.5, 0.9)[2] > 200
     canvas = visitor.page.locator(f"{ROOM} canvas")
     assert canvas.evaluate("canvas => document.activeElement === canvas")
     for _ in range(60):
         visitor.page.keyboard.press("ArrowDown")
-    assert visitor.colour(0.5, 0.1)[2] > 200
+    assert visitor.color(0.5, 0.1)[2] > 200
     visitor.page.keyboard.press("+")
     assert visitor.page.locator(f"{ROOM} .crop input[type=range]").input_value() == "5"
     box = canvas.bounding_box()
@@ -138,7 +138,7 @@ def test_it_stands_upright_and_the_square_can_be_moved(guest):
     visitor.page.mouse.down()
     visitor.page.mouse.move(box["x"] + 50, box["y"] + box["height"] + 600, steps=4)
     visitor.page.mouse.up()
-    assert visitor.colour(0.5, 0.1)[0] > 200
+    assert visitor.color(0.5, 0.1)[0] > 200
 
 
 BAD = [

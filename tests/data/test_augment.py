@@ -204,8 +204,8 @@ def test_diffaugment_one_sample_after_the_other():
     wanted = []
     for image, draw in zip(images.double().numpy(), seeded(6).uniform(40, 8).double().tolist()):
         brightness, saturation, contrast, down, right, rng, row, column = draw
-        grey = image.mean(0)
-        image = grey + (image - grey) * 2 * saturation
+        gray = image.mean(0)
+        image = gray + (image - gray) * 2 * saturation
         image = image.mean() + (image - image.mean()) * (0.5 + contrast) + brightness - 0.5
         moved = np.zeros_like(image)
         for y in range(32):
@@ -228,20 +228,20 @@ def test_diffaugment_lets_gradients_through_to_every_sample():
     assert (images.grad != 0).float().mean() > 0.5, "a hole and a margin hide less than half of it"
 
 
-def test_diffaugment_leaves_grey_grey_and_changes_colours():
-    grey = noise(200, 16).mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    shown = diffaugment(grey, seeded(1))
+def test_diffaugment_leaves_gray_gray_and_changes_colors():
+    gray = noise(200, 16).mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    shown = diffaugment(gray, seeded(1))
     assert (shown - shown.mean(1, keepdim=True)).abs().max() < 1e-5
     images = noise(200, 16)
-    colour = (images - images.mean(1, keepdim=True)).abs().mean()
+    color = (images - images.mean(1, keepdim=True)).abs().mean()
     shown = diffaugment(images, seeded(1))
-    strength = (shown - shown.mean(1, keepdim=True)).abs().mean((1, 2, 3)) / colour
+    strength = (shown - shown.mean(1, keepdim=True)).abs().mean((1, 2, 3)) / color
     assert strength.min() < 0.1 and strength.max() > 1.5
 
 
 def test_diffaugment_shifts_by_an_eighth_at_most_and_as_far_to_every_side():
     images = torch.zeros(2000, 3, 32, 32)
-    images[:, :, 15, 15] = 50  # brighter than all else, whatever happens to its colour
+    images[:, :, 15, 15] = 50  # brighter than all else, whatever happens to its color
     shown = diffaugment(images, seeded(2)).mean(1)
     seen = shown.flatten(1).max(1)
     at = seen.indices[seen.values > 10]  # where no hole hides it

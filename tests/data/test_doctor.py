@@ -134,19 +134,19 @@ def test_an_enlarged_copy_without_detail_is_not_the_one_that_stays(photos: Path)
 def test_blurred_and_small_photos(photos: Path) -> None:
     scene(50, 256).filter(ImageFilter.GaussianBlur(20)).save(photos / "roses" / "blurred.png")
     scene(51, 256).filter(ImageFilter.GaussianBlur(1)).save(photos / "roses" / "softer, yet sharp when it is 32 pixels.png")
-    plain().resize((64, 64)).save(photos / "roses" / "one colour.png")
+    plain().resize((64, 64)).save(photos / "roses" / "one color.png")
     scene(52, RESOLUTION - 4).save(photos / "tulips" / "small.png")
     found = doctor.examine(photos, RESOLUTION)
-    assert {photo.file for photo in found.blurred} == {"roses/blurred.png", "roses/one colour.png"}
+    assert {photo.file for photo in found.blurred} == {"roses/blurred.png", "roses/one color.png"}
     assert [photo.file for photo in found.small] == ["tulips/small.png"]
-    assert set(verdicts(found)) == {"roses/blurred.png", "roses/one colour.png"}  # a little small is no reason to go
+    assert set(verdicts(found)) == {"roses/blurred.png", "roses/one color.png"}  # a little small is no reason to go
     large = doctor.examine(photos, 64)
     assert verdicts(large)["tulips/small.png"] == "too small: 28×28 pixels for 64×64"
 
 
-def test_plain_pictures_of_two_colours_are_no_duplicates(photos: Path) -> None:
-    for colour in ("red", "blue"):
-        Image.new("RGB", (64, 64), colour).save(photos / "roses" / f"{colour}.png")
+def test_plain_pictures_of_two_colors_are_no_duplicates(photos: Path) -> None:
+    for color in ("red", "blue"):
+        Image.new("RGB", (64, 64), color).save(photos / "roses" / f"{color}.png")
     assert not look(photos).duplicates
 
 
@@ -184,14 +184,12 @@ def test_every_bad_file_is_named_by_its_reason(photos: Path, capfd: pytest.Captu
 def test_groups_do_not_depend_on_where_pictures_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies far apart among more pictures than are compared at once."""
     torch.manual_seed(0)
-    hashes, colours = torch.rand(2100, 512) > 0.5, torch.rand(2100, 48)
+    hashes, colors = torch.rand(2100, 512) > 0.5, torch.rand(2100, 48)
     hashes[2050], hashes[1000] = hashes[3], hashes[999]
     hashes[1000, : doctor.MAX_BITS + 1] ^= True  # one bit too many
-    assert doctor.near_duplicates(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [
-        [3, 2050]
-    ]
+    assert doctor.near_duplicates(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colors, colors[:, 0])) == [[3, 2050]]
     hashes[1000, 0] ^= True
-    assert doctor.near_duplicates(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colours, colours[:, 0])) == [
+    assert doctor.near_duplicates(doctor.Fingerprints(hashes, torch.rand(2100, 512) > 0.5, colors, colors[:, 0])) == [
         [3, 2050],
         [999, 1000],
     ]

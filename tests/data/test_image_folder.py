@@ -34,12 +34,12 @@ def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     return file.getvalue()
 
 
-def plain(colour=RED, size=(20, 20), mode: str = "RGB") -> Image.Image:
-    return Image.new(mode, size, colour)
+def plain(color=RED, size=(20, 20), mode: str = "RGB") -> Image.Image:
+    return Image.new(mode, size, color)
 
 
 def fill(folder: Path, count: int = MIN_PHOTOS, start: int = 0) -> Path:
-    """Good photos `~0.png`, `~1.png`, … (sorted behind what a test adds), each of its own grey."""
+    """Good photos `~0.png`, `~1.png`, … (sorted behind what a test adds), each of its own gray."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(start, start + count):
         (folder / f"~{number}.png").write_bytes(encoded(plain((number,) * 3)))
@@ -56,14 +56,14 @@ def load_one(tmp_path: Path, content: bytes, name: str = "a.jpg", size: int = SI
     return photos.images[0]
 
 
-def colour(image: torch.Tensor) -> tuple[int, ...]:
-    """The one colour of an image."""
+def color(image: torch.Tensor) -> tuple[int, ...]:
+    """The one color of an image."""
     assert (image == image[:, :1, :1]).all()
     return tuple(image[:, 0, 0].tolist())
 
 
 def png(width: int, height: int, rows: bytes = b"", depth: int = 8) -> bytes:
-    """A grey PNG by hand, whose header may claim anything."""
+    """A gray PNG by hand, whose header may claim anything."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -108,7 +108,7 @@ def with_notes(**options) -> bytes:
 
 
 def ramp(most: int, shape: tuple = (20, 20), kind: str = "PNG") -> bytes:
-    """16-bit grey from 0 to `most`."""
+    """16-bit gray from 0 to `most`."""
     return encoded(Image.fromarray(np.linspace(0, most, 400).reshape(shape).astype(np.uint16)), kind)
 
 
@@ -124,7 +124,7 @@ def checksum(kind: int) -> bytes:
     return struct.pack(">I", zlib.crc32(b"IHDR" + struct.pack(">IIBB", 20, 20, 16, kind) + bytes(3)))
 
 
-def grey16(value: int) -> Image.Image:
+def gray16(value: int) -> Image.Image:
     return Image.fromarray(np.full((20, 20), value, np.uint16))
 
 
@@ -151,22 +151,22 @@ def see_through_palette() -> bytes:
         pytest.param(encoded(plain(RED), "TIFF"), RED, id="tiff"),
         pytest.param(encoded(plain(RED), "TIFF", compression="tiff_lzw"), RED, id="tiff-lzw"),
         pytest.param(two_frames(), RED, id="gif-first-frame"),
-        pytest.param(encoded(plain(77, mode="L")), (77,) * 3, id="grey"),
+        pytest.param(encoded(plain(77, mode="L")), (77,) * 3, id="gray"),
         pytest.param(encoded(plain(1, mode="1")), WHITE, id="one-bit"),
-        pytest.param(encoded(grey16(0)), (0,) * 3, id="16-bit-black"),
-        pytest.param(encoded(grey16(0x8080)), (128,) * 3, id="16-bit-middle"),
-        pytest.param(encoded(grey16(1000)), (4,) * 3, id="16-bit-dark-is-not-clipped"),
-        pytest.param(encoded(grey16(65535)), WHITE, id="16-bit-white"),
-        pytest.param(encoded(grey16(0x4040), "TIFF"), (64,) * 3, id="16-bit-tiff"),
+        pytest.param(encoded(gray16(0)), (0,) * 3, id="16-bit-black"),
+        pytest.param(encoded(gray16(0x8080)), (128,) * 3, id="16-bit-middle"),
+        pytest.param(encoded(gray16(1000)), (4,) * 3, id="16-bit-dark-is-not-clipped"),
+        pytest.param(encoded(gray16(65535)), WHITE, id="16-bit-white"),
+        pytest.param(encoded(gray16(0x4040), "TIFF"), (64,) * 3, id="16-bit-tiff"),
         pytest.param(encoded(Image.new("I", (20, 20), 0x4040), "TIFF"), (64,) * 3, id="32-bit-tiff"),
         pytest.param(encoded(plain(RED).convert("P")), RED, id="palette"),
         pytest.param(see_through_palette(), WHITE, id="palette-transparent"),
-        pytest.param(encoded(plain(RED), transparency=RED), WHITE, id="rgb-transparent-colour"),
+        pytest.param(encoded(plain(RED), transparency=RED), WHITE, id="rgb-transparent-color"),
         pytest.param(encoded(plain((0, 255, 255, 0), mode="CMYK"), "TIFF"), RED, id="cmyk-tiff"),
         pytest.param(encoded(plain((0, 255, 255, 0), mode="CMYK"), "JPEG", quality=95), RED, id="cmyk-jpeg"),
         pytest.param(encoded(plain((0, 0, 0, 0), mode="RGBA")), WHITE, id="alpha-none"),
         pytest.param(encoded(plain((255, 0, 0, 128), mode="RGBA")), (255, 127, 127), id="alpha-half-on-white"),
-        pytest.param(encoded(plain((0, 51), mode="LA")), (204,) * 3, id="grey-alpha"),
+        pytest.param(encoded(plain((0, 51), mode="LA")), (204,) * 3, id="gray-alpha"),
         pytest.param(encoded(plain(RED)) + b"PK\3\4 and an archive", RED, id="trailing-bytes"),
         pytest.param(encoded(plain(RED, (3000, 16))), RED, id="very-wide"),
         pytest.param(with_notes(text={"workflow": "x" * 2_000_000}), RED, id="png-2-mb-of-packed-text"),
@@ -186,7 +186,7 @@ def see_through_palette() -> bytes:
 )
 def test_formats_and_modes(tmp_path, content, expected):
     """Each under a misleading name: the content decides."""
-    found, slack = colour(load_one(tmp_path, content, "a.txt")), 1 if content.startswith(b"\xff\xd8") else 0  # JPEG rounds
+    found, slack = color(load_one(tmp_path, content, "a.txt")), 1 if content.startswith(b"\xff\xd8") else 0  # JPEG rounds
     assert max(abs(a - b) for a, b in zip(found, expected)) <= slack
 
 
@@ -209,18 +209,18 @@ def test_exif_orientation(tmp_path, orientation, size):
 
 
 def test_broken_exif_is_ignored(tmp_path):
-    assert colour(load_one(tmp_path, encoded(plain(RED), exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))) == RED
+    assert color(load_one(tmp_path, encoded(plain(RED), exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))) == RED
 
 
 def test_centre_is_kept(tmp_path):
     image = plain(RED, (60, 20))
     image.paste(BLUE, (20, 0, 40, 20))
-    assert colour(load_one(tmp_path / "wide", encoded(image))) == BLUE
-    assert colour(load_one(tmp_path / "tall", encoded(image.transpose(Image.Transpose.ROTATE_90)))) == BLUE
+    assert color(load_one(tmp_path / "wide", encoded(image))) == BLUE
+    assert color(load_one(tmp_path / "tall", encoded(image.transpose(Image.Transpose.ROTATE_90)))) == BLUE
 
 
 def test_resizing_averages(tmp_path):
-    """A fine checkerboard becomes grey: no pixel is just left out."""
+    """A fine checkerboard becomes gray: no pixel is just left out."""
     board = Image.fromarray((np.indices((512, 512)).sum(0) % 2 * 255).astype(np.uint8))
     image = load_one(tmp_path, encoded(board)).float()
     assert abs(image.mean() - 127.5) < 2 and image.std() < 3
@@ -273,12 +273,12 @@ BOMB_GIF = (
         pytest.param(tiff([np.ones(400, ">f8").tobytes()], (64,), 1, order=">", kind=3), "floating-point", id="double"),
         pytest.param(tiff([words(0, ">")], (16,), 0, order=">"), "a TIFF of 16 bits with white as zero", id="white-is-zero"),
         pytest.param(tiff([bytes(4800)], (32,) * 3), "a TIFF of 32 bits is not read", id="32-bit-rgb"),
-        pytest.param(tiff([words(0x4040, count=800)], (32,), 1), "a TIFF of 32 bits is not read", id="32-bit-grey"),
+        pytest.param(tiff([words(0x4040, count=800)], (32,), 1), "a TIFF of 32 bits is not read", id="32-bit-gray"),
         pytest.param(tiff([words(0xC040, count=800)], (32,), 1), "a TIFF of 32 bits is not read", id="32-bit-light"),
         pytest.param(tiff([words(0xC040, count=800)], (32,), 1, kind=2), "a TIFF of 32 bits is not read", id="32-bit-sign"),
         pytest.param(encoded(Image.new("I", (20, 20), 70000), "TIFF"), "a TIFF of 32 bits", id="32-bit-by-pillow"),
         pytest.param(tiff([words(0)], (16,), 1, kind=2), "a TIFF of 16 bits with a sign is not read", id="16-bit-sign"),
-        pytest.param(tiff([bytes(1200)], (8,) * 3, photometric=8), "Lab colours", id="lab"),
+        pytest.param(tiff([bytes(1200)], (8,) * 3, photometric=8), "Lab colors", id="lab"),
         pytest.param(tiff([bytes(1200)], (8,) * 3, more=((254, "I", [1]),)), "only the thumbnail", id="raw-file"),
         pytest.param(tiff([bytes(1200)], (8,) * 3, more=((255, "H", [2]),)), "only the thumbnail", id="raw-file-of-old"),
         pytest.param(tiff([words(1), words(2), words(3)], (16,) * 3, planar=2), "in planes", id="planar"),

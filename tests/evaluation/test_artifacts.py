@@ -13,7 +13,7 @@ WHITE_NOISE = np.random.default_rng(0).integers(0, 256, (80, 64, 64, 3), np.uint
 
 
 def clouds(count: int = 60, side: int = 64, seed: int = 0) -> np.ndarray:
-    """Colourless random pictures with the spectrum of photos (power falls with the square of the frequency), N×S×S in 0–255."""
+    """Colorless random pictures with the spectrum of photos (power falls with the square of the frequency), N×S×S in 0–255."""
     rng = np.random.default_rng(seed)
     y, x = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
     scale = 1 / np.maximum(np.hypot(y, x), 1 / side)

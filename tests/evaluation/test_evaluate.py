@@ -30,7 +30,7 @@ COUNT = 120  # flowers; -n
 
 
 class Shrunk(nn.Module):
-    """Pictures N×3×224×224 → their colours on an 7×7 grid, N×147, with a bend."""
+    """Pictures N×3×224×224 → their colors on an 7×7 grid, N×147, with a bend."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return torch.tanh(torch.nn.functional.adaptive_avg_pool2d(images, (7, 7))).flatten(1)

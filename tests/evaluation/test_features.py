@@ -37,7 +37,7 @@ def no_cache_of_the_users(tmp_path, monkeypatch):
 
 
 def counting(seen: list[Tensor]) -> FeatureNetwork:
-    """The mean colour of each picture; what it is shown is added to `seen`."""
+    """The mean color of each picture; what it is shown is added to `seen`."""
 
     def function(images: Tensor) -> Tensor:
         seen.append(images)
@@ -222,7 +222,7 @@ class Nothing(Pooled):
         return x.mean((2, 3))[:, :0]
 
 
-class Grey(Pooled):
+class Gray(Pooled):
     def forward(self, x: Tensor) -> Tensor:
         return (x * torch.ones(1, 1, 5, 5)).mean((2, 3))
 
@@ -251,7 +251,7 @@ def test_what_a_network_of_the_users_must_return(tmp_path, kind):
 
 def test_a_network_of_the_users_that_fails(tmp_path):
     with pytest.raises(UserError, match=r"mine.pt fails on float pictures 16×3×224×224 \(.*224.*\); mend") as error:
-        find_network(scripted(tmp_path / "mine.pt", Grey()))
+        find_network(scripted(tmp_path / "mine.pt", Gray()))
     sentence(str(error.value))
 
 
@@ -319,7 +319,7 @@ class Row(nn.Module):
 
 
 def test_shrinking_leaves_no_stray_pixels(tmp_path):
-    """White stripes, every third column: from afar a third of grey. Every third pixel alone would be white, or black."""
+    """White stripes, every third column: from afar a third of gray. Every third pixel alone would be white, or black."""
     stripes = np.zeros((1, 672, 672, 3), np.uint8)
     stripes[:, :, ::3] = 255
     row = features(find_network(scripted(tmp_path / "row.pt", Row())), stripes)

@@ -34,7 +34,7 @@ def test_any_variant_of_a_photo_is_that_photo():
 
 
 @pytest.mark.parametrize("rows", [2, 256])
-def test_a_picture_is_not_its_own_neighbour(rows, monkeypatch):
+def test_a_picture_is_not_its_own_neighbor(rows, monkeypatch):
     monkeypatch.setattr(memorization, "ROWS", rows)
     points = torch.tensor([[0.0], [1.0], [5.0], [5.0], [20.0]])
     distances, which = memorization.nearest(points, points, itself=True)

@@ -1,4 +1,4 @@
-"""Distances, neighbours and standard errors against cases worked out by hand, naive loops and other libraries."""
+"""Distances, neighbors and standard errors against cases worked out by hand, naive loops and other libraries."""
 
 import math
 import statistics
@@ -151,10 +151,10 @@ def test_kid_repeats_its_bits_and_leaves_chance_alone():
     assert metrics.kid(a, b, 5) == first
 
 
-# --------------------------------------------------------------------------------------------------------- neighbours
+# --------------------------------------------------------------------------------------------------------- neighbors
 
 
-def test_neighbours_by_hand():
+def test_neighbors_by_hand():
     """Photos at 0, 1, 3 reach 1, 1, 2; fakes at 1.5, 9, 9.5 reach 7.5, 0.5, 0.5 (k = 1)."""
     real, fake = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[1.5], [9.0], [9.5]])
     found = metrics.neighbors(real, fake, 1)
@@ -163,13 +163,13 @@ def test_neighbours_by_hand():
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("rows", [1, 7, 256])
-def test_neighbours_are_those_of_a_naive_loop(k, rows, monkeypatch):
+def test_neighbors_are_those_of_a_naive_loop(k, rows, monkeypatch):
     monkeypatch.setattr(metrics, "ROWS", rows)
     real, fake = normal(40, 3, 0), normal(31, 3, 1, 0.7)
     assert metrics.neighbors(real, fake, k) == pytest.approx(naive_neighbors(real, fake, k))
 
 
-def test_neighbours_of_copies():
+def test_neighbors_of_copies():
     """All photos returned, far from the origin in many dimensions: ties and distances of 0 must be seen as such."""
     real = normal(60, 500, 0, 3.0)
     found = metrics.neighbors(real, real.flip(0), 3)
@@ -185,7 +185,7 @@ def test_neighbours_of_copies():
 
 
 @pytest.mark.parametrize("unit", [1e-5, 1.0, 1e4])
-def test_neighbours_do_not_hang_on_the_unit_of_the_features(unit):
+def test_neighbors_do_not_hang_on_the_unit_of_the_features(unit):
     """What a distance of 0 rounds to grows with them, and so does what is forgiven for it."""
     real = normal(60, 500, 0, 3.0) * unit
     assert metrics.neighbors(real, real.flip(0), 3) == pytest.approx(
@@ -199,7 +199,7 @@ def _balls(points: Tensor, number: int, k: int) -> int:
     return int((table[number] <= table.sort(1).values[:, k]).sum())
 
 
-def test_neighbours_far_away():
+def test_neighbors_far_away():
     assert set(metrics.neighbors(normal(20, 4, 0), normal(20, 4, 1, 100.0), 3).values()) == {0.0}
 
 

@@ -30,7 +30,7 @@ COUNT, HELD = 30, 12
 
 
 def quarters(images: torch.Tensor) -> torch.Tensor:
-    """Stands in for a network: the mean colour of each quarter, which turning a picture changes."""
+    """Stands in for a network: the mean color of each quarter, which turning a picture changes."""
     return torch.nn.functional.adaptive_avg_pool2d(images, 2).flatten(1)
 
 

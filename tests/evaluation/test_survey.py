@@ -108,7 +108,7 @@ def test_the_page_loads_nothing_and_does_not_know_the_answers(made):
         and "https:" not in text
     )
     files = [base64.b64decode(content.removeprefix("data:image/png;base64,")) for content in data["pictures"]]
-    assert len({file[:33] for file in files}) == 1, "of one size, depth and kind of colour: signature and IHDR"
+    assert len({file[:33] for file in files}) == 1, "of one size, depth and kind of color: signature and IHDR"
     for file in files:
         assert png(np.asarray(Image.open(io.BytesIO(file)))) == file, "nothing but the pixels, all encoded alike"
     assert all(set(words) == {"en", "uk"} and all(words.values()) for words in data["text"].values())

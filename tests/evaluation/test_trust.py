@@ -208,7 +208,7 @@ def test_a_generator_that_repeats_itself_is_caught(photos):
 
 
 def test_figures_are_those_of_other_libraries(photos):
-    """SciPy's root of a matrix, scikit-learn's neighbours, and the sum that KID is, on the same features."""
+    """SciPy's root of a matrix, scikit-learn's neighbors, and the sum that KID is, on the same features."""
     from sklearn.neighbors import NearestNeighbors
 
     real, fake, k = photos.reference.double(), torch.cat(photos.pool).double(), 3

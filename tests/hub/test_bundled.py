@@ -67,7 +67,7 @@ def test_a_bundled_model_carries_its_figures_taken_on_photos_it_never_saw(name):
 
 
 @pytest.mark.parametrize("name", [name for name in loader.bundled() if loader.load(name).generator.config.code_dim])
-def test_the_class_selector_changes_the_colour(name):
+def test_the_class_selector_changes_the_color(name):
     """Marigolds are redder than dandelions, in the middle of the picture and on the mean of 64."""
     model = loader.load(name)
     side = model.generator.config.resolution // 4

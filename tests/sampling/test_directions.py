@@ -129,7 +129,7 @@ def disc(across: float = 0.5, up: float = 0.5, radius: float = 0.25, head=(230, 
         ("ground_green", disc(ground=(80, 80, 80)), disc(ground=(30, 120, 30))),
         ("head_light", disc(head=(150, 120, 20)), disc(head=(250, 220, 120))),
         ("head_red", disc(head=(230, 210, 40)), disc(head=(230, 90, 40))),
-        ("colour", disc(head=(200, 190, 180)), disc(head=(230, 200, 40))),
+        ("color", disc(head=(200, 190, 180)), disc(head=(230, 200, 40))),
         ("contrast", disc(head=(90, 120, 60)), disc(head=(250, 250, 200))),
         ("dark_middle", disc(), np.minimum(disc(), 255 - disc(radius=0.08, head=(200,) * 3, ground=(0,) * 3))),
         ("sharpness", disc(), disc() + np.random.default_rng(0).integers(0, 20, (1, 64, 64, 1), np.uint8)),
@@ -140,7 +140,7 @@ def test_an_attribute_rises_with_what_it_is_called_by(name, less, more):
     assert high > low and high.shape == (1,)
 
 
-def test_a_picture_of_one_colour_is_measured_too():
+def test_a_picture_of_one_color_is_measured_too():
     values = attributes.measure(np.full((2, 16, 16, 3), 7, np.uint8))
     assert all(torch.isfinite(value).all() and value.shape == (2,) for value in values.values())
 
@@ -202,7 +202,7 @@ def test_scales_of_another_flower(found):
         explore_state.check_fine(found.classes, "marigold", 7, found.sampler.scales, found.sampler.scales)
 
 
-def test_nine_neighbours_of_which_none_is_beyond_the_end():
+def test_nine_neighbors_of_which_none_is_beyond_the_end():
     wanted = Explore(Flower(0, 1), (2.5, 0.1, 0, 0, 0, 0), across=0, down=1, step=0.7)
     places = list(wanted.neighbors())
     assert places[4] == wanted.sliders and len(places) == 9
@@ -351,7 +351,7 @@ def test_with_hundreds_of_classes_the_mix_stays_and_nothing_moves():
     assert room.from_controls(*values).sliders == NO_SHIFT
 
 
-def test_a_mix_of_a_hundred_classes_has_nine_different_neighbours():
+def test_a_mix_of_a_hundred_classes_has_nine_different_neighbors():
     generator = tiny_generator(of(120).classes)
     sampler = Sampler(generator, 1)
     found = DirectionSearch(sampler).finish()

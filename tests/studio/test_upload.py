@@ -142,7 +142,7 @@ def test_what_stands_behind_the_picture_is_not_used(kind, more):
 
 
 def test_moving_pictures_are_refused():
-    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (64, 64), color) for color in ("red", "blue")]
     for kind in ("png", "webp"):
         buffer = io.BytesIO()
         frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])

@@ -51,7 +51,7 @@ def test_a_zip_holds_its_files_and_no_date():
 
 def test_a_grid_puts_pictures_in_rows():
     pictures = flowers(5, 4)
-    sheet = images.grid(pictures, 3, gap=1, colour=9)
+    sheet = images.grid(pictures, 3, gap=1, color=9)
     assert sheet.shape == (9, 14, 3)
     assert np.array_equal(sheet[5:9, 5:9], pictures[4]) and (sheet[5:, 10:] == 9).all() and (sheet[4] == 9).all()
     assert images.grid(pictures[:1], 7).shape == (4, 4, 3)

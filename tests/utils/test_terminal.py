@@ -12,7 +12,7 @@ from pathlib import Path
 
 import forked
 import pytest
-from pictures import COLOURS, make_photos
+from pictures import COLORS, make_photos
 
 import train
 from gan.hub import checkpoint
@@ -27,7 +27,7 @@ TINY = "--preset cwgan-gp-28 --width 4 --batch 4 --critic-steps 1 --device cpu -
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
     for name in NAMES:
-        monkeypatch.setitem(COLOURS, name, (240, 210, 40))
+        monkeypatch.setitem(COLORS, name, (240, 210, 40))
     return make_photos(tmp_path / "photos", classes=NAMES)
 
 

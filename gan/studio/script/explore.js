@@ -1,16 +1,16 @@
-// The Explore tab: a flower and its eight neighbours; a press on one of them goes there.
+// The Explore tab: a flower and its eight neighbors; a press on one of them goes there.
 flowers.kit.places.push(["explore", "", "tab_explore"]);
 flowers.stages.explore = (element, props, watch, trigger) => {
   "use strict";
   const { label, make, meadow, remember, say, showFlower } = flowers.kit;
   const walk = element.querySelector(".walk");
   const across = make("p", { class: "axis across", "aria-hidden": "true" }), down = make("p", { class: "axis down", "aria-hidden": "true" });
-  const field = make("div", { class: "neighbours" });
+  const field = make("div", { class: "neighbors" });
   const bar = make("progress", { max: 1 }), words = make("p", { role: "status" });
   const button = make("button", { type: "button", class: "quiet", onclick: () => (stopped ? look() : stop()) });
   const search = make("div", { class: "search", hidden: "" }, words, bar, button);
   walk.append(across, make("div", { class: "map" }, down, field, search));
-  const around = meadow(field, { press: (item) => (item === here() ? showFlower(item) : go(item)), name: say("explore_neighbours") });
+  const around = meadow(field, { press: (item) => (item === here() ? showFlower(item) : go(item)), name: say("explore_neighbors") });
   const later = (event, data) => setTimeout(() => trigger(event, data)); // not while the framework hands over a value
   let items = [], names = [], labelled = false, looking = false, stopped = false, progress = 0;
 
@@ -69,7 +69,7 @@ flowers.stages.explore = (element, props, watch, trigger) => {
     }
   }
 
-  // A flower without neighbours, of a model for whose directions too few flowers stand.
+  // A flower without neighbors, of a model for whose directions too few flowers stand.
   function draw_alone(shown) {
     walk.classList.add("alone");
     meadow(field).show(shown, 1);

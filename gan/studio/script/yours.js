@@ -44,7 +44,7 @@ flowers.stages.yours = (element, props, watch) => {
   room.append(duo, make("div", { class: "slot" }, crop, bar), compare, said, near, sends, make("p", { class: "private" }, say("yours_private")));
 
   let photo = null, item = null; // what has been opened, as a canvas; what has been found
-  let zoomed = 1, centre = [0.5, 0.5]; // of the square, as shares of the photo's sides
+  let zoomed = 1, center = [0.5, 0.5]; // of the square, as shares of the photo's sides
   let run = 0, busy = false, waiting = 0; // the number of the search that counts
   let asked = 0, begun = false, stopping = false; // when it was asked for, whether the server has begun it or is to leave it
 
@@ -80,7 +80,7 @@ flowers.stages.yours = (element, props, watch) => {
     photo = make("canvas", { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
     draw(photo, bitmap, 0, 0, bitmap.width, bitmap.height, photo.width, photo.height);
     bitmap.close();
-    [zoomed, centre, zoom.value] = [1, [0.5, 0.5], 0];
+    [zoomed, center, zoom.value] = [1, [0.5, 0.5], 0];
     changed();
     canvas.focus({ preventScroll: true });
     tell(say("yours_ready"));
@@ -98,8 +98,8 @@ flowers.stages.yours = (element, props, watch) => {
   function square() {
     const side = Math.min(photo.width, photo.height) / zoomed;
     const within = (share, whole) => Math.min(1 - side / whole / 2, Math.max(side / whole / 2, share));
-    centre = [within(centre[0], photo.width), within(centre[1], photo.height)];
-    return [centre[0] * photo.width - side / 2, centre[1] * photo.height - side / 2, side];
+    center = [within(center[0], photo.width), within(center[1], photo.height)];
+    return [center[0] * photo.width - side / 2, center[1] * photo.height - side / 2, side];
   }
 
   function paint() {
@@ -121,10 +121,10 @@ flowers.stages.yours = (element, props, watch) => {
   function move(x, y) { // in pixels of the canvas as it is shown
     if (!photo || busy) return;
     const side = square()[2], shown = canvas.clientWidth || 1;
-    const before = centre.join();
-    centre = [centre[0] - (x * side) / shown / photo.width, centre[1] - (y * side) / shown / photo.height];
+    const before = center.join();
+    center = [center[0] - (x * side) / shown / photo.width, center[1] - (y * side) / shown / photo.height];
     square();
-    if (centre.join() !== before) changed();
+    if (center.join() !== before) changed();
   }
 
   let held = null;
