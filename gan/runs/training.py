@@ -91,7 +91,7 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
         request = replace(request, given={**request.given, "images": options.epochs * files})
     model, config = configure(request, tuple(source.files), pick_precision(device), saved, choice)
     photos = source.load(model, config)
-    _print_photos(photos, model.resolution)
+    _print_photos(photos, model.resolution, request.photos)
     _print_few_held_out(photos, config.holdout)
     about = {**_card_notes(request), "photos": photos.counts()}  # before classes are merged for a plain model
     if options.epochs:
@@ -113,7 +113,7 @@ def _start_in_group(request: Request, device: torch.device, processes: ProcessGr
         if validator:
             by = f"{validator.network.kid_name} to {judging_photos(validator.held_out)}"
             print(f"validated: every {options.evaluate_every:,} images, by the {by}")
-        outcome = _run_to_end(run, options)
+        outcome = _run_to_end(run, options, request.photos)
     if outcome.finished and options.push_to_hub and processes.first:
         print(f"published at {publish.publish(out, options.push_to_hub)}")
     return outcome
@@ -285,8 +285,11 @@ def _resume_or_init(run: Run, start_from: str, options: RunOptions) -> None:
         print(f"begun with the first {layers} layers of {start_from} and {critic}")
 
 
-def _run_to_end(run: Run, options: RunOptions) -> Outcome:
-    """Train until the end or a signal, with a progress bar and, where a port is given, a page."""
+def _run_to_end(run: Run, options: RunOptions, source: str) -> Outcome:
+    """Train until the end or a signal, with a progress bar and, where a port is given, a page.
+
+    `source` is what names the photos.
+    """
     total = run.trainer.config.images
     with ExitStack() as stack:
         if options.preview is not None and run.processes.first:
@@ -302,7 +305,7 @@ def _run_to_end(run: Run, options: RunOptions) -> Outcome:
             bar.set_postfix_str(_progress(left, run.kid, stats), refresh=False)
 
         finished = run.train(options.every, show, lambda: bool(caught), options.evaluate_every)
-    _print_end(run, finished)
+    _print_end(run, finished, source)
     # `caught` is empty where another process got the signal.
     return Outcome(run, finished, 0 if finished else (caught[0] if caught else signal.SIGTERM))
 
@@ -316,8 +319,8 @@ def _print_skipped(skipped: tuple) -> None:
         print(f"skipped {file.path}: {file.reason}")
 
 
-def _print_photos(photos: Photos, resolution: int) -> None:
-    """Print skipped files, the number of photos by class, and the doctor's warnings."""
+def _print_photos(photos: Photos, resolution: int, source: str) -> None:
+    """Print skipped files, the number of photos by class, and the doctor's warnings. `source` is what names the photos."""
     _print_skipped(photos.skipped)
     print("photos: " + ", ".join(f"{count:,} {name}" for name, count in photos.counts().items()))
     try:
@@ -326,7 +329,8 @@ def _print_photos(photos: Photos, resolution: int) -> None:
         lines = [f"the photos were not examined ({error})"]
     for line in lines:
         print(f"doctor: {line}")
-    print("doctor: nothing to complain about" if not lines else "doctor: python -m gan doctor PHOTOS says more")
+    more = f"{command(['python', '-m', 'gan', 'doctor', source])} says more"
+    print(f"doctor: {more if lines else 'nothing to complain about'}")
 
 
 def _print_few_held_out(photos: Photos, share: float) -> None:
@@ -359,8 +363,8 @@ def _print_sides(schedule: Sequence[tuple[int, int]]) -> None:
         print(f"sides:  {', '.join(parts)}, then {schedule[-1][0]}×{schedule[-1][0]}")
 
 
-def _print_end(run: Run, finished: bool) -> None:
-    """Print how the run ended, and the commands that use its model."""
+def _print_end(run: Run, finished: bool, source: str) -> None:
+    """Print how the run ended, and the commands that use its model. `source` is what names the photos."""
     if not finished:
         print(f"stopped at {run.trainer.images_seen:,} images and saved; the same command continues.")
         return
@@ -369,7 +373,7 @@ def _print_end(run: Run, finished: bool) -> None:
         print(f"the best validated model is kept: {run.best['images']:,} images, {kid} {run.best['kid']:.3f} to {to}")
     print(f"finished {run.trainer.images_seen:,} images in {clock(run.seconds)}; look at {run.folder / 'learning.html'}")
     print(f"open it: python app.py --model {command([str(run.folder)])}")
-    print(f"judge it: python -m gan evaluate {command([str(run.folder)])} PHOTOS")
+    print(f"judge it: {command(['python', '-m', 'gan', 'evaluate', str(run.folder), source])}")
     print(f"publish it: python -m gan publish {command([str(run.folder)])} OWNER/NAME")
 
 

@@ -98,12 +98,13 @@ def test_the_first_pictures_are_those_of_the_model_begun_from(mother, tmp_path):
         assert torch.allclose(new(z, first), old(z, second), atol=1e-3)
 
 
-def test_at_the_end_stands_how_to_open_and_how_to_publish_it(tmp_path, capsys):
-    photos = make_photos(tmp_path / "photos")
+def test_at_the_end_stands_how_to_open_judge_and_publish_it(tmp_path, capsys):
+    photos = make_photos(tmp_path / "my photos")
     out = tmp_path / "my run"
     argv = [str(photos), *SMALL, "--preset", "flagship", "--resolution", "32", "--images", "8", "--out", str(out)]
     assert train.main(argv) == 0
     printed = capsys.readouterr().out
-    opened, published = (re.search(rf"^{word} it: (.*)$", printed, re.M)[1] for word in ("open", "publish"))
+    opened, judged, published = (re.search(rf"^{word} it: (.*)$", printed, re.M)[1] for word in ("open", "judge", "publish"))
     assert shlex.split(opened) == ["python", "app.py", "--model", str(out)]
+    assert shlex.split(judged) == ["python", "-m", "gan", "evaluate", str(out), str(photos)]
     assert shlex.split(published) == ["python", "-m", "gan", "publish", str(out), "OWNER/NAME"]
