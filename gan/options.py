@@ -298,13 +298,13 @@ def schedule_of(state: dict[str, Any]) -> list[tuple[int, int]]:
 
 
 # How long a run goes on, how it ends, and what is written about it, may change between its parts; nothing else may.
-FREE = ("images", "lr_decay", "trained", "scores")
+_FREE = ("images", "lr_decay", "trained", "scores")
 _LAYERS_SET_BY = {"generator": "--width", "critic": "--critic-width or --critic-norm"}
 
 
 def refuse_difference(saved: dict[str, Any], mine: dict[str, Any]) -> None:
     """Raise UserError where the settings in a snapshot are not those of the run that goes on with it."""
-    changed = [key for key in mine if key not in FREE and saved.get(key) != mine[key]]
+    changed = [key for key in mine if key not in _FREE and saved.get(key) != mine[key]]
     if {"preset", "resolution"} & set(changed):
         changed = [key for key in changed if key != "generator"]  # its layers follow from both
     if changed:

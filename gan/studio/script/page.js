@@ -76,7 +76,7 @@ window.flowers = (() => {
     if (tab === late) setTimeout(fill, 0, tab); // not while the framework hands over a value
   }
 
-  // Only an empty stage asks: a server that is asked for nothing closes the stream of answers, and what is asked meanwhile is lost.
+  // Only an empty stage asks: what is asked while the server closes the stream of an earlier answer can be lost.
   function fill(tab) {
     late = asks[tab] ? null : tab;
     asks[tab]?.();
