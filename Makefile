@@ -38,7 +38,8 @@ test: $(VENV)/.dev
 
 # Where the framework is touched: its internals, the API, the page under a path and its controls. Where PyTorch's numbers are.
 TELLING := tests/studio/test_gradio_compat.py tests/studio/test_app.py tests/studio/test_studio.py tests/studio/test_yours.py \
-  tests/browser/test_both_tabs.py tests/browser/test_under_a_path.py tests/networks tests/test_losses.py tests/test_trainer.py
+  tests/browser/test_both_tabs.py tests/browser/test_slow_line.py tests/browser/test_under_a_path.py \
+  tests/networks tests/test_losses.py tests/test_trainer.py
 
 test-lowest: $(LOWEST)/.done
 	$(LOWEST)/bin/python -c "import gradio, torch; print('gradio', gradio.__version__, 'torch', torch.__version__)"
