@@ -66,35 +66,50 @@ window.flowers = (() => {
   // ---------------------------------------------------------------------------------------------- tabs and stages
 
   const stages = {}, asks = {}; // by the names of tabs: what fills a stage, and what asks the server for its pictures
-  let current, late; // the open tab, and one whose stage has yet to be made before it can ask
-  let awaited = new URLSearchParams(arrived).get("tab"), timer; // the tab that an answer on its way will open and fill
+  const states = document.documentElement.classList;
+  let current, timer; // the open tab
+  let awaited = new URLSearchParams(arrived).get("tab"); // the tab that an answer on its way will open and fill
 
   function stage(tab, script, element, props, watch, trigger) {
     stages[script](element, props, watch, trigger);
     const empty = () => !props.value?.address && !element.querySelector("img[src]");
     asks[tab] = () => empty() && trigger("retry");
-    if (tab === late) setTimeout(fill, 0, tab); // not while the framework hands over a value
+    if (tab === current) setTimeout(fill); // it was opened before it had a stage; not while the framework hands over a value
   }
 
   // Only an empty stage asks: what is asked while the server closes the stream of an earlier answer can be lost.
-  function fill(tab) {
-    late = asks[tab] ? null : tab;
-    asks[tab]?.();
+  function fill() {
+    if (ready && current !== awaited) asks[current]?.();
   }
 
   function opened(tab) {
     current = tab;
     if (!ready) return;
     remember({ tab });
-    if (tab !== awaited) fill(tab);
+    fill();
   }
 
-  // An answer has come that opened a tab. The framework may lose the value of a stage that it was still making.
-  function filled() {
+  // While an answer is awaited that will open another tab, a line runs below the tabs. A page whose address names a tab opens
+  // with the first one, which stays unseen until the server has read the address.
+  const settle = () => states.remove("waiting", "arriving");
+  if (awaited !== null) {
+    states.add("waiting", "arriving");
+    setTimeout(settle, 20_000); // whatever has become of the answer
+  }
+
+  function expect(tab) {
     clearTimeout(timer);
+    awaited = tab;
+    states.add("waiting");
+  }
+
+  // The answer has come. The framework may lose the value of a stage that it was still making.
+  function answered() {
+    clearTimeout(timer);
+    settle();
     timer = setTimeout(() => {
       awaited = null;
-      fill(current);
+      fill();
     }, 1000);
   }
 
@@ -102,8 +117,7 @@ window.flowers = (() => {
 
   function restored() {
     ready = true;
-    settle();
-    filled();
+    answered();
     document.title = say("title"); // the framework has given the page its own by now
     begin.forEach((start) => start());
     const theirs = new URLSearchParams(arrived).get("model");
@@ -111,14 +125,6 @@ window.flowers = (() => {
     const notice = make("p", { class: "notice", role: "status" });
     notice.textContent = say("other_model", { theirs: theirs.slice(0, 80), ours: model });
     document.querySelector("#head header")?.after(notice);
-  }
-
-  // While an answer is awaited that will open another tab, a line runs below the tabs. A page whose address names a tab opens
-  // with the first one, which stays unseen until the server has read the address.
-  const states = document.documentElement.classList, settle = () => states.remove("waiting", "arriving");
-  if (new URLSearchParams(arrived).has("tab")) {
-    states.add("waiting", "arriving");
-    setTimeout(settle, 20_000); // whatever has become of the answer
   }
 
   const seed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -280,15 +286,12 @@ window.flowers = (() => {
 
   // Send a flower to a tab; `end` says which of two it becomes there.
   function send(to, item, end = "to") {
-    states.add("waiting");
-    clearTimeout(timer);
-    awaited = to;
+    expect(to);
     post({ to, end, flower: bare(item) });
   }
 
   function delivered() {
-    settle();
-    filled();
+    answered();
     const tab = document.querySelector('#tabs [role="tab"][aria-selected="true"]');
     tab?.scrollIntoView({ block: "nearest" });
   }
